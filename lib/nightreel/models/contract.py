@@ -1,0 +1,106 @@
+"""What every algorithm and every trained model can be asked, whatever its form."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import ClassVar, Generic, TypeVar
+
+from pyspark.sql import DataFrame
+
+from nightreel.errors import CapabilityError
+from nightreel.settings.sections import Section
+
+ParamsT = TypeVar("ParamsT", bound=Section)
+
+
+class Capability(StrEnum):
+    """A question a trained model may be unable to answer."""
+
+    PREDICT = "predict"
+    RECOMMEND = "recommend"
+    SIMILAR = "similar"
+
+
+class TrainedModel(ABC):
+    """A model after training, in one of the forms; it answers for users and items by their dense indices."""
+
+    form: ClassVar[str]
+    algorithm: str
+    capabilities: frozenset[Capability]
+
+    @abstractmethod
+    def predict(self, pairs: DataFrame) -> DataFrame:
+        """Ratings for pairs.
+
+        Parameters
+        ----------
+        pairs : grain as given; columns user_idx int, item_idx int (null or unknown indices allowed) and any others
+
+        Returns
+        -------
+        the pairs' columns, then prediction float in rating units, unclipped, never null, and cold boolean: the
+        user or the item was unknown, and the prediction is the item's mean, else the user's, else the global mean
+
+        Raises
+        ------
+        CapabilityError : the model scores preference, not ratings
+        """
+
+    @abstractmethod
+    def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
+        """The n best items of each user, without those in `seen`; equal scores in the order of item_idx.
+
+        Parameters
+        ----------
+        users : grain user; column user_idx int. Users the model does not know get no rows
+        seen : grain user x item; columns user_idx, item_idx
+
+        Returns
+        -------
+        grain user x rank; columns user_idx int, rank int (from 1), item_idx int, score float. Fewer than n rows
+        for a user with fewer than n items left
+
+        Raises
+        ------
+        CapabilityError : the model does not order items
+        """
+
+    @abstractmethod
+    def similar(self, *, n: int) -> DataFrame:
+        """The n items most similar to each item, itself excluded.
+
+        Returns
+        -------
+        grain item x rank; columns item_idx int, rank int (from 1), similar_item_idx int, similarity float
+
+        Raises
+        ------
+        CapabilityError : the model holds nothing that items could be compared by
+        """
+
+    def require(self, capability: Capability) -> None:
+        """Raise CapabilityError, in one line, unless the model has the capability."""
+        if capability not in self.capabilities:
+            able = ", ".join(sorted(self.capabilities))
+            raise CapabilityError(f"model {self.algorithm} cannot {capability}; it can: {able}")
+
+
+class Algorithm(ABC, Generic[ParamsT]):
+    """A way to train: a name, typed hyperparameters, and `fit`."""
+
+    name: ClassVar[str]
+    params_type: ClassVar[type[Section]]
+
+    def __init__(self, params: ParamsT) -> None:
+        self.params = params
+
+    @abstractmethod
+    def fit(self, interactions: DataFrame, *, seed: int) -> TrainedModel:
+        """Train on ratings.
+
+        Parameters
+        ----------
+        interactions : grain user x item; columns user_idx int, item_idx int, rating float
+        seed : the same seed and rows give the same model
+        """

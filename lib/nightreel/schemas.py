@@ -1,0 +1,179 @@
+"""Every table nightreel keeps: its name, grain, columns and partitions. tables.py reads and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+ID = "id"
+"""The type of an external id: whatever the source has, bigint or string."""
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """One table: what a row stands for, and its columns as Spark SQL types (or ID) in order."""
+
+    name: str
+    grain: str
+    columns: Mapping[str, str]
+    partitions: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+_TABLES = (
+    TableSchema(
+        "bronze_files",
+        "file ingested",
+        {
+            "file_id": "int",
+            "path": "string",
+            "size": "bigint",
+            "modified_at": "timestamp",
+            "rows": "bigint",
+            "rejected": "bigint",
+            "reading": "string",  # digest of the settings the file was read with: other settings, another reading
+            "ingested_at": "timestamp",
+        },
+    ),
+    TableSchema(
+        "bronze_ratings",
+        "rating as delivered",
+        {"user_id": ID, "item_id": ID, "rating": "float", "rated_at": "timestamp", "file_id": "int"},
+        properties={"delta.dataSkippingStatsColumns": "file_id"},
+    ),
+    TableSchema("bronze_items", "item", {"item_id": ID, "title": "string", "year": "int", "genres": "array<string>"}),
+    TableSchema(
+        "bronze_quarantine",
+        "rejected line",
+        {
+            "file_id": "int",
+            "position": "bigint",  # byte offset of the line's first byte in the unpacked file
+            "line": "string",  # cut at 1,000 characters, bytes that are no UTF-8 replaced
+            "reason": "string",
+        },
+    ),
+    TableSchema(
+        "silver_interactions",
+        "user x item",
+        {"user_idx": "int", "item_idx": "int", "rating": "float", "rated_at": "timestamp", "split": "string"},
+        partitions=("split",),
+    ),
+    TableSchema(
+        "silver_users",
+        "user kept",
+        {"user_idx": "int", "user_id": ID, "n_ratings": "bigint", "mean_rating": "double"},
+    ),
+    TableSchema(
+        "silver_items",
+        "item kept",
+        {
+            "item_idx": "int",
+            "item_id": ID,
+            "n_ratings": "bigint",
+            "mean_rating": "double",
+            "title": "string",
+            "year": "int",
+            "genres": "array<string>",
+        },
+    ),
+    TableSchema(
+        "gold_runs",
+        "training run",
+        {
+            "run_id": "string",
+            "run_date": "date",
+            "model": "string",
+            "params": "string",  # JSON: the hyperparameters
+            "seed": "bigint",
+            "interactions_version": "bigint",  # Delta version of silver_interactions trained on
+            "code_version": "string",
+            "started_at": "timestamp",
+            "finished_at": "timestamp",
+            "status": "string",
+            "form": "string",  # factors, neighbours or network
+            "header": "string",  # JSON: what the form needs beside its tables, such as the global mean
+        },
+    ),
+    TableSchema(
+        "gold_metrics",
+        "run x split x metric",
+        {
+            "run_id": "string",
+            "run_date": "date",
+            "model": "string",
+            "split": "string",
+            "metric": "string",
+            "value": "double",
+            "rows": "bigint",  # rating metrics: pairs; ranking metrics: users with a relevant item
+        },
+    ),
+    TableSchema(
+        "gold_user_factors",
+        "run x user",
+        {"run_id": "string", "user_idx": "int", "bias": "float", "factors": "array<float>", "mean_rating": "float"},
+        partitions=("run_id",),
+    ),
+    TableSchema(
+        "gold_item_factors",
+        "run x item",
+        {"run_id": "string", "item_idx": "int", "bias": "float", "factors": "array<float>", "mean_rating": "float"},
+        partitions=("run_id",),
+    ),
+    TableSchema(
+        "gold_recommendations",
+        "run_date x user x rank",
+        {
+            "run_id": "string",
+            "run_date": "date",
+            "user_id": ID,
+            "rank": "int",
+            "item_id": ID,
+            "title": "string",
+            "score": "float",
+        },
+        partitions=("run_date",),
+    ),
+    TableSchema(
+        "gold_similar_items",
+        "run_date x item x rank",
+        {
+            "run_id": "string",
+            "run_date": "date",
+            "item_id": ID,
+            "title": "string",
+            "rank": "int",
+            "similar_item_id": ID,
+            "similar_title": "string",
+            "similarity": "float",
+        },
+        partitions=("run_date",),
+    ),
+    TableSchema(
+        "gold_predictions",
+        "run x pairs file x position",
+        {
+            "run_id": "string",
+            "pairs": "string",  # the file or table of pairs asked for
+            "position": "bigint",
+            "user_id": ID,
+            "item_id": ID,
+            "prediction": "float",
+            "cold": "boolean",  # the user or the item was unknown: a fallback mean
+        },
+        partitions=("run_id",),
+    ),
+    TableSchema(
+        "gold_steps",
+        "run_date x step",
+        {
+            "run_date": "date",
+            "step": "string",
+            "fingerprint": "string",  # digest of the step's settings and of its inputs' versions
+            "outputs": "string",  # JSON: version of each table as the step left it
+            "summary": "string",  # JSON: what the step reported
+            "finished_at": "timestamp",
+        },
+    ),
+)
+
+SCHEMAS: Mapping[str, TableSchema] = {table.name: table for table in _TABLES}

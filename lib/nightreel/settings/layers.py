@@ -1,0 +1,144 @@
+"""Layers of TOML become one checked configuration; every complaint names the file and the key."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from nightreel.errors import ConfigurationError
+from nightreel.settings.sections import Settings
+
+SectionT = TypeVar("SectionT", bound=BaseModel)
+DEFAULTS = ("base.toml", "models.toml")
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The merged tables, and for each dotted key the file or option that set it last."""
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+
+    def parse(self, section: type[SectionT], prefix: str = "") -> SectionT:
+        """The table at `prefix` as `section`; raises ConfigurationError with one line for its first fault."""
+        table: Any = self.values
+        for part in filter(None, prefix.split(".")):
+            table = table.get(part, {})
+        try:
+            return section.model_validate(table)
+        except ValidationError as error:
+            raise ConfigurationError(self._complaint(section, prefix, error.errors()[0])) from None
+
+    def _complaint(self, section: type[BaseModel], prefix: str, fault: ErrorDetails) -> str:
+        location = [str(part) for part in fault["loc"]]
+        key = ".".join([*filter(None, prefix.split(".")), *location])
+        if fault["type"] == "extra_forbidden":
+            known = ", ".join(_fields_at(section, location[:-1]))
+            return f"{key} ({self._origin(key)}): unknown key; known here: {known}"
+        if fault["type"] == "missing":
+            return f"{key}: not set in any layer, and has no default"
+        said = fault["msg"].removeprefix("Value error, ")
+        said = said[:1].lower() + said[1:]
+        if isinstance(fault["input"], dict):
+            return f"[{key}] ({self._origin(key)}): {said}"
+        return f"{key} = {fault['input']!r} ({self._origin(key)}): {said}"
+
+    def _origin(self, key: str) -> str:
+        while key:
+            if key in self.origins:
+                return self.origins[key]
+            key = key.rpartition(".")[0]
+        return "the configuration"
+
+
+def load(env: str, overrides: Sequence[str] = (), *, conf: Path | None = None) -> Settings:
+    """conf/base.toml and models.toml, then conf/<env>.toml, then `section.key=value` overrides.
+
+    Raises
+    ------
+    ConfigurationError : an unknown environment or key, a wrong type, a value out of range
+    """
+    return read_layers(env, overrides, conf=conf).parse(Settings)
+
+
+def read_layers(env: str, overrides: Sequence[str] = (), *, conf: Path | None = None) -> Layers:
+    """The layers merged but not yet checked, for callers that type a part themselves."""
+    folder = conf_folder() if conf is None else conf
+    layers = [(f"conf/{name}", _read(folder / name)) for name in DEFAULTS]
+    environments = sorted(
+        file.name.removesuffix(".toml")
+        for file in folder.iterdir()
+        if file.name.endswith(".toml") and file.name not in DEFAULTS
+    )
+    if env not in environments:
+        raise ConfigurationError(f"--env {env}: unknown environment; known: {', '.join(environments)}")
+    layers.append((f"conf/{env}.toml", _read(folder / f"{env}.toml")))
+    layers.extend(("--set", _override(text)) for text in overrides)
+    return _merge(layers)
+
+
+def conf_folder() -> Traversable:
+    """conf/ of the checkout this module lies in, or the copy the wheel brings."""
+    checkout = Path(__file__).parents[3] / "conf"
+    return checkout if (checkout / "base.toml").is_file() else resources.files("nightreel") / "conf"
+
+
+def _read(file: Traversable) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"conf/{file.name}: not valid TOML: {error}") from None
+
+
+def _override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    parts = key.strip().split(".")
+    if not equals or len(parts) < 2 or not all(parts):
+        raise ConfigurationError(f"--set {text}: must have the form section.key=value")
+    table: Any = _literal(value.strip())
+    for part in reversed(parts):
+        table = {part: table}
+    return dict(table)
+
+
+def _literal(value: str) -> Any:
+    """`value` as TOML reads it, else as the text it is, so that paths need no quotes."""
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _merge(layers: Iterable[tuple[str, dict[str, Any]]]) -> Layers:
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+
+    def put(target: dict[str, Any], table: dict[str, Any], prefix: str, origin: str) -> None:
+        for key, value in table.items():
+            dotted = f"{prefix}{key}"
+            origins[dotted] = origin
+            if isinstance(value, dict) and isinstance(target.get(key, {}), dict):
+                put(target.setdefault(key, {}), value, f"{dotted}.", origin)
+            else:
+                target[key] = value
+
+    for origin, table in layers:
+        put(values, table, "", origin)
+    return Layers(values=values, origins=origins)
+
+
+def _fields_at(section: type[BaseModel], location: Sequence[str]) -> list[str]:
+    for part in location:
+        inner = section.model_fields[part].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        section = inner
+    return sorted(section.model_fields)

@@ -1,0 +1,168 @@
+"""The only place that reads and writes tables: Delta, under a path or in a catalog."""
+
+from __future__ import annotations
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import functions as F
+
+from nightreel.errors import TableError
+from nightreel.schemas import ID, SCHEMAS, TableSchema
+from nightreel.settings import TablesSettings
+
+_ID_TYPES = ("bigint", "string")
+
+
+class Tables:
+    """One dataset's tables.
+
+    Every write is one Delta commit: a reader sees the whole table or the one before it. A table replaced whole
+    is checked against the version it had when this object first looked (`watch`), so that of two jobs writing
+    at once the second stops instead of mixing its rows into the first one's tables.
+    """
+
+    def __init__(self, spark: SparkSession, settings: TablesSettings) -> None:
+        self.spark = spark
+        self._settings = settings
+        self._watched: dict[str, int | None] = {}
+
+    def name(self, table: str) -> str:
+        """How Spark SQL names the table: delta.`<root>/<dataset>/<table>` or <catalog>.<dataset>.<table>."""
+        schema = SCHEMAS[table]
+        if self._settings.catalog:
+            return f"{self._settings.catalog}.{self._settings.dataset}.{schema.name}"
+        return f"delta.`{self.path(table)}`"
+
+    def path(self, table: str) -> str:
+        return f"{self._settings.root.rstrip('/')}/{self._settings.dataset}/{SCHEMAS[table].name}"
+
+    def exists(self, table: str) -> bool:
+        return self.version(table) is not None
+
+    def version(self, table: str) -> int | None:
+        """The newest Delta version, or None where there is no such table."""
+        try:
+            newest = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version").first()
+        except AnalysisException as error:
+            if _is_absence(error):
+                return None
+            raise
+        return None if newest is None else int(newest[0])
+
+    def read(self, table: str, *, version: int | None = None) -> DataFrame:
+        """The table's rows, at a Delta version if one is given.
+
+        Raises
+        ------
+        TableError : there is no such table, or it has an older schema
+        """
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        try:
+            frame = reader.table(self.name(table)) if self._settings.catalog else reader.load(self.path(table))
+            columns = dict(frame.dtypes)
+        except AnalysisException as error:
+            if _is_absence(error):
+                raise TableError(f"{self.name(table)}: no such table; {_WRITTEN_BY[table]} writes it") from None
+            raise
+        _check_schema(SCHEMAS[table], columns, self.name(table))
+        return frame.select(*SCHEMAS[table].columns)
+
+    def watch(self, *tables: str) -> None:
+        """Note the tables' versions now: `replace` refuses if another job has written one since."""
+        for table in tables:
+            self._watched.setdefault(table, self.version(table))
+
+    def replace(self, table: str, rows: DataFrame) -> None:
+        """All of the table's rows, and its schema, in one commit."""
+        self._check_unchanged(table)
+        self._save(table, self._writer(table, rows).mode("overwrite").option("overwriteSchema", "true"))
+
+    def replace_where(self, table: str, rows: DataFrame, condition: str) -> None:
+        """The rows matching the SQL condition, which every new row must match too, in one commit."""
+        writer = self._writer(table, rows)
+        current = self.version(table)
+        if current is None:
+            self._save(table, writer.mode("overwrite"))
+            return
+        self.read(table)
+        self._save(table, writer.mode("overwrite").option("replaceWhere", condition))
+
+    def append(self, table: str, rows: DataFrame) -> None:
+        """More rows, in one commit."""
+        self._check_unchanged(table)
+        if self.exists(table):
+            self.read(table)
+        self._save(table, self._writer(table, rows).mode("append"))
+
+    def _writer(self, table: str, rows: DataFrame) -> DataFrameWriter:
+        schema = SCHEMAS[table]
+        given = dict(rows.dtypes)
+        _check_schema(schema, given, f"rows for {table}", exact_types=False)
+        typed = [F.col(name) if kind == ID else F.col(name).cast(kind) for name, kind in schema.columns.items()]
+        writer = rows.select(*typed).write.format("delta")
+        if not self.exists(table):
+            writer = writer.options(**schema.properties)
+        return writer.partitionBy(*schema.partitions) if schema.partitions else writer
+
+    def _save(self, table: str, writer: DataFrameWriter) -> None:
+        if self._settings.catalog:
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self._settings.catalog}.{self._settings.dataset}")
+            writer.saveAsTable(self.name(table))
+        else:
+            writer.save(self.path(table))
+        if table in self._watched:
+            self._watched[table] = self.version(table)
+
+    def _check_unchanged(self, table: str) -> None:
+        if table not in self._watched:
+            return
+        current = self.version(table)
+        if current != self._watched[table]:
+            raise TableError(
+                f"{self.name(table)}: another job wrote it (version {self._watched[table]} -> {current}) while this "
+                "one ran; nothing was written to it: run this job again when the other has ended"
+            )
+
+
+def _check_schema(schema: TableSchema, columns: dict[str, str], where: str, *, exact_types: bool = True) -> None:
+    for name, kind in schema.columns.items():
+        allowed = _ID_TYPES if kind == ID else (kind,)
+        if name not in columns:
+            raise TableError(f"{where}: column {name} {' or '.join(allowed)} is missing{_older(schema)}")
+        if (exact_types or kind == ID) and columns[name] not in allowed:
+            raise TableError(
+                f"{where}: column {name} is {columns[name]}, must be {' or '.join(allowed)}{_older(schema)}"
+            )
+
+
+def _older(schema: TableSchema) -> str:
+    return f"; was it written by another version of nightreel? {_WRITTEN_BY[schema.name]} writes it anew once removed"
+
+
+_WRITTEN_BY = {
+    table: job
+    for job, tables in {
+        "ingest": ("bronze_files", "bronze_ratings", "bronze_items", "bronze_quarantine"),
+        "prepare": ("silver_interactions", "silver_users", "silver_items"),
+        "train": ("gold_runs", "gold_user_factors", "gold_item_factors"),
+        "evaluate": ("gold_metrics",),
+        "recommend": ("gold_recommendations", "gold_similar_items"),
+        "score": ("gold_predictions",),
+        "nightly": ("gold_steps",),
+    }.items()
+    for table in tables
+}
+
+
+def _is_absence(error: AnalysisException) -> bool:
+    condition = error.getCondition() or ""
+    return condition in {
+        "DELTA_MISSING_DELTA_TABLE",
+        "DELTA_PATH_DOES_NOT_EXIST",
+        "DELTA_TABLE_NOT_FOUND",
+        "PATH_NOT_FOUND",
+        "SCHEMA_NOT_FOUND",
+        "TABLE_OR_VIEW_NOT_FOUND",
+    }

@@ -1,0 +1,36 @@
+"""What all tests share: one Spark session, and the real files where they are present."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from nightreel import session
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    folder = tmp_path_factory.mktemp("spark")
+    started = session.start(
+        checkpoints=str(folder / "checkpoints"),
+        spark__master="local[2]",
+        spark__driver__memory="3g",
+        spark__sql__shuffle__partitions="2",
+        spark__sql__warehouse__dir=str(folder / "warehouse"),
+    )
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real rating files, never part of the checkout: ../shared/data, or the folder NIGHTREEL_REAL_DATA names."""
+    named = os.environ.get("NIGHTREEL_REAL_DATA")
+    folder = Path(named) if named else Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; name its folder in NIGHTREEL_REAL_DATA")
+    return folder
