@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
+import socket
 import sys
-from importlib.resources.abc import Traversable
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
 
-import pyspark
+from pyspark import SparkContext
+from pyspark.errors import PySparkRuntimeError
+from pyspark.java_gateway import launch_gateway
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
-from nightreel.errors import ConfigurationError
+from nightreel.errors import NightreelError
+from nightreel.launch import delta_jars
+from nightreel.launch.java import require_java
+from nightreel.launch.properties import read_properties
+from nightreel.log import log_folder
 from nightreel.settings.layers import conf_folder
+
+SESSION_PROPERTIES = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+"""What the tables' meaning rests on: set in every session, also one that was running before."""
 
 
 def start(env: str = "local", *, checkpoints: str, remote: str | None = None, **overrides: str) -> SparkSession:
@@ -25,60 +45,125 @@ def start(env: str = "local", *, checkpoints: str, remote: str | None = None, **
     checkpoints : a folder every executor reaches, where ALS cuts its lineage
     remote : a Spark Connect address, or local[N] for a server in this machine
     overrides : Spark properties, dots written as double underscores (`spark__ui__enabled="true"`)
-    """
-    properties = {"spark.checkpoint.dir": checkpoints}
-    if not _launched_by_spark():
-        properties |= read_properties(env)
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        if not _delta_is_installed():
-            properties["spark.jars.packages"] = delta_package()
-    properties |= {name.replace("__", "."): value for name, value in overrides.items()}
-    builder = SparkSession.builder.appName("nightreel")
-    if remote is not None:
-        properties = {name: value for name, value in properties.items() if name != "spark.master"}
-        builder = builder.remote(remote)
-    for name, value in properties.items():
-        builder = builder.config(name, value)
-    return builder.getOrCreate()
-
-
-def read_properties(env: str) -> dict[str, str]:
-    """conf/spark/<env>.conf: a property and its value a line, `#` for comments.
 
     Raises
     ------
-    ConfigurationError : the file is missing or a line is not `name value`
+    ConfigurationError : no conf/spark/<env>.conf
+    NightreelError : Java or Delta's jars are missing and cannot be had, or Spark does not start
     """
-    file = conf_folder() / "spark" / f"{env}.conf"
-    if not file.is_file():
-        raise ConfigurationError(f"conf/spark/{env}.conf: no such file, and --env {env} needs it")
-    return dict(_property(line, env) for line in _lines(file))
+    session = SparkSession.getActiveSession()
+    if session is None:
+        given = {name.replace("__", "."): value for name, value in overrides.items()}
+        session = _new({"spark.checkpoint.dir": checkpoints} | given, env, remote)
+    _settle(session, checkpoints)
+    _log_to_file()
+    return session
 
 
-def delta_package() -> str:
-    """The Maven coordinate of the Delta that pairs with this Spark."""
-    spark = ".".join(pyspark.__version__.split(".")[:2])
-    return f"io.delta:delta-spark_{spark}_2.13:4.4.0"
+def _new(given: dict[str, str], env: str, remote: str | None) -> SparkSession:
+    builder = SparkSession.builder.appName("nightreel")
+    if remote is not None and not remote.startswith("local"):
+        return builder.remote(remote).getOrCreate()
+    if _launched_by_spark():
+        for name, value in given.items():
+            builder = builder.config(name, value)
+        return builder.getOrCreate()
+    require_java()
+    if not delta_jars.installed():
+        delta_jars.install()
+    properties = read_properties(env) | given
+    if remote is not None:
+        properties["spark.master"] = remote
+    with _launch_environment(properties):
+        _launch()
+        return builder.getOrCreate() if remote is None else _connect_here(remote)
 
 
-def _lines(file: Traversable) -> list[str]:
-    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def _connect_here(master: str) -> SparkSession:
+    """A Connect server in this process's JVM and its client, as pyspark makes for remote("local"), on a free port."""
+    from pyspark.sql.connect.session import SparkSession as RemoteSession
+
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    os.environ["SPARK_LOCAL_REMOTE"] = "1"
+    RemoteSession._start_connect_server(master, {"spark.connect.grpc.binding.port": str(port)})
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    session = RemoteSession.builder.remote(f"sc://localhost:{port}").getOrCreate()
+    return cast(SparkSession, session)
 
 
-def _property(line: str, env: str) -> tuple[str, str]:
-    name, _, value = line.replace("=", " ", 1).partition(" ") if " " not in line else line.partition(" ")
-    if not name.startswith("spark.") or not value.strip():
-        raise ConfigurationError(f"conf/spark/{env}.conf: {line!r}: must be `spark.name value`")
-    return name, value.strip()
+def _launch() -> None:
+    """Start the JVM as pyspark would, but with its standard error in the log."""
+    log = _log()
+    with log.open("ab") as stderr:
+        began = stderr.tell()
+        try:
+            gateway = launch_gateway(popen_kwargs={"stderr": stderr})  # type: ignore[no-untyped-call]
+        except PySparkRuntimeError:
+            raise NightreelError(f"Spark did not start: {_reason(log, began)} (details in {log})") from None
+    SparkContext._ensure_initialized(gateway=gateway)
+
+
+def _reason(log: Path, began: int) -> str:
+    said = log.read_bytes()[began:].decode(errors="replace").splitlines()
+    telling = [line for line in said if line.startswith(("Error", "Exception in thread"))]
+    return telling[0][:300] if telling else "its JVM ended at once"
+
+
+@contextmanager
+def _launch_environment(properties: Mapping[str, str]) -> Iterator[None]:
+    """The environment from which pyspark starts the JVM, and that JVM its Python workers.
+
+    The properties go by PYSPARK_SUBMIT_ARGS and not through the builder: the builder would set each once more on a
+    Connect session, which warns of every one that is fixed at the start.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    library = str(Path(__file__).parents[1])
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    words = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
+    logging = f"'-Dlog4j2.configurationFile={conf_folder() / 'spark' / 'log4j2.properties'}' '-Dnightreel.log={_log()}'"
+    temporary = {
+        "PYTHONPATH": os.pathsep.join(paths if library in paths else [library, *paths]),
+        "PYSPARK_SUBMIT_ARGS": f"{shlex.join(words)} {os.environ.get('PYSPARK_SUBMIT_ARGS', 'pyspark-shell')}",
+        "SPARK_SUBMIT_OPTS": f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} {logging}".strip(),
+    }
+    before = {name: os.environ.get(name) for name in temporary}
+    os.environ.update(temporary)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _settle(session: SparkSession, checkpoints: str) -> None:
+    for name, value in SESSION_PROPERTIES.items():
+        if session.conf.get(name, None) != value:
+            session.conf.set(name, value)
+    if _is_classic(session) and session.sparkContext.getCheckpointDir() is None:
+        session.sparkContext.setCheckpointDir(checkpoints)
+
+
+def _is_classic(session: SparkSession) -> bool:
+    return not type(session).__module__.startswith("pyspark.sql.connect")
+
+
+def _log_to_file() -> None:
+    """pyspark prints each failed query as a line of JSON, also one whose exception is caught: into the log with it."""
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logger = PySparkLogger.getLogger(name)
+        logger.handlers.clear()
+        logger.addHandler(logging.FileHandler(_log(), encoding="utf-8", delay=True))
+
+
+def _log() -> Path:
+    return log_folder() / "spark.log"
 
 
 def _launched_by_spark() -> bool:
     """spark-submit and the shells hand their JVM to Python through this variable of Spark's own protocol."""
     return "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
-
-
-def _delta_is_installed() -> bool:
-    from pathlib import Path
-
-    return any((Path(pyspark.__file__).parent / "jars").glob("*delta-spark*.jar"))

@@ -37,7 +37,7 @@ class Tables:
         return f"{self._settings.root.rstrip('/')}/{self._settings.dataset}/{SCHEMAS[table].name}"
 
     def exists(self, table: str) -> bool:
-        return self.version(table) is not None
+        return self._columns(table) is not None
 
     def version(self, table: str) -> int | None:
         """The newest Delta version, or None where there is no such table."""
@@ -56,18 +56,11 @@ class Tables:
         ------
         TableError : there is no such table, or it has an older schema
         """
-        reader = self.spark.read.format("delta")
-        if version is not None:
-            reader = reader.option("versionAsOf", version)
-        try:
-            frame = reader.table(self.name(table)) if self._settings.catalog else reader.load(self.path(table))
-            columns = dict(frame.dtypes)
-        except AnalysisException as error:
-            if _is_absence(error):
-                raise TableError(f"{self.name(table)}: no such table; {_WRITTEN_BY[table]} writes it") from None
-            raise
+        columns = self._columns(table)
+        if columns is None:
+            raise TableError(f"{self.name(table)}: no such table; {_WRITTEN_BY[table]} writes it")
         _check_schema(SCHEMAS[table], columns, self.name(table))
-        return frame.select(*SCHEMAS[table].columns)
+        return self._load(table, version).select(*SCHEMAS[table].columns)
 
     def watch(self, *tables: str) -> None:
         """Note the tables' versions now: `replace` refuses if another job has written one since."""
@@ -81,13 +74,11 @@ class Tables:
 
     def replace_where(self, table: str, rows: DataFrame, condition: str) -> None:
         """The rows matching the SQL condition, which every new row must match too, in one commit."""
-        writer = self._writer(table, rows)
-        current = self.version(table)
-        if current is None:
-            self._save(table, writer.mode("overwrite"))
-            return
-        self.read(table)
-        self._save(table, writer.mode("overwrite").option("replaceWhere", condition))
+        writer = self._writer(table, rows).mode("overwrite")
+        if self.exists(table):
+            self.read(table)
+            writer = writer.option("replaceWhere", condition)
+        self._save(table, writer)
 
     def append(self, table: str, rows: DataFrame) -> None:
         """More rows, in one commit."""
@@ -95,6 +86,21 @@ class Tables:
         if self.exists(table):
             self.read(table)
         self._save(table, self._writer(table, rows).mode("append"))
+
+    def _load(self, table: str, version: int | None = None) -> DataFrame:
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.table(self.name(table)) if self._settings.catalog else reader.load(self.path(table))
+
+    def _columns(self, table: str) -> dict[str, str] | None:
+        """The types by column as the table stands, or None where there is no such table."""
+        try:
+            return dict(self._load(table).dtypes)
+        except AnalysisException as error:
+            if _is_absence(error):
+                return None
+            raise
 
     def _writer(self, table: str, rows: DataFrame) -> DataFrameWriter:
         schema = SCHEMAS[table]
@@ -124,6 +130,12 @@ class Tables:
                 f"{self.name(table)}: another job wrote it (version {self._watched[table]} -> {current}) while this "
                 "one ran; nothing was written to it: run this job again when the other has ended"
             )
+
+
+def sql_text(text: str) -> str:
+    """The text as a Spark SQL string literal, for the condition of `replace_where`."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _check_schema(schema: TableSchema, columns: dict[str, str], where: str, *, exact_types: bool = True) -> None:
@@ -162,6 +174,7 @@ def _is_absence(error: AnalysisException) -> bool:
         "DELTA_MISSING_DELTA_TABLE",
         "DELTA_PATH_DOES_NOT_EXIST",
         "DELTA_TABLE_NOT_FOUND",
+        "DELTA_TABLE_ONLY_OPERATION",
         "PATH_NOT_FOUND",
         "SCHEMA_NOT_FOUND",
         "TABLE_OR_VIEW_NOT_FOUND",

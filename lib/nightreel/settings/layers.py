@@ -49,7 +49,9 @@ class Layers:
         said = said[:1].lower() + said[1:]
         if isinstance(fault["input"], dict):
             return f"[{key}] ({self._origin(key)}): {said}"
-        return f"{key} = {fault['input']!r} ({self._origin(key)}): {said}"
+        if fault["type"] == "string_type":
+            said = "must be text, in quotes if it reads as a number, a date or true and false"
+        return f"{key} = {_shown(fault['input'])} ({self._origin(key)}): {said}"
 
     def _origin(self, key: str) -> str:
         while key:
@@ -94,7 +96,7 @@ def conf_folder() -> Traversable:
 def _read(file: Traversable) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"conf/{file.name}: not valid TOML: {error}") from None
 
 
@@ -115,6 +117,13 @@ def _literal(value: str) -> Any:
         return tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return value
+
+
+def _shown(value: object) -> str:
+    """`value` as TOML writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, str | int | float | list | dict | tuple) else str(value)
 
 
 def _merge(layers: Iterable[tuple[str, dict[str, Any]]]) -> Layers:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, mode
 class Section(BaseModel):
     """A table of the configuration: no unknown keys, no silent conversions, never changed after loading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]

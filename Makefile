@@ -1,0 +1,82 @@
+# Paths are relative throughout, so that the checkout may lie in a folder with spaces in its name.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?=
+VENV := .venv/bin/python
+READY := .venv/.ready
+PIP := $(VENV) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# An environment that was copied or moved points at the checkout it came from: it is set up again.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+$(shell rm -f $(READY))
+endif
+
+.PHONY: help install demo test check format wheel bench clean distclean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+install: $(READY) ## Set up .venv with Spark, Delta and the tools (once; again when the versions change)
+	@echo "ready: .venv"
+
+demo: $(READY) demo/.generated ## Generate a small dump in the Netflix format and run the whole night on it
+	@./spark-submit.sh nightly --env local --set data.path=demo/raw --set tables.root=demo/tables
+
+test: $(READY) ## Run all tests
+	@$(VENV) -m pytest
+
+check: $(READY) ## Lint, formatting and types
+	@$(VENV) -m ruff check
+	@$(VENV) -m ruff format --check
+	@$(VENV) -m mypy
+
+format: $(READY) ## Format the code and mend what ruff can
+	@$(VENV) -m ruff check --fix-only
+	@$(VENV) -m ruff format
+
+wheel: $(READY) ## Build dist/nightreel-*.whl
+	@$(VENV) -m build --wheel --no-isolation --outdir dist
+
+bench: $(READY) ## Install what the programs in bench/ need besides, and name them
+	@$(PIP) --no-build-isolation --editable '.[spark,dev,bench]'
+	@for program in bench/*.py; do echo "  $(VENV) $$program --help"; done
+
+clean: ## Remove what was built, generated and logged; .venv stays
+	@rm -rf build dist demo logs spark-warehouse .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+distclean: clean ## Remove .venv too
+	@rm -rf .venv
+
+demo/.generated: | $(READY)
+	@rm -rf demo/raw
+	@.venv/bin/nightreel sample --ratings 200_000 --broken 25 --out demo/raw
+	@touch demo/.generated
+
+define FIND_PYTHON
+for python in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11); do \
+	if command -v "$$python" >/dev/null && "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		found=$$python; break; \
+	fi; \
+done; \
+if [[ -z $${found-} ]]; then \
+	echo "nightreel: Python 3.11 or newer is needed and $(or $(PYTHON),python3) is none: install one" \
+		"(Debian, Ubuntu: apt install python3-venv; macOS: brew install python@3.12) or name it: make PYTHON=..." >&2; \
+	exit 1; \
+fi
+endef
+
+$(READY): pyproject.toml constraints.txt
+	@$(FIND_PYTHON); \
+	PYTHONPATH=lib "$$found" -m nightreel.launch.java || exit 1; \
+	if ! $(VENV) -c '' 2>/dev/null; then \
+		"$$found" -m venv --clear .venv >/dev/null || { \
+			echo "nightreel: $$found could not make .venv: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; \
+			exit 1; }; \
+	fi; \
+	echo "Setting up .venv (once, a minute or two) ..."; \
+	$(PIP) hatchling && $(PIP) --no-build-isolation --editable '.[spark,dev]' || { \
+		echo "nightreel: pip could not install the requirements (see above): is there a network?" >&2; exit 1; }; \
+	$(VENV) -m nightreel.launch.delta_jars || exit 1; \
+	printf '%s\n' "$(CURDIR)" >$(READY)

@@ -1,0 +1,13 @@
+"""Read the raw rating files into bronze tables; lines that are no ratings go to quarantine.
+
+Reads the files that data.path and data.titles name. Writes bronze_ratings, bronze_items, bronze_files,
+bronze_quarantine. Only new or changed files are read; above ingest.max_reject_share it refuses and changes nothing.
+
+    ./spark-submit.sh ingest --set data.path=/data/netflix
+"""
+
+from nightreel.job import run
+from nightreel.nightly import ingest
+
+if __name__ == "__main__":
+    run(ingest, __doc__)

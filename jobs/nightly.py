@@ -1,0 +1,27 @@
+"""Run the whole night: ingest, prepare, train, evaluate, recommend.
+
+Reads the raw files. Writes every table. Run again for the same --run-date, it goes on where it stopped and leaves the
+same rows; a step whose settings and inputs are unchanged is not repeated.
+
+    ./spark-submit.sh nightly --run-date 2005-12-31 --set data.path=/data/netflix
+"""
+
+import argparse
+
+from nightreel import report
+from nightreel.job import Job, Summary, run
+from nightreel.nightly import run_night
+
+
+def flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--again", action="store_true", help="repeat every step, also those already done for the date")
+
+
+def main(job: Job) -> Summary:
+    summary = run_night(job)
+    report.show(report.gather(job.tables, run_date=job.run_date), options=job.options)
+    return summary
+
+
+if __name__ == "__main__":
+    run(main, __doc__, flags=flags)

@@ -1,0 +1,23 @@
+"""Train one or more models on the train split and record each as a run.
+
+Reads silver_interactions. Writes gold_runs and the model's own tables (gold_user_factors, gold_item_factors).
+
+    ./spark-submit.sh train --model als --set models.als.rank=32
+"""
+
+import argparse
+
+from nightreel.job import Job, Summary, run
+from nightreel.nightly import train
+
+
+def flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", action="append", required=True, help="a model of conf/models.toml; repeatable")
+
+
+def main(job: Job) -> Summary:
+    return train(job, job.flags.model)
+
+
+if __name__ == "__main__":
+    run(main, __doc__, flags=flags)

@@ -1,0 +1,57 @@
+"""Any exception as the one line a person can act on."""
+
+from __future__ import annotations
+
+import re
+
+from nightreel.errors import NightreelError, TableError
+
+_WRITE_FAULTS = {
+    r"No space left on device|Disk quota exceeded|File too large": "no space left",
+    r"Permission denied|AccessControlException|AccessDenied": "permission denied",
+    r"Read-only file system": "the file system is read-only",
+    r"Mkdirs failed|Not a directory|ParentNotDirectoryException|Failed to create": "cannot create it as a folder",
+}
+_CONCURRENT = re.compile(r"DELTA_CONCURRENT|Concurrent\w+Exception|DELTA_\w*PROTOCOL_CHANGED|MetadataChanged")
+_SCHEMA = re.compile(r"DELTA_FAILED_TO_MERGE_FIELDS|DELTA_METADATA_MISMATCH|schema mismatch", re.IGNORECASE)
+
+
+def explain(error: BaseException, *, root: str) -> NightreelError:
+    """`error` as an error with one line and an exit code; unknown ones keep their type and first line.
+
+    Parameters
+    ----------
+    root : where the tables lie, to be named when it cannot be written
+    """
+    if isinstance(error, NightreelError):
+        return error
+    text = _whole_text(error)
+    if _CONCURRENT.search(text):
+        return TableError(
+            f"{root}: another job wrote the same table at the same moment; it kept its rows, this job wrote none "
+            "there: run this job again when the other has ended"
+        )
+    for pattern, meaning in _WRITE_FAULTS.items():
+        if re.search(pattern, text):
+            return TableError(f"tables.root = {root}: {meaning}; no table was changed by the write that failed")
+    if _SCHEMA.search(text):
+        return TableError(
+            f"{root}: a table there has another schema than this version of nightreel writes: {_line(error)}"
+        )
+    if "OutOfMemoryError" in text:
+        return NightreelError("Spark ran out of memory: raise spark.driver.memory or spark.executor.memory")
+    return NightreelError(f"{type(error).__name__}: {_line(error)}")
+
+
+def _line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else "no further word"
+
+
+def _whole_text(error: BaseException) -> str:
+    parts: list[str] = []
+    current: BaseException | None = error
+    while current is not None:
+        parts.append(f"{type(current).__name__}: {current}")
+        current = current.__cause__ or current.__context__
+    return "\n".join(parts)

@@ -1,0 +1,183 @@
+"""What every job shares: its arguments, its session, its exit code and its closing summary."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pyspark.sql import SparkSession
+from rich.console import Console
+from rich.table import Table
+
+from nightreel import session
+from nightreel.errors import DONE, ConfigurationError, NightreelError
+from nightreel.faults import explain
+from nightreel.log import log_line
+from nightreel.progress import step as show_step
+from nightreel.settings import Layers, Settings, read_layers
+from nightreel.tables import Tables
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a job did, in numbers a person reads and gold_steps keeps."""
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    rejects: Mapping[str, int] = field(default_factory=dict)
+    tables: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a job: where it reads and writes, how it is configured, and for which date."""
+
+    spark: SparkSession
+    tables: Tables
+    settings: Settings
+    layers: Layers
+    run_date: date
+    flags: argparse.Namespace
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def options(self) -> list[str]:
+        """The options that made this configuration, for commands that shall have the same."""
+        return ["--env", self.flags.env, *(word for text in self.flags.set for word in ("--set", text))]
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Show the step while it runs, and keep its seconds for the summary."""
+        started = time.monotonic()
+        with show_step(name):
+            yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+
+    def skip(self, name: str, reason: str) -> None:
+        """Say that a step is left out, and why."""
+        print(f"{name}: {reason}", file=sys.stderr)
+
+
+Flags = Callable[[argparse.ArgumentParser], Any]
+Main = Callable[[Job], Summary]
+
+
+def run(main: Main, description: str | None, *, flags: Flags | None = None) -> NoReturn:
+    """Run a job as the process it is: parse, configure, start Spark, call `main`, summarise, exit."""
+    sys.exit(_execute(main, description, Path(sys.argv[0]).stem, sys.argv[1:], flags))
+
+
+def _execute(main: Main, description: str | None, name: str, argv: Sequence[str], flags: Flags | None) -> int:
+    root = "the tables"
+    try:
+        parsed = _parser(name, description, flags).parse_args(argv)
+        layers = read_layers(parsed.env, parsed.set)
+        settings = layers.parse(Settings)
+        root = settings.tables.catalog or settings.tables.root
+        started = time.monotonic()
+        job = _start(settings, layers, parsed)
+        summary = main(job)
+        _print(name, job, summary, time.monotonic() - started)
+        return DONE
+    except KeyboardInterrupt:
+        _complain(name, "interrupted; what was committed stays, and the next run resumes from it")
+        return INTERRUPTED
+    except Exception as error:
+        explained = explain(error, root=root)
+        kept = ""
+        if not isinstance(error, NightreelError):
+            kept = f" (details in {log_line(traceback.format_exc())})"
+        _complain(name, f"{explained}{kept}")
+        return explained.exit_code
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line and exit code 2 instead of the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message} (see --help)")
+
+
+def _parser(name: str, description: str | None, flags: Flags | None) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"spark-submit.sh {name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--env",
+        default=os.environ.get("NIGHTREEL_ENV", "local"),
+        help="which conf/<env>.toml and conf/spark/<env>.conf (default: NIGHTREEL_ENV, else local)",
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one setting; repeatable"
+    )
+    parser.add_argument(
+        "--run-date",
+        type=_date,
+        default=datetime.now(UTC).date(),
+        metavar="YYYY-MM-DD",
+        help="the night this run is for (default: today, UTC)",
+    )
+    parser.add_argument(
+        "--remote", default=None, metavar="ADDRESS", help="run over Spark Connect: sc://host:port, or local[N]"
+    )
+    if flags is not None:
+        flags(parser)
+    return parser
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date of the form YYYY-MM-DD") from None
+
+
+def _start(settings: Settings, layers: Layers, parsed: argparse.Namespace) -> Job:
+    with show_step("start Spark"):
+        spark = session.start(
+            parsed.env, checkpoints=f"{settings.tables.root.rstrip('/')}/.checkpoints", remote=parsed.remote
+        )
+    return Job(
+        spark=spark,
+        tables=Tables(spark, settings.tables),
+        settings=settings,
+        layers=layers,
+        run_date=parsed.run_date,
+        flags=parsed,
+    )
+
+
+def _print(name: str, job: Job, summary: Summary, seconds: float) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+    table = Table(title=f"{name} · {job.run_date} · {seconds:.1f} s", title_justify="left", box=None, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    for label, count in summary.rows.items():
+        table.add_row(label, f"{count:,}")
+    for reason, count in summary.rejects.items():
+        table.add_row(f"rejected: {reason}", f"{count:,}")
+    for label, spent in job.seconds.items():
+        table.add_row(f"seconds: {label}", f"{spent:.1f}")
+    console.print(table)
+    for written in summary.tables:
+        console.print(f"wrote {job.tables.name(written)}", soft_wrap=True, markup=False)
+    for note in summary.notes:
+        console.print(note, soft_wrap=True, markup=False)
+
+
+def _complain(name: str, line: str) -> None:
+    print(f"{name}: {' '.join(line.split())}", file=sys.stderr)

@@ -1,0 +1,183 @@
+"""The training runs: what was trained when and from what, and the trained models themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F
+
+from nightreel.errors import ConfigurationError, TableError
+from nightreel.models.contract import TrainedModel
+from nightreel.models.factors import FactorModel
+from nightreel.settings.sections import Section
+from nightreel.tables import Tables, sql_text
+
+FINISHED = "finished"
+TABLES = ("gold_runs", "gold_user_factors", "gold_item_factors")
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of gold_runs; its times are UTC."""
+
+    run_id: str
+    run_date: date
+    model: str
+    params: Mapping[str, Any]
+    seed: int
+    interactions_version: int
+    code_version: str
+    started_at: datetime
+    finished_at: datetime
+    status: str
+    form: str
+    header: Mapping[str, Any]
+
+
+def new_run_id(run_date: date, model: str, *parts: object) -> str:
+    """<run_date>-<model>-<digest>: the same night from the same parts is the same run.
+
+    Parameters
+    ----------
+    parts : what the model follows from, such as hyperparameters, seed and versions: settings sections or JSON types
+    """
+    told = [part.model_dump(mode="json") if isinstance(part, Section) else part for part in parts]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return f"{run_date.isoformat()}-{model}-{digest[:12]}"
+
+
+def save(
+    tables: Tables,
+    model: TrainedModel,
+    *,
+    run_id: str,
+    run_date: date,
+    params: Section,
+    seed: int,
+    interactions_version: int,
+    started_at: datetime,
+    finished_at: datetime,
+    code_version: str,
+) -> Run:
+    """Write the model, and its run last, so that a listed run is whole. Saving a run again replaces it.
+
+    Parameters
+    ----------
+    started_at, finished_at : with their time zone
+    """
+    if not isinstance(model, FactorModel):
+        raise TypeError(f"no tables are kept for models of form {model.form}")
+    run = Run(
+        run_id=run_id,
+        run_date=run_date,
+        model=model.algorithm,
+        params=params.model_dump(mode="json"),
+        seed=seed,
+        interactions_version=interactions_version,
+        code_version=code_version,
+        started_at=started_at,
+        finished_at=finished_at,
+        status=FINISHED,
+        form=model.form,
+        header=model.header(),
+    )
+    this_run = f"run_id = {sql_text(run_id)}"
+    named = F.lit(run_id).alias("run_id")
+    tables.replace_where("gold_user_factors", model.users.select(named, "*"), this_run)
+    tables.replace_where("gold_item_factors", model.items.select(named, "*"), this_run)
+    tables.replace_where("gold_runs", tables.spark.range(1).select(*_columns(run)), this_run)
+    return run
+
+
+def load(tables: Tables, run_id: str) -> TrainedModel:
+    """The run's trained model.
+
+    Raises
+    ------
+    ConfigurationError : there is no such finished run
+    TableError : there are no runs at all, or this version cannot read the run's form
+    """
+    run = find(tables, run_id=run_id)
+    if run.form != FactorModel.form:
+        raise TableError(
+            f"run {run_id}: form {run.form} is unknown here; was it trained by another version of nightreel?"
+        )
+    of_run = F.col("run_id") == F.lit(run_id)
+    return FactorModel.restore(
+        run.model,
+        run.header,
+        users=tables.read("gold_user_factors").where(of_run),
+        items=tables.read("gold_item_factors").where(of_run),
+    )
+
+
+def find(tables: Tables, *, run_id: str | None = None, model: str | None = None, run_date: date | None = None) -> Run:
+    """The newest finished run, by run_date and then by end, of those that match all that is given.
+
+    Raises
+    ------
+    ConfigurationError : none matches; names those there are
+    TableError : nothing was ever trained
+    """
+    runs = tables.read("gold_runs").where(F.col("status") == F.lit(FINISHED))
+    newest_first = runs.orderBy(F.desc("run_date"), F.desc("finished_at"), "run_id")
+    wanted = {"run_id": run_id, "model": model, "run_date": run_date}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    matching = newest_first
+    for name, value in given.items():
+        matching = matching.where(F.col(name) == F.lit(value))
+    row = matching.select("*", _micros("started_at"), _micros("finished_at")).first()
+    if row is None:
+        raise ConfigurationError(_none_matches(given, newest_first))
+    return _run(row)
+
+
+def finished(tables: Tables) -> frozenset[str]:
+    """The ids of all finished runs; none where nothing was ever trained."""
+    if not tables.exists("gold_runs"):
+        return frozenset()
+    runs = tables.read("gold_runs").where(F.col("status") == F.lit(FINISHED))
+    return frozenset(row["run_id"] for row in runs.select("run_id").collect())
+
+
+def _none_matches(given: Mapping[str, object], newest_first: DataFrame) -> str:
+    asked = ", ".join(f"{name} {value}" for name, value in given.items()) or "any"
+    shown = [row["run_id"] for row in newest_first.select("run_id").limit(_SHOWN + 1).collect()]
+    known = ", ".join(shown[:_SHOWN]) + (", and older ones" if len(shown) > _SHOWN else "")
+    return f"no finished run with {asked}; there are: {known or 'none, train a model first'}"
+
+
+def _columns(run: Run) -> list[Column]:
+    values = {
+        **vars(run),
+        "params": json.dumps(run.params, sort_keys=True),
+        "header": json.dumps(run.header, sort_keys=True),
+        "started_at": F.timestamp_micros(F.lit(_micros_of(run.started_at))),
+        "finished_at": F.timestamp_micros(F.lit(_micros_of(run.finished_at))),
+    }
+    return [(value if isinstance(value, Column) else F.lit(value)).alias(name) for name, value in values.items()]
+
+
+def _run(row: Row) -> Run:
+    values = row.asDict()
+    for name in ("started_at", "finished_at"):
+        values[name] = datetime.fromtimestamp(values.pop(f"{name}_micros") / 1e6, UTC)
+    for name in ("params", "header"):
+        values[name] = json.loads(values[name])
+    return Run(**values)
+
+
+def _micros(name: str) -> Column:
+    """Collected timestamps come in the machine's time zone; microseconds since 1970 do not."""
+    return F.unix_micros(name).alias(f"{name}_micros")
+
+
+def _micros_of(time: datetime) -> int:
+    return round(time.timestamp() * 1e6)

@@ -1,0 +1,187 @@
+"""The n best items of every user, and the items nearest to every item, from factors; runs on Spark's executors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from nightreel.errors import ConfigurationError
+from nightreel.models.catalogue import Catalogue, Ranked, Users
+from nightreel.models.factor_arrays import catalogue_of, seen_lists, users_of
+from nightreel.models.seen_pairs import USERS_A_GROUP, packed, unpacked
+
+BLOCK_BYTES = 64 << 20
+"""Item factors that travel to the executors with the task, and through the driver; more are split into such blocks."""
+
+_BLOCK_ITEMS = 1 << 20
+_RANKED = "user_idx int, rank int, item_idx int, score float"
+
+
+def top_n(
+    users: DataFrame, items: DataFrame, *, n: int, seen: DataFrame | None, block_bytes: int = BLOCK_BYTES
+) -> DataFrame:
+    """The n best items of each user by user bias + item bias + user factors . item factors.
+
+    Equal scores stand in the order of item_idx; they are compared before the user's bias is added, which may round
+    two of them to one. Null biases and null or empty factors count as zeros. What has a bias or factor that is not
+    finite is left out: such a user gets no rows, such an item is never recommended.
+
+    Parameters
+    ----------
+    users : grain user; columns user_idx int, bias float, factors array<float>
+    items : grain item; columns item_idx int, bias float, factors array<float>; all factors that are not empty have
+        the same length
+    n : items a user
+    seen : grain user x item (repeated pairs do no harm); columns user_idx, item_idx: never recommended to that user
+    block_bytes : item factors held at once, by the driver and by a worker. Where there are more, items and users
+        are shuffled in blocks and their best items merged
+
+    Returns
+    -------
+    grain user x rank; columns user_idx int, rank int (from 1), item_idx int, score float. Fewer than n rows for a
+    user with fewer than n items left
+    """
+    _check_places(n)
+    rank, blocks, span = _blocks(items, block_bytes)
+    if blocks > 1:
+        return _rank_blocked(_with_seen(users, seen, span, blocks), items, rank=rank, span=span, n=n)
+    catalogue = catalogue_of(items.select("item_idx", "bias", "factors").toArrow(), rank)
+    if seen is not None:
+        return _rank_unseen(users, seen, catalogue, n)
+    nothing = F.lit(None).cast("array<int>").alias("seen")
+    return _rank(users.select("user_idx", "bias", "factors", nothing), catalogue, n)
+
+
+def similar_items(items: DataFrame, *, n: int, block_bytes: int = BLOCK_BYTES) -> DataFrame:
+    """The n items most similar to each item by the cosine of their factors, equal ones in the order of their index.
+
+    Parameters
+    ----------
+    items : grain item; columns item_idx int, factors array<float>
+    block_bytes : as for `top_n`
+
+    Returns
+    -------
+    grain item x rank; columns item_idx int, rank int (from 1), similar_item_idx int, similarity float in [-1, 1].
+    Never the item itself. Items whose factors are null, empty, zero or not finite have no similar items nor are any
+    """
+    _check_places(n)
+    directions = _directions(items)
+    rank, blocks, span = _blocks(directions, block_bytes)
+    rows = directions.select(F.col("item_idx").alias("user_idx"), "bias", "factors", F.array("item_idx").alias("seen"))
+    if blocks <= 1:
+        ranked = _rank(rows, catalogue_of(directions.toArrow(), rank), n)
+    else:
+        rows = rows.withColumn("item_block", F.explode(F.sequence(F.lit(0), F.lit(blocks - 1))))
+        ranked = _rank_blocked(rows, directions, rank=rank, span=span, n=n)
+    similarity = F.greatest(F.least("score", F.lit(1.0)), F.lit(-1.0)).cast("float")
+    return ranked.select(
+        F.col("user_idx").alias("item_idx"),
+        "rank",
+        F.col("item_idx").alias("similar_item_idx"),
+        similarity.alias("similarity"),
+    )
+
+
+def _check_places(n: int) -> None:
+    if n < 1:
+        raise ConfigurationError(f"n = {n}: must be 1 or more")
+
+
+def _directions(items: DataFrame) -> DataFrame:
+    squares = F.aggregate("factors", F.lit(0.0), lambda total, factor: total + factor.cast("double") * factor)
+    lengths = items.select("item_idx", "factors", F.sqrt(squares).alias("length"))
+    # NaN is above every number in Spark's order, so this leaves it out too.
+    finite = lengths.where((F.col("length") > 0) & (F.col("length") < float("inf")))
+    unit = F.transform("factors", lambda factor: (factor / F.col("length")).cast("float"))
+    return finite.select("item_idx", F.lit(0.0).cast("float").alias("bias"), unit.alias("factors"))
+
+
+def _blocks(items: DataFrame, block_bytes: int) -> tuple[int, int, int]:
+    """Factors an item, blocks the items need, and item indices a block spans."""
+    largest = F.max("item_idx").alias("largest")
+    found = items.agg(F.max(F.size("factors")).alias("rank"), largest, F.count("*").alias("items")).first()
+    if found is None or not found["items"]:
+        return 0, 0, 1
+    rank = max(found["rank"] or 0, 0)
+    span = max(1, min(_BLOCK_ITEMS, block_bytes // (4 * (rank + 1))))
+    return rank, 1 if found["items"] <= span else found["largest"] // span + 1, span
+
+
+def _rank(rows: DataFrame, catalogue: Catalogue, n: int) -> DataFrame:
+    """rows: grain user; columns user_idx, bias, factors, seen array<int>."""
+
+    def ranked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            users = users_of(batch, catalogue.rank, *seen_lists(batch.column("seen")))
+            yield from _ranked_rows(batch.column("user_idx"), users, catalogue.best(users, n)).to_batches()
+
+    return rows.mapInArrow(ranked, _RANKED)
+
+
+def _rank_unseen(users: DataFrame, seen: DataFrame, catalogue: Catalogue, n: int) -> DataFrame:
+    """Every group of users meets the pairs they have seen in one task."""
+    newest = users.agg(F.max("user_idx")).first()
+    groups = (newest[0] if newest and newest[0] else 0) // USERS_A_GROUP + 1
+
+    def ranked(left: pa.Table, right: pa.Table) -> pa.Table:
+        user_idx = left.column("user_idx").to_numpy()
+        asked = users_of(left, catalogue.rank, *unpacked(right, user_idx, groups=groups))
+        return _ranked_rows(left.column("user_idx"), asked, catalogue.best(asked, n))
+
+    grouped = users.select(
+        "user_idx", "bias", "factors", F.pmod("user_idx", F.lit(groups)).cast("int").alias("user_group")
+    ).groupBy("user_group")
+    pairs = packed(seen, groups=groups).groupBy("user_group")
+    return grouped.cogroup(pairs).applyInArrow(ranked, _RANKED)
+
+
+def _ranked_rows(user_idx: pa.Array | pa.ChunkedArray, users: Users, best: Ranked) -> pa.Table:
+    return pa.table(
+        {
+            "user_idx": user_idx.take(pa.array(best.row)),
+            "rank": pa.array(best.rank, pa.int32()),
+            "item_idx": pa.array(best.item_idx, pa.int32()),
+            "score": pa.array(best.score + users.bias[best.row], pa.float32()),
+        }
+    )
+
+
+def _with_seen(users: DataFrame, seen: DataFrame | None, span: int, blocks: int) -> DataFrame:
+    """Every user once for each block of items, with the items seen of that block."""
+    rows = users.select(
+        "user_idx", "bias", "factors", F.explode(F.sequence(F.lit(0), F.lit(blocks - 1))).alias("item_block")
+    )
+    if seen is None:
+        return rows.withColumn("seen", F.lit(None).cast("array<int>"))
+    keys = ["user_idx", "item_block"]
+    lists = F.collect_list(F.col("item_idx").cast("int")).alias("seen")
+    grouped = seen.withColumn("item_block", F.expr(f"item_idx div {span}").cast("int")).groupBy(*keys).agg(lists)
+    return rows.join(grouped, keys, "left")
+
+
+def _rank_blocked(rows: DataFrame, items: DataFrame, *, rank: int, span: int, n: int) -> DataFrame:
+    """Every block of users meets every block of items in one task; rows: as _rank's, once for each item_block."""
+
+    def ranked(left: pa.Table, right: pa.Table) -> pa.Table:
+        users = users_of(left, rank, *seen_lists(left.column("seen")))
+        best = catalogue_of(right, rank).best(users, n)
+        rows = _ranked_rows(left.column("user_idx"), users, best)
+        return rows.append_column("unbiased", pa.array(best.score, pa.float32()))
+
+    user_blocks = rows.where(F.col("item_block") == 0).count() // span + 1
+    user_block = F.pmod(F.xxhash64("user_idx"), F.lit(user_blocks)).cast("int")
+    right = items.select(
+        "item_idx",
+        "bias",
+        "factors",
+        F.expr(f"item_idx div {span}").cast("int").alias("item_block"),
+        F.explode(F.sequence(F.lit(0), F.lit(user_blocks - 1))).alias("user_block"),
+    )
+    left = rows.withColumn("user_block", user_block).groupBy("user_block", "item_block")
+    merged = left.cogroup(right.groupBy("user_block", "item_block")).applyInArrow(ranked, f"{_RANKED}, unbiased float")
+    place = F.row_number().over(Window.partitionBy("user_idx").orderBy(F.desc("unbiased"), "item_idx"))
+    return merged.withColumn("rank", place).where(F.col("rank") <= n).select("user_idx", "rank", "item_idx", "score")

@@ -1,0 +1,105 @@
+"""A whole night: the steps in order, those already done for the date left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nightreel import models
+from nightreel.job import Job, Summary
+from nightreel.nightly import steps
+from nightreel.nightly.ledger import Ledger, fingerprint
+from nightreel.settings import Settings
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the night and what its result depends on."""
+
+    name: str
+    run: Callable[[Job], Summary]
+    settings: Callable[[Settings], Any]
+    reads: tuple[str, ...]
+    owns: tuple[str, ...] = ()
+    """Tables nothing else writes: the step is done only while they are as it left them."""
+    resumes_itself: bool = False
+    """Asked every time: it leaves out by itself what is done."""
+
+
+def run_night(job: Job) -> Summary:
+    """ingest -> prepare -> train -> evaluate -> recommend, resuming what the same run date has done already.
+
+    ingest and train look for themselves at what is new and are always asked; the other steps are left out when
+    the ledger has them with the same settings, the same inputs and their tables as they left them.
+    """
+    models.check(trained_models(job.settings), job.layers)
+    ledger = Ledger(job.tables, job.run_date)
+    summaries = [steps.ingest(job)]
+    chain = ""
+    for step in STEPS:
+        chain = _fingerprint(step, job, chain)
+        done = None if job.flags.again or step.resumes_itself else ledger.finished(step.name, chain)
+        if done is None:
+            done = step.run(job)
+            outputs = {table: job.tables.version(table) for table in step.owns}
+            ledger.record(step.name, chain, outputs=outputs, summary=done)
+        else:
+            job.skip(step.name, "already done for this date")
+        summaries.append(done)
+    return _together(summaries)
+
+
+def trained_models(settings: Settings) -> list[str]:
+    """The night's models, the one that recommends among them."""
+    return list(dict.fromkeys([*settings.nightly.models, settings.recommend.model]))
+
+
+def _train(job: Job) -> Summary:
+    return steps.train(job, trained_models(job.settings), resume=not job.flags.again)
+
+
+def _evaluate(job: Job) -> Summary:
+    return steps.evaluate(job, [steps.chosen_run(job, model=name) for name in trained_models(job.settings)])
+
+
+def _recommend(job: Job) -> Summary:
+    return steps.recommend(job, steps.chosen_run(job, model=job.settings.recommend.model))
+
+
+STEPS = (
+    Step(
+        "prepare",
+        steps.prepare,
+        settings=lambda s: [s.filter.model_dump(), s.split.model_dump()],
+        reads=("bronze_ratings", "bronze_items"),
+        owns=steps.SILVER,
+    ),
+    Step(
+        "train",
+        _train,
+        settings=lambda s: [s.train.model_dump(), {name: s.models.get(name) for name in trained_models(s)}],
+        reads=steps.SILVER,
+        resumes_itself=True,
+    ),
+    Step(
+        "evaluate",
+        _evaluate,
+        settings=lambda s: [s.evaluate.model_dump(), s.scale.model_dump()],
+        reads=steps.SILVER,
+    ),
+    Step("recommend", _recommend, settings=lambda s: s.recommend.model_dump(), reads=steps.SILVER),
+)
+
+
+def _fingerprint(step: Step, job: Job, earlier: str) -> str:
+    versions = {table: job.tables.version(table) for table in step.reads}
+    return fingerprint(step=step.name, settings=step.settings(job.settings), versions=versions, earlier=earlier)
+
+
+def _together(summaries: list[Summary]) -> Summary:
+    rows = {label: count for summary in summaries for label, count in summary.rows.items()}
+    rejects = {reason: count for summary in summaries for reason, count in summary.rejects.items()}
+    tables = list(dict.fromkeys(table for summary in summaries for table in summary.tables))
+    notes = [note for summary in summaries for note in summary.notes]
+    return Summary(rows=rows, rejects=rejects, tables=tables, notes=notes)

@@ -1,0 +1,182 @@
+"""The steps of a night. Each reads tables, calls the library, writes tables, and says what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel import __version__, models, sources
+from nightreel import evaluate as evaluation
+from nightreel import prepare as preparation
+from nightreel import recommend as recommending
+from nightreel.job import Job, Summary
+from nightreel.models import runs
+from nightreel.schemas import SCHEMAS
+from nightreel.tables import sql_text
+
+METRIC_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in SCHEMAS["gold_metrics"].columns.items())
+SILVER = ("silver_interactions", "silver_users", "silver_items")
+
+
+def ingest(job: Job) -> Summary:
+    """Raw files -> bronze tables; only new and changed files are read."""
+    with job.step("ingest"):
+        report = sources.ingest(job.tables, job.settings, ingested_at=datetime.now(UTC))
+    files = {"files read": report.files_read, "files unchanged": report.files_unchanged}
+    rows = {"rating lines read": report.rows_in, "ratings kept": report.rows_kept, "titles read": report.items}
+    gone = f"{report.files_gone} files ingested earlier are no longer there; their ratings are kept"
+    return Summary(
+        rows=files | (rows if report.files_read else {}),
+        rejects=report.rejects,
+        tables=sources.BRONZE if report.files_read else (),
+        notes=[gone] if report.files_gone else [],
+    )
+
+
+def prepare(job: Job) -> Summary:
+    """bronze -> silver: repeats resolved, sparse users and items dropped, dense indices, splits."""
+    job.tables.watch(*SILVER)
+    ratings, items = job.tables.read("bronze_ratings"), job.tables.read("bronze_items")
+    probe = job.settings.split.probe
+    asked = sources.read_prize_pairs(job.spark, probe, job.settings.ingest).pairs if probe else None
+    with job.step("prepare"), preparation.prepare(ratings, items, job.settings, probe=asked) as silver:
+        job.tables.replace("silver_users", silver.users)
+        job.tables.replace("silver_items", silver.items)
+        job.tables.replace("silver_interactions", silver.interactions)
+    report = silver.report
+    rows = {
+        "ratings in": report.rows_in,
+        "repeats resolved": report.duplicates,
+        "dropped by the filters": report.filtered,
+        "kept": report.kept,
+        "users": report.users,
+        "items": report.items,
+        **{f"{split} rows": getattr(report, split) for split in ("train", "validation", "test")},
+    }
+    return Summary(rows=rows, tables=SILVER)
+
+
+def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
+    """silver -> a recorded run of each named model; with `resume`, one finished with the same inputs is kept."""
+    algorithms = {name: models.create(name, job.layers) for name in names}
+    interactions = job.tables.read("silver_interactions").where(F.col("split") == "train")
+    version = job.tables.version("silver_interactions") or 0
+    seed = job.settings.train.seed
+    kept = runs.finished(job.tables) if resume else frozenset()
+    for name, algorithm in algorithms.items():
+        run_id = runs.new_run_id(job.run_date, name, algorithm.params, seed, version)
+        if run_id in kept:
+            job.skip(f"train {name}", "already done for this date")
+            continue
+        with job.step(f"train {name}"):
+            started = datetime.now(UTC)
+            model = algorithm.fit(interactions.select("user_idx", "item_idx", "rating"), seed=seed)
+            runs.save(
+                job.tables,
+                model,
+                run_id=run_id,
+                run_date=job.run_date,
+                params=algorithm.params,
+                seed=seed,
+                interactions_version=version,
+                started_at=started,
+                finished_at=datetime.now(UTC),
+                code_version=__version__,
+            )
+    return Summary(rows={"models trained": len(algorithms)}, tables=runs.TABLES)
+
+
+def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
+    """Runs -> their metrics on the held-out split."""
+    interactions = job.tables.read("silver_interactions")
+    split = job.settings.evaluate.split
+    measured: list[dict[str, object]] = []
+    for run in chosen:
+        with job.step(f"evaluate {run.model}"):
+            model = runs.load(job.tables, run.run_id)
+            metrics = evaluation.evaluate(model, interactions, job.settings.evaluate, scale=job.settings.scale)
+            labels = {"run_id": run.run_id, "run_date": run.run_date, "model": run.model, "split": split}
+            measured.extend(labels | row.asDict() for row in metrics.collect())
+    ids = ", ".join(f"'{run.run_id}'" for run in chosen)
+    frame = job.spark.createDataFrame(measured, METRIC_COLUMNS)
+    job.tables.replace_where("gold_metrics", frame, f"run_id IN ({ids}) AND split = '{split}'")
+    return Summary(rows={"runs evaluated": len(chosen)}, tables=("gold_metrics",))
+
+
+def recommend(job: Job, run: runs.Run) -> Summary:
+    """A run -> top-N of every user, and similar items where the model can tell."""
+    model = runs.load(job.tables, run.run_id)
+    users, items = job.tables.read("silver_users"), job.tables.read("silver_items")
+    condition = f"run_date = DATE'{job.run_date}'"
+    with job.step(f"recommend by {run.model}"):
+        rows = recommending.recommend_for_all(
+            model,
+            users,
+            items,
+            job.tables.read("silver_interactions"),
+            n=job.settings.recommend.n,
+            run_id=run.run_id,
+            run_date=job.run_date,
+        )
+        job.tables.replace_where("gold_recommendations", rows, condition)
+    written = ["gold_recommendations"]
+    if models.Capability.SIMILAR in model.capabilities:
+        with job.step("similar items"):
+            similar = recommending.similar_titles(
+                model, items, n=job.settings.recommend.similar_n, run_id=run.run_id, run_date=job.run_date
+            )
+            job.tables.replace_where("gold_similar_items", similar, condition)
+        written.append("gold_similar_items")
+    return Summary(tables=written)
+
+
+def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | None) -> Summary:
+    """A run -> predictions for the pairs asked for, in their order; also as a file where one is named."""
+    model = runs.load(job.tables, run.run_id)
+    model.require(models.Capability.PREDICT)
+    users, items = job.tables.read("silver_users"), job.tables.read("silver_items")
+    asked, rejects = _pairs(job, pairs, users=users, items=items)
+    with job.step(f"score by {run.model}"):
+        scored = recommending.score_pairs(model, asked, users, items, job.settings.scale)
+        labels = {"run_id": F.lit(run.run_id), "pairs": F.lit(pairs)}
+        here = (F.col("run_id") == F.lit(run.run_id)) & (F.col("pairs") == F.lit(pairs))
+        where = f"run_id = {sql_text(run.run_id)} AND pairs = {sql_text(pairs)}"
+        job.tables.replace_where("gold_predictions", scored.withColumns(labels), where)
+    written = job.tables.read("gold_predictions").where(here)
+    for path, write in ((csv, recommending.write_csv), (text, recommending.write_prize_format)):
+        if path is not None:
+            with job.step(f"write {path}"):
+                write(written, path)
+    counts = written.agg(F.count("*"), F.count_if("cold")).first()
+    rows, cold = (counts[0], counts[1]) if counts else (0, 0)
+    files = [f"wrote {path}" for path in (csv, text) if path is not None]
+    return Summary(
+        rows={"pairs scored": rows, "of them with an unknown user or item": cold},
+        rejects=rejects,
+        tables=("gold_predictions",),
+        notes=files,
+    )
+
+
+def _pairs(job: Job, path: str, *, users: DataFrame, items: DataFrame) -> tuple[DataFrame, dict[str, int]]:
+    if not path.endswith((".txt", ".txt.gz")):
+        return recommending.read_pairs(job.spark, path, users=users, items=items), {}
+    read = sources.read_prize_pairs(job.spark, path, job.settings.ingest)
+    reasons = read.rejects.groupBy("reason").count().collect()
+    return read.pairs, {row["reason"]: row["count"] for row in reasons}
+
+
+def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None) -> runs.Run:
+    """The run named, or the newest of the model named, or the newest of recommend.model."""
+    if run_id is None and model is None:
+        model = job.settings.recommend.model
+    return runs.find(job.tables, run_id=run_id, model=model)
+
+
+def chosen_runs(job: Job, *, models: Sequence[str], run_ids: Sequence[str]) -> list[runs.Run]:
+    """The runs named and the newest of each model named; without either, the newest of each of the night's models."""
+    names = models if models or run_ids else job.settings.nightly.models
+    return [chosen_run(job, run_id=run_id) for run_id in run_ids] + [chosen_run(job, model=name) for name in names]

@@ -1,0 +1,21 @@
+"""Bronze to silver: one rating per user and item, sparse users and items dropped, dense indices, splits."""
+
+from nightreel.prepare.dense import Dense, dense_index, densify
+from nightreel.prepare.duplicates import deduplicate
+from nightreel.prepare.filters import keep_active
+from nightreel.prepare.scratch import Scratch
+from nightreel.prepare.silver import PrepareReport, Silver, prepare
+from nightreel.prepare.splits import split
+
+__all__ = [
+    "Dense",
+    "PrepareReport",
+    "Scratch",
+    "Silver",
+    "deduplicate",
+    "dense_index",
+    "densify",
+    "keep_active",
+    "prepare",
+    "split",
+]

@@ -1,0 +1,146 @@
+"""From ratings as delivered to the silver tables."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.errors import DataError
+from nightreel.prepare.dense import Dense, densify
+from nightreel.prepare.duplicates import deduplicate
+from nightreel.prepare.filters import keep_active, nothing_left
+from nightreel.prepare.scratch import Scratch
+from nightreel.prepare.splits import split
+from nightreel.settings import Settings
+
+_ROWS_PER_FILE = 4_000_000
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    """What happened to the ratings, in rows."""
+
+    rows_in: int
+    duplicates: int
+    filtered: int
+    train: int
+    validation: int
+    test: int
+    users: int
+    items: int
+
+    @property
+    def kept(self) -> int:
+        return self.train + self.validation + self.test
+
+    def counts(self) -> dict[str, int]:
+        """Every count by the name a person reads."""
+        return {
+            "ratings in": self.rows_in,
+            "repeated pairs dropped": self.duplicates,
+            "dropped by the filters": self.filtered,
+            "kept": self.kept,
+            "train": self.train,
+            "validation": self.validation,
+            "test": self.test,
+            "users": self.users,
+            "items": self.items,
+        }
+
+
+@dataclass(frozen=True)
+class Silver:
+    """The silver tables' rows, ready to write; a context manager that lets go of what they were computed from.
+
+    interactions : grain user x item; as silver_interactions. Partitions hold neighbouring users, sorted by split,
+        user_idx, item_idx, so that a file holds a narrow range of users
+    users : grain user; as silver_users
+    items : grain item; as silver_items
+    """
+
+    interactions: DataFrame
+    users: DataFrame
+    items: DataFrame
+    report: PrepareReport
+    scratch: Scratch
+
+    def counts(self) -> dict[str, int]:
+        return self.report.counts()
+
+    def __enter__(self) -> Silver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.scratch.release()
+
+
+def prepare(ratings: DataFrame, items: DataFrame, settings: Settings, *, probe: DataFrame | None = None) -> Silver:
+    """Resolve duplicates, drop sparse users and items, split, and number what is left.
+
+    Use as `with prepare(...) as silver:`, and write the tables inside.
+
+    Parameters
+    ----------
+    ratings : grain rating as delivered; as bronze_ratings
+    items : grain item; as bronze_items
+    settings : its sections filter and split
+    probe : for strategy probe: columns user_id, item_id
+
+    Raises
+    ------
+    DataError : there are no ratings, the filters leave none, or the split leaves none for training or for testing
+    """
+    with ExitStack() as on_failure, Scratch() as early:
+        late = on_failure.enter_context(Scratch())
+        unique = early.keep(deduplicate(ratings))
+        totals = unique.agg(F.count(F.lit(1)), F.coalesce(F.sum("deliveries"), F.lit(0))).first()
+        distinct, rows_in = (totals[0], totals[1]) if totals else (0, 0)
+        if rows_in == 0:
+            raise DataError("there are no ratings to prepare; were any ingested?")
+        active = keep_active(unique, settings.filter, scratch=early).drop("deliveries")
+        marked = late.keep(split(active, settings.split, probe=probe))
+        rows = {row["split"]: row["count"] for row in marked.groupBy("split").count().collect()}
+        if not rows:
+            raise nothing_left(unique, settings.filter)
+        _check(rows, settings)
+        dense = densify(marked, scratch=late)
+        report = PrepareReport(
+            rows_in=rows_in,
+            duplicates=rows_in - distinct,
+            filtered=distinct - sum(rows.values()),
+            train=rows["train"],
+            validation=rows.get("validation", 0),
+            test=rows["test"],
+            users=dense.n_users,
+            items=dense.n_items,
+        )
+        on_failure.pop_all()
+        return _silver(dense, items, report, late)
+
+
+def _silver(dense: Dense, items: DataFrame, report: PrepareReport, scratch: Scratch) -> Silver:
+    files = -(-report.kept // _ROWS_PER_FILE)
+    interactions = (
+        dense.interactions.select("user_idx", "item_idx", "rating", "rated_at", "split")
+        .repartitionByRange(files, "user_idx")
+        .sortWithinPartitions("split", "user_idx", "item_idx")
+    )
+    described = dense.items.join(items.select("item_id", "title", "year", "genres"), "item_id", "left")
+    columns = ("item_idx", "item_id", "n_ratings", "mean_rating", "title", "year", "genres")
+    return Silver(interactions, dense.users, described.select(*columns), report, scratch)
+
+
+def _check(rows: dict[str, int], settings: Settings) -> None:
+    asked = settings.split
+    for name in ("train", "test"):
+        if not rows.get(name):
+            raise DataError(
+                f'split: strategy = "{asked.strategy}", test_share = {asked.test_share}, test_rows = {asked.test_rows}'
+                f" leave no rating for {'training' if name == 'train' else 'testing'} of {sum(rows.values()):,}"
+            )

@@ -1,0 +1,83 @@
+"""Pairs to be scored, from a CSV file, Parquet or a Delta table."""
+
+from __future__ import annotations
+
+import re
+
+from fsspec.core import url_to_fs
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from nightreel.errors import ConfigurationError, DataError
+
+_IDS = ("user_id", "item_id")
+_ID_TYPES = ("tinyint", "smallint", "int", "bigint", "string")
+_CSV = re.compile(r"\.(csv|tsv)(\.(gz|bz2|zst))?$")
+_TABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}")
+
+
+def read_pairs(spark: SparkSession, path: str, *, users: DataFrame, items: DataFrame) -> DataFrame:
+    """The pairs of a file or table, in the id types of the users and items known.
+
+    Parameters
+    ----------
+    path : a .csv or .tsv file with the header user_id,item_id (compressed or not), Parquet, the folder of a Delta
+        table, or a table's name in the catalog. Further columns are passed over
+    users, items : columns user_id and item_id, for their types
+
+    Returns
+    -------
+    grain row; columns position bigint, user_id, item_id. Positions rise in the order of the rows within a file, with
+    gaps; among the files of a folder or table the order is Spark's own, the same at every reading
+
+    Raises
+    ------
+    ConfigurationError : there is nothing at the path
+    DataError : a column is missing, or holds what cannot be an id of its kind
+    """
+    rows = _read(spark, path)
+    for name, known in (("user_id", users), ("item_id", items)):
+        rows = _typed(rows, name, dict(known.dtypes)[name], path)
+    return rows.select(F.monotonically_increasing_id().alias("position"), *_IDS)
+
+
+def _read(spark: SparkSession, path: str) -> DataFrame:
+    try:
+        if delimited := _CSV.search(path):
+            delimiter = "\t" if delimited[1] == "tsv" else ","
+            return spark.read.csv(
+                path, header=True, sep=delimiter, ignoreLeadingWhiteSpace=True, ignoreTrailingWhiteSpace=True
+            )
+        if _exists(path, "_delta_log"):
+            return spark.read.format("delta").load(path)
+        if _TABLE.fullmatch(path) and not _exists(path) and spark.catalog.tableExists(path):
+            return spark.table(path)
+        return spark.read.parquet(path)
+    except AnalysisException as error:
+        if error.getCondition() == "PATH_NOT_FOUND":
+            raise ConfigurationError(f"{path}: no such file, folder or table of pairs") from None
+        if error.getCondition() in ("UNABLE_TO_INFER_SCHEMA", "FAILED_READ_FILE"):
+            raise DataError(f"{path}: {_ALLOWED}") from None
+        raise
+
+
+def _exists(path: str, *inside: str) -> bool:
+    filesystem, place = url_to_fs(path)
+    return bool(filesystem.exists("/".join([place.rstrip("/"), *inside])))
+
+
+def _typed(rows: DataFrame, name: str, kind: str, path: str) -> DataFrame:
+    given = dict(rows.dtypes)
+    if name not in given:
+        raise DataError(f"{path}: column {name} is missing among {', '.join(given) or 'none'}; {_ALLOWED}")
+    if given[name] not in _ID_TYPES:
+        raise DataError(f"{path}: column {name} is {given[name]}, must be integers or strings")
+    if kind == "bigint" and given[name] == "string":
+        refused = rows.where(F.col(name).isNotNull() & F.col(name).try_cast(kind).isNull()).select(name).first()
+        if refused is not None:
+            raise DataError(f"{path}: column {name} has {refused[0]!r}, must be integers as in the ratings")
+    return rows.withColumn(name, F.col(name).try_cast(kind))
+
+
+_ALLOWED = "must be CSV (.csv, .tsv), Parquet or a Delta table with the columns user_id and item_id"

@@ -1,0 +1,176 @@
+"""A night in a few numbers, gathered from the tables it left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from nightreel.errors import DataError
+from nightreel.tables import Tables
+
+ROWS_TO_KNOW_A_USER = 20
+MOST_SHOWN = 10
+MOST_COUNTED = 20
+SHOWN_TABLES = ("bronze_ratings", "bronze_quarantine", "silver_interactions", "gold_metrics", "gold_recommendations")
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """A model's metrics on the held-out split, by their names in gold_metrics."""
+
+    model: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Liked:
+    title: str
+    rating: float
+
+
+@dataclass(frozen=True)
+class Recommended:
+    rank: int
+    title: str
+
+
+@dataclass(frozen=True)
+class UserPicture:
+    """One user: what they liked best of the training rows, and what is recommended to them."""
+
+    user_id: int | str
+    ratings: int
+    """In the training rows."""
+    liked: tuple[Liked, ...]
+    recommended: tuple[Recommended, ...]
+    model: str
+
+
+@dataclass(frozen=True)
+class NightReport:
+    """What a night took in, kept, measured and recommends. Counts are rows."""
+
+    run_date: date
+    files: int
+    good: int
+    rejected: Mapping[str, int]
+    """By reason, the most frequent first."""
+    splits: Mapping[str, int]
+    users: int
+    items: int
+    split: str
+    """The one the models were measured on."""
+    scores: tuple[ModelScores, ...]
+    user: UserPicture
+    tables: Mapping[str, str]
+    """Table names as Spark SQL takes them."""
+
+    @property
+    def kept(self) -> int:
+        return sum(self.splits.values())
+
+
+def gather(tables: Tables, *, run_date: date, split: str = "test", user: int | str | None = None) -> NightReport:
+    """Read the night of `run_date` from its tables; what is collected does not grow with the data.
+
+    Parameters
+    ----------
+    split : the held-out rows the models were measured on
+    user : whose recommendations to show; by default the smallest user_id with 20 training rows or more
+
+    Raises
+    ------
+    DataError : the date has no recommendations, or none for this user
+    TableError : a table is missing
+    """
+    interactions = tables.read("silver_interactions")
+    picture = _picture(tables, interactions.where(F.col("split") == "train"), run_date, user)
+    files = tables.read("bronze_files").agg(F.count("*"), F.coalesce(F.sum("rows"), F.lit(0))).collect()[0]
+    return NightReport(
+        run_date=run_date,
+        files=files[0],
+        good=files[1],
+        rejected=_counts(tables.read("bronze_quarantine"), "reason"),
+        splits=_counts(interactions, "split"),
+        users=tables.read("silver_users").count(),
+        items=tables.read("silver_items").count(),
+        split=split,
+        scores=_scores(tables, run_date, split),
+        user=picture,
+        tables={table: tables.name(table) for table in SHOWN_TABLES},
+    )
+
+
+def _counts(rows: DataFrame, column: str) -> dict[str, int]:
+    counted = rows.groupBy(column).agg(F.count("*").alias("n")).orderBy(F.desc("n"), column).limit(MOST_COUNTED)
+    return {row[column]: row["n"] for row in counted.collect()}
+
+
+def _scores(tables: Tables, run_date: date, split: str) -> tuple[ModelScores, ...]:
+    """Of a model trained more than once for the date, the newest run that was measured."""
+    measured = tables.read("gold_metrics").where((F.col("run_date") == F.lit(run_date)) & (F.col("split") == split))
+    finished = tables.read("gold_runs").select("run_id", "finished_at")
+    newest = Window.partitionBy("model").orderBy(F.desc("finished_at"), F.desc("run_id"))
+    rows = (
+        measured.join(finished, "run_id", "left")
+        .withColumn("age", F.dense_rank().over(newest))
+        .where("age = 1 AND value IS NOT NULL")
+        .select("model", "metric", "value")
+        .collect()
+    )
+    by_model: dict[str, dict[str, float]] = {}
+    for row in rows:
+        by_model.setdefault(row["model"], {})[row["metric"]] = row["value"]
+    return tuple(ModelScores(model, metrics) for model, metrics in sorted(by_model.items()))
+
+
+def _picture(tables: Tables, train: DataFrame, run_date: date, user: int | str | None) -> UserPicture:
+    night = tables.read("gold_recommendations").where(F.col("run_date") == F.lit(run_date))
+    chosen = _well_known(tables, train, night) if user is None else user
+    rows = night.where(F.col("user_id") == F.lit(chosen)).orderBy("rank").limit(MOST_SHOWN).collect()
+    if not rows:
+        whom = "" if chosen is None else f" for user {chosen}"
+        raise DataError(
+            f"{tables.name('gold_recommendations')}: none{whom} on {run_date}; the recommend job writes them"
+        )
+    ratings, liked = _liked(tables, train, chosen)
+    run = tables.read("gold_runs").where(F.col("run_id") == rows[0]["run_id"]).select("model").first()
+    return UserPicture(
+        user_id=rows[0]["user_id"],
+        ratings=ratings,
+        liked=liked,
+        recommended=tuple(Recommended(row["rank"], row["title"] or f"item {row['item_id']}") for row in rows),
+        model=rows[0]["run_id"] if run is None else run["model"],
+    )
+
+
+def _well_known(tables: Tables, train: DataFrame, night: DataFrame) -> int | str | None:
+    """The smallest user_id with rows enough and recommendations; where nobody has enough, with the most rows."""
+    known = (
+        train.groupBy("user_idx")
+        .agg(F.count("*").alias("n"))
+        .join(tables.read("silver_users").select("user_idx", "user_id"), "user_idx", "inner")
+        .join(night.select("user_id").distinct(), "user_id", "left_semi")
+    )
+    enough = F.least(F.col("n"), F.lit(ROWS_TO_KNOW_A_USER))
+    first = known.orderBy(enough.desc(), "user_id").select("user_id").first()
+    return None if first is None else first["user_id"]
+
+
+def _liked(tables: Tables, train: DataFrame, user: int | str | None) -> tuple[int, tuple[Liked, ...]]:
+    """How many ratings the user gave, and the best; among equals the films with fewer ratings, which say more."""
+    index = tables.read("silver_users").where(F.col("user_id") == F.lit(user)).select("user_idx")
+    title = F.coalesce("title", F.concat(F.lit("item "), F.col("item_id").cast("string")))
+    rated = (
+        train.join(F.broadcast(index), "user_idx", "left_semi")
+        .join(tables.read("silver_items"), "item_idx", "inner")
+        .withColumn("total", F.count("*").over(Window.partitionBy("user_idx")))
+        .orderBy(F.desc("rating"), "n_ratings", "item_idx")
+        .select("rating", title.alias("title"), "total")
+    )
+    rows = rated.limit(MOST_SHOWN).collect()
+    return (rows[0]["total"] if rows else 0), tuple(Liked(row["title"], row["rating"]) for row in rows)

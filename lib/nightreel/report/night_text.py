@@ -1,0 +1,184 @@
+"""A night's report as text for a terminal or a log."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import zip_longest
+from typing import TextIO
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from nightreel.report.night import ModelScores, NightReport, UserPicture
+
+WIDTH = 100
+_MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
+_LABELS = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "recall": "recall", "catalogue_coverage": "coverage"}
+_LOWER_IS_BETTER = ("rmse", "mae")
+_PREFERRED_K = 10
+
+
+def show(
+    report: NightReport, *, options: Sequence[str] = (), pairs: str | None = None, stream: TextIO | None = None
+) -> None:
+    """Print the report: in colour and as wide as the terminal, elsewhere as plain text of 100 columns.
+
+    Parameters
+    ----------
+    options, pairs : see render
+    stream : standard output, if none is given
+    """
+    target = sys.stdout if stream is None else stream
+    if isinstance(target, io.TextIOWrapper):
+        target.reconfigure(errors="replace")  # a title outside the terminal's encoding must not end a night
+    console = Console(file=target, width=None if target.isatty() else WIDTH, highlight=False)
+    console.print(render(report, options=options, pairs=pairs), crop=False)
+
+
+def render(report: NightReport, *, options: Sequence[str] = (), pairs: str | None = None) -> RenderableType:
+    """The report as something rich can print.
+
+    Parameters
+    ----------
+    options : of the job that ran (`--env cluster`, `--set ...`), for the commands suggested at the end
+    pairs : a file of pairs that `score` can predict, such as the dump's qualifying.txt
+    """
+    return Group(
+        _heading(f"The night of {report.run_date}"),
+        _rows(report),
+        _heading(f"Models, measured on {report.splits.get(report.split, 0):,} held-out ratings ({report.split})"),
+        _leaderboard(report.scores),
+        _heading(f"User {report.user.user_id}, who gave {report.user.ratings:,} ratings"),
+        _tastes(report.user),
+        _heading("Where the tables lie"),
+        *[_line(name) for name in report.tables.values()],
+        _heading("What to run next"),
+        *[
+            line
+            for why, command in _next(report, options, pairs)
+            for line in (_line(f"# {why}", "dim"), _line(command))
+        ],
+    )
+
+
+def _heading(text: str) -> RenderableType:
+    return Text(f"\n{text}", style="bold")
+
+
+def _line(text: str, style: str = "") -> RenderableType:
+    """Never broken, so that it can be copied."""
+    return Text(f"  {text}", style=style, no_wrap=True, overflow="ignore")
+
+
+def _rows(report: NightReport) -> RenderableType:
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
+    table.add_column(no_wrap=True, max_width=60)
+    table.add_column(justify="right")
+    rejected = sum(report.rejected.values())
+    files = "1 file" if report.files == 1 else f"{report.files:,} files"
+    table.add_row(f"rows in, from {files}", f"{report.good + rejected:,}")
+    table.add_row("rejected", f"{rejected:,}")
+    for reason, count in report.rejected.items():
+        table.add_row(f"  {reason}", f"{count:,}", style="dim")
+    table.add_row("left out as repeated or too sparse", f"{report.good - report.kept:,}")
+    table.add_row(f"kept, {report.users:,} users x {report.items:,} items", f"{report.kept:,}", style="bold")
+    for split, count in report.splits.items():
+        table.add_row(f"  {split}", f"{count:,}", style="dim")
+    return table
+
+
+def _leaderboard(scores: Sequence[ModelScores]) -> RenderableType:
+    metrics = _shown_metrics(scores)
+    best = {metric: _best(metric, scores) for metric in metrics}
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), caption="* best", caption_justify="left")
+    table.add_column("model", no_wrap=True)
+    for metric in metrics:
+        table.add_column(_label(metric), justify="right", no_wrap=True)
+    ordered = sorted(scores, key=_rank)
+    for row, following in zip_longest(ordered, ordered[1:]):
+        last_mean = row.model in _MEANS and following is not None and following.model not in _MEANS
+        table.add_row(row.model, *[_cell(row, metric, best[metric]) for metric in metrics], end_section=last_mean)
+    return table
+
+
+def _shown_metrics(scores: Sequence[ModelScores]) -> list[str]:
+    found = {metric for row in scores for metric in row.metrics}
+    lengths = sorted({int(metric.split("@")[1]) for metric in found if "@" in metric})
+    k = _PREFERRED_K if _PREFERRED_K in lengths or not lengths else lengths[-1]
+    wanted = [name if name in _LOWER_IS_BETTER else f"{name}@{k}" for name in _LABELS]
+    return [metric for metric in wanted if metric in found]
+
+
+def _label(metric: str) -> str:
+    name, at, k = metric.partition("@")
+    return f"{_LABELS[name]}{at}{k}"
+
+
+def _best(metric: str, scores: Sequence[ModelScores]) -> float:
+    values = [round(row.metrics[metric], 4) for row in scores if metric in row.metrics]
+    return min(values) if metric in _LOWER_IS_BETTER else max(values)
+
+
+def _cell(row: ModelScores, metric: str, best: float) -> Text:
+    value = row.metrics.get(metric)
+    if value is None:
+        return Text("-  ", style="dim")
+    is_best = round(value, 4) == best
+    return Text(f"{value:.4f}{' *' if is_best else '  '}", style="bold green" if is_best else "")
+
+
+def _rank(row: ModelScores) -> tuple[bool, float, float, str]:
+    """The means first, then from the worst RMSE to the best, and last the models that predict no ratings."""
+    ndcg = max((value for metric, value in row.metrics.items() if metric.startswith("ndcg")), default=0.0)
+    return row.model not in _MEANS, -row.metrics.get("rmse", 0.0), ndcg, row.model
+
+
+def _tastes(user: UserPicture) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=True)
+    table.add_column("stars", justify="right", no_wrap=True, width=5)
+    table.add_column("liked best", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("", justify="right", no_wrap=True, width=3)
+    table.add_column(f"recommended by {user.model}", no_wrap=True, overflow="ellipsis", ratio=1)
+    for liked, recommended in zip_longest(user.liked, user.recommended):
+        left = (f"{liked.rating:g}", Text(liked.title)) if liked else ("", "")
+        right = (str(recommended.rank), Text(recommended.title)) if recommended else ("", "")
+        table.add_row(*left, *right)
+    return table
+
+
+def _next(report: NightReport, options: Sequence[str], pairs: str | None) -> Sequence[tuple[str, str]]:
+    """Why, and the command."""
+
+    def submit(job: str, *flags: str) -> str:
+        return f"./spark-submit.sh {shlex.join([job, *flags])}"
+
+    tomorrow = report.run_date + timedelta(days=1)
+    user = f"'{report.user.user_id}'" if isinstance(report.user.user_id, str) else report.user.user_id
+    steps = [
+        (
+            "the next night; only new and changed files are read again",
+            submit("nightly", "--run-date", str(tomorrow), *options),
+        ),
+        (
+            "the same night with a larger ALS; the steps before it are not repeated",
+            submit("nightly", "--run-date", str(report.run_date), *options, "--set", "models.als.rank=32"),
+        ),
+        (
+            "a dump of your own",
+            submit("nightly", "--set", "data.path=/path/of/the/dump", "--set", "tables.dataset=mine"),
+        ),
+        (
+            "the recommendations, from any Spark with Delta",
+            f"SELECT * FROM {report.tables['gold_recommendations']} WHERE user_id = {user} ORDER BY run_date, rank",
+        ),
+    ]
+    if pairs is not None:
+        score = submit("score", "--model", report.user.model, "--pairs", pairs, *options)
+        steps.insert(2, ("ratings of pairs that have none", score))
+    return steps

@@ -1,0 +1,162 @@
+"""Raw files to the bronze tables: what is new or changed is read, checked, and only then put in place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.settings import Settings
+from nightreel.sources.inventory import Inventory, take_inventory
+from nightreel.sources.netflix import NetflixDump
+from nightreel.sources.source import Source
+from nightreel.sources.survey import Tally, good_lines, refuse_damaged, refuse_rejects, rejects, tally
+from nightreel.tables import Tables
+
+BRONZE = ("bronze_ratings", "bronze_quarantine", "bronze_items", "bronze_files")
+
+_SOURCES: Mapping[str, Callable[[Settings], Source]] = {"netflix": NetflixDump}
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What a run read. Rows are lines of rating files: those kept and those rejected make up those in."""
+
+    files_read: int
+    files_unchanged: int
+    files_gone: int
+    """Files ingested once that are no longer there; their rows stay."""
+    rows_in: int
+    rows_kept: int
+    items: int
+    """Titles read; 0 also where the titles file is unchanged."""
+    rejects: Mapping[str, int]
+    """Lines quarantined by reason, those of the titles file included."""
+    seconds: Mapping[str, float]
+
+
+def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> IngestReport:
+    """Bring the bronze tables up to date with the files that the settings name.
+
+    Every table changes in one commit, bronze_files last: after a run that was cut off in between, the next one
+    reads the same files again and replaces what it left. Where no file is new or changed nothing is written.
+
+    Raises
+    ------
+    ConfigurationError : a path does not exist
+    DataError : no rating files, a damaged file, or more rejected lines than ingest.max_reject_share allows; the
+        tables are as they were
+    TableError : another job wrote the tables meanwhile, or they have another schema
+    """
+    clock = _Clock()
+    tables.watch(*BRONZE)
+    source = _SOURCES[settings.data.source](settings)
+    with clock.time("find files"):
+        read_all = not all(tables.exists(table) for table in BRONZE)
+        inventory = take_inventory(tables, source.find(), reading=source.reading, read_all=read_all)
+    if not inventory.files:
+        return _report(inventory, [], clock)
+    items = source.items(tables.spark, inventory.titles).persist()
+    survey = source.survey(tables.spark, inventory.ratings).unionByName(_survey_of_items(items)).persist()
+    try:
+        with clock.time("check lines"):
+            tallies = tally(survey)
+            refuse_damaged(tallies, inventory.files)
+            for files in (inventory.ratings, inventory.titles):
+                refuse_rejects(tallies, files, max_share=settings.ingest.max_reject_share)
+        with clock.time("write rows"):
+            _write(tables, inventory, source, survey=survey, items=items)
+        with clock.time("write files"):
+            _write_files(tables, inventory, tallies, reading=source.reading, ingested_at=ingested_at)
+    finally:
+        survey.unpersist()
+        items.unpersist()
+    return _report(inventory, tallies, clock)
+
+
+@dataclass(frozen=True)
+class _Clock:
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, part: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self.seconds[part] = time.perf_counter() - begun
+
+
+def _survey_of_items(items: DataFrame) -> DataFrame:
+    return items.select("file_id", "position", "line", "reason", F.lit(1).cast("bigint").alias("lines"))
+
+
+def _write(tables: Tables, inventory: Inventory, source: Source, *, survey: DataFrame, items: DataFrame) -> None:
+    """The rows of three tables at once: most of a small table's commit is waiting."""
+    quarantine = survey.where(F.col("reason").isNotNull()).select("file_id", "position", "line", "reason")
+    titles = items.where(F.col("reason").isNull()).select("item_id", "title", "year", "genres")
+    writes: list[Callable[[], None]] = [
+        lambda: _put(tables, "bronze_quarantine", quarantine, inventory),
+        lambda: _put(tables, "bronze_ratings", source.ratings(tables.spark, inventory.ratings), inventory),
+    ]
+    if inventory.titles or not tables.exists("bronze_items"):
+        writes.append(lambda: tables.replace("bronze_items", titles))
+    with ThreadPoolExecutor(len(writes)) as pool:
+        for write in [pool.submit(write) for write in writes]:
+            write.result()
+
+
+def _put(tables: Tables, table: str, rows: DataFrame, inventory: Inventory) -> None:
+    if inventory.replaces_all:
+        tables.replace(table, rows)
+    else:
+        tables.replace_where(table, rows, inventory.replaced())
+
+
+def _write_files(
+    tables: Tables, inventory: Inventory, tallies: Sequence[Tally], *, reading: str, ingested_at: datetime
+) -> None:
+    schema = (
+        "file_id int, path string, size bigint, modified_at timestamp, rows bigint, rejected bigint, reading string, "
+        "ingested_at timestamp"
+    )
+    counts: dict[int, list[Tally]] = {file_id: [] for file_id in inventory.files}
+    for one in tallies:
+        counts[one.file_id].append(one)
+    rows = [
+        (
+            file_id,
+            file.path,
+            file.size,
+            file.modified_at,
+            good_lines(counts[file_id]),
+            rejects(counts[file_id]).total(),
+            reading,
+            ingested_at,
+        )
+        for file_id, file in sorted(inventory.files.items())
+    ]
+    read = tables.spark.createDataFrame(rows, schema)
+    if tables.exists("bronze_files"):
+        kept = tables.read("bronze_files").join(read.select("file_id"), "file_id", "left_anti")
+        read = kept.unionByName(read)
+    tables.replace("bronze_files", read)
+
+
+def _report(inventory: Inventory, tallies: Sequence[Tally], clock: _Clock) -> IngestReport:
+    of_ratings = [one for one in tallies if one.file_id in inventory.ratings]
+    kept = good_lines(of_ratings)
+    return IngestReport(
+        files_read=len(inventory.files),
+        files_unchanged=inventory.unchanged,
+        files_gone=inventory.gone,
+        rows_in=kept + rejects(of_ratings).total(),
+        rows_kept=kept,
+        items=good_lines([one for one in tallies if one.file_id in inventory.titles]),
+        rejects=dict(rejects(tallies).most_common()),
+        seconds=clock.seconds,
+    )

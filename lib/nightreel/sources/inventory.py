@@ -1,0 +1,101 @@
+"""Which raw files are new, changed or gone since they were last ingested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.sources.files import RawFile
+from nightreel.sources.source import Found
+from nightreel.tables import Tables
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The files to be read, by file_id, and how many need not be.
+
+    A path keeps its file_id for good; new paths get ids above all known ones. Rows with ids above `largest_known`
+    can only stem from a run that ended before it was done, so they are replaced too.
+    """
+
+    ratings: Mapping[int, RawFile]
+    titles: Mapping[int, RawFile]
+    unchanged: int
+    gone: int
+    largest_known: int
+
+    @property
+    def files(self) -> Mapping[int, RawFile]:
+        return {**self.ratings, **self.titles}
+
+    @property
+    def replaces_all(self) -> bool:
+        return not self.unchanged and not self.gone
+
+    def replaced(self) -> str:
+        """The SQL condition that the rows of files read now, and of unfinished runs, meet."""
+        known = [file_id for file_id in self.files if file_id <= self.largest_known]
+        spans = [f"file_id BETWEEN {first} AND {last}" for first, last in _spans(known)]
+        return " OR ".join([f"file_id > {self.largest_known}", *spans])
+
+
+@dataclass(frozen=True)
+class _Known:
+    file_id: int
+    size: int
+    modified_micros: int | None
+    reading: str
+
+
+def take_inventory(tables: Tables, found: Found, *, reading: str, read_all: bool) -> Inventory:
+    """Compare the files found with bronze_files: a file is read again if its size, time or `reading` differs."""
+    known = _known_files(tables.read("bronze_files")) if tables.exists("bronze_files") else {}
+    largest = max((file.file_id for file in known.values()), default=0)
+    fresh = count(largest + 1)
+    ids = {path: known[path].file_id if path in known else next(fresh) for path in _paths(found)}
+
+    def to_read(files: Iterable[RawFile]) -> dict[int, RawFile]:
+        return {ids[file.path]: file for file in files if read_all or not _same(file, known.get(file.path), reading)}
+
+    ratings = to_read(found.ratings)
+    titles = to_read([found.titles] if found.titles else [])
+    return Inventory(
+        ratings=ratings,
+        titles=titles,
+        unchanged=len(ids) - len(ratings) - len(titles),
+        gone=len(known.keys() - ids.keys()),
+        largest_known=largest,
+    )
+
+
+def _paths(found: Found) -> Sequence[str]:
+    return [file.path for file in [*found.ratings, *([found.titles] if found.titles else [])]]
+
+
+def _known_files(files: DataFrame) -> dict[str, _Known]:
+    columns = files.select("path", "file_id", "size", F.unix_micros("modified_at"), "reading")
+    return {path: _Known(*rest) for path, *rest in columns.collect()}
+
+
+def _same(file: RawFile, known: _Known | None, reading: str) -> bool:
+    return known is not None and known == _Known(known.file_id, file.size, _micros(file.modified_at), reading)
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1_000_000)
+
+
+def _spans(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """The runs of consecutive numbers, each as its first and last."""
+    spans: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], number)
+        else:
+            spans.append((number, number))
+    return spans

@@ -1,0 +1,74 @@
+"""How many lines of the raw files are good, and whether that is enough to go on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.errors import DataError
+from nightreel.sources.files import RawFile
+from nightreel.sources.source import UNREADABLE
+
+_REASONS_SHOWN = 3
+_CHARACTERS_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A file's lines of one reason (None: the good ones), and the first of them."""
+
+    file_id: int
+    reason: str | None
+    lines: int
+    position: int | None
+    line: str | None
+
+
+def tally(survey: DataFrame) -> list[Tally]:
+    """Count a survey (grain and columns: nightreel.sources.source.Source.survey) by file and reason."""
+    counted = survey.groupBy("file_id", "reason").agg(
+        F.sum("lines").alias("lines"), F.min("position").alias("position"), F.min_by("line", "position").alias("line")
+    )
+    return [Tally(*row) for row in counted.select("file_id", "reason", "lines", "position", "line").collect()]
+
+
+def good_lines(tallies: Collection[Tally]) -> int:
+    return sum(one.lines for one in tallies if one.reason is None)
+
+
+def rejects(tallies: Collection[Tally]) -> Counter[str]:
+    """Rejected lines by reason."""
+    counted: Counter[str] = Counter()
+    for one in tallies:
+        if one.reason is not None:
+            counted[one.reason] += one.lines
+    return counted
+
+
+def refuse_damaged(tallies: Collection[Tally], files: Mapping[int, RawFile]) -> None:
+    """Raise DataError for the first file that could not be read to its end."""
+    for one in sorted((one for one in tallies if one.reason == UNREADABLE), key=lambda one: one.file_id):
+        raise DataError(f"{files[one.file_id].path}: {UNREADABLE} to its end: {one.line}; nothing was written")
+
+
+def refuse_rejects(tallies: Sequence[Tally], files: Mapping[int, RawFile], *, max_share: float) -> None:
+    """Raise DataError where the files' rejects exceed the share of their lines that settings allow."""
+    reasons = rejects([one for one in tallies if one.file_id in files])
+    rejected = reasons.total()
+    lines = rejected + good_lines([one for one in tallies if one.file_id in files])
+    if rejected <= max_share * lines:
+        return
+    common = ", ".join(f"{count:,} x {reason}" for reason, count in reasons.most_common(_REASONS_SHOWN))
+    first = min(
+        (one for one in tallies if one.reason == reasons.most_common(1)[0][0] and one.file_id in files),
+        key=lambda one: (one.file_id, one.position or 0),
+    )
+    raise DataError(
+        f"{rejected:,} of {lines:,} lines ({rejected / lines:.2%}) are rejects, and ingest.max_reject_share allows "
+        f"{max_share:.2%}: {common}; such as {(first.line or '')[:_CHARACTERS_SHOWN]!r} in {files[first.file_id].path} "
+        f"at byte {first.position}; nothing was written"
+    )

@@ -1,0 +1,202 @@
+"""What a person can get wrong: each ends in one clear line and its exit code, and loses nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from tests.jobs.conftest import RunJob, write_dump
+
+from nightreel.settings import load
+from nightreel.tables import Tables
+
+SettingsFor = Callable[..., list[str]]
+SMALL = {"filter__min_ratings_per_user": "0", "filter__min_ratings_per_item": "0", "split__test_share": "0.3"}
+
+
+def tables_of(spark: SparkSession, root: Path) -> Tables:
+    return Tables(spark, load("local", [f"tables.root={root}"]).tables)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--env", "nowhere"], ["--env nowhere", "known:", "cluster", "local"]),
+        (["--set", "filter.min_rating=3"], ["filter.min_rating", "--set", "unknown key", "min_ratings_per_user"]),
+        (["--set", "filter.iterate=3"], ["filter.iterate = 3", "--set", "boolean"]),
+        (["--set", "filter.min_ratings_per_user=-3"], ["filter.min_ratings_per_user = -3", "greater than or equal"]),
+        (["--set", "nonsense"], ["--set nonsense", "section.key=value"]),
+        (["--run-date", "yesterday"], ["--run-date", "yesterday", "YYYY-MM-DD"]),
+        (["--nonsense"], ["--nonsense", "--help"]),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(run_job: RunJob, arguments: list[str], names: list[str]) -> None:
+    ended = run_job("prepare", *arguments)
+    assert ended.code == 2
+    assert len(ended.err.strip().splitlines()) == 1
+    assert all(name in ended.complaint for name in names), ended.complaint
+
+
+@pytest.mark.parametrize(
+    ("override", "names"),
+    [
+        ("models.als.rank=0", ["models.als.rank = 0", "--set"]),
+        ("models.als.rnak=8", ["models.als.rnak", "unknown key", "rank"]),
+    ],
+)
+def test_bad_hyperparameters_name_the_key(
+    run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, override: str, names: list[str]
+) -> None:
+    ended = run_job("train", "--model", "als", *settings_for(tmp_path), "--set", override)
+    assert ended.code == 2
+    assert all(name in ended.complaint for name in names), ended.complaint
+
+
+def test_an_unknown_model_lists_the_known_ones(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
+    ended = run_job("train", "--model", "svd++", *settings_for(tmp_path))
+    assert ended.code == 2
+    assert "svd++" in ended.complaint
+    assert "als" in ended.complaint
+    assert "baseline" in ended.complaint
+
+
+def test_a_night_with_an_unknown_model_stops_before_it_reads_anything(
+    run_job: RunJob, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    ended = run_job("nightly", *settings_for(write_dump(tmp_path / "raw")), "--set", 'nightly.models=["als", "alz"]')
+    assert ended.code == 2
+    assert "alz" in ended.complaint
+    assert not (tmp_path / "tables" / "netflix").exists()
+
+
+def test_a_path_that_does_not_exist(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
+    ended = run_job("ingest", *settings_for(tmp_path / "nowhere"))
+    assert ended.code in (1, 2)
+    assert str(tmp_path / "nowhere") in ended.complaint
+    assert "Traceback" not in ended.err
+
+
+def test_a_folder_without_a_dump_says_what_is_looked_for(
+    run_job: RunJob, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "README.txt").write_text("nothing here\n")
+    ended = run_job("ingest", *settings_for(tmp_path / "raw"))
+    assert ended.code in (1, 2)
+    assert str(tmp_path / "raw") in ended.complaint
+    assert "combined_data_" in ended.complaint
+
+
+def test_too_many_rejects_refuse_before_anything_is_replaced(
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    raw = write_dump(tmp_path / "raw")
+    assert run_job("ingest", *settings_for(raw)).code == 0
+    tables = tables_of(spark, tmp_path / "tables")
+    before = {name: tables.version(name) for name in ("bronze_ratings", "bronze_files", "bronze_quarantine")}
+    write_dump(raw, broken=10)
+    ended = run_job("ingest", *settings_for(raw))
+    assert ended.code == 1
+    assert "ingest.max_reject_share" in ended.complaint
+    assert before == {name: tables.version(name) for name in before}
+
+
+def test_filters_that_leave_nothing(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
+    raw = write_dump(tmp_path / "raw")
+    assert run_job("ingest", *settings_for(raw)).code == 0
+    ended = run_job("prepare", *settings_for(raw), "--set", "filter.min_ratings_per_user=1000")
+    assert ended.code == 1
+    assert "min_ratings_per_user" in ended.complaint
+    assert not (tmp_path / "tables" / "netflix" / "silver_interactions").exists()
+
+
+def test_prepare_before_ingest_names_the_job_to_run(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
+    ended = run_job("prepare", *settings_for(tmp_path))
+    assert ended.code == 1
+    assert "bronze_ratings" in ended.complaint
+    assert "ingest" in ended.complaint
+
+
+def test_a_table_root_that_cannot_be_a_folder(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
+    raw = write_dump(tmp_path / "raw")
+    (tmp_path / "file").write_text("not a folder")
+    ended = run_job("ingest", *settings_for(raw, tables__root=str(tmp_path / "file" / "tables")))
+    assert ended.code == 1
+    assert "tables.root" in ended.complaint
+    assert "Traceback" not in ended.err
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB; needs the right to mount one."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    made = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
+    if not made or made.returncode:
+        pytest.skip("no right to mount a small file system here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_keeps_the_table_that_was_there(
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, tiny_disk: Path
+) -> None:
+    raw = write_dump(tmp_path / "raw")
+    inside = settings_for(raw, tables__root=str(tiny_disk))
+    assert run_job("ingest", *inside).code == 0
+    tables = tables_of(spark, tiny_disk)
+    before = tables.version("bronze_ratings")
+    rows = tables.read("bronze_ratings").count()
+    write_dump(raw, users=20_000, movies=10)
+    ended = run_job("ingest", *inside)
+    assert ended.code == 1
+    assert "no space left" in ended.complaint
+    assert tables.version("bronze_ratings") == before
+    assert tables.read("bronze_ratings").count() == rows
+
+
+def test_a_table_of_an_older_schema_is_named_and_kept(
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    raw = write_dump(tmp_path / "raw")
+    assert run_job("ingest", *settings_for(raw)).code == 0
+    tables = tables_of(spark, tmp_path / "tables")
+    old = tables.read("bronze_ratings").drop("rated_at").localCheckpoint()
+    old.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(tables.path("bronze_ratings"))
+    ended = run_job("prepare", *settings_for(raw))
+    assert ended.code == 1
+    assert "bronze_ratings" in ended.complaint
+    assert "rated_at" in ended.complaint
+    assert spark.read.format("delta").load(tables.path("bronze_ratings")).count() == old.count()
+
+
+def test_of_two_jobs_writing_at_once_the_second_stops(
+    spark: SparkSession,
+    run_job: RunJob,
+    settings_for: SettingsFor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = write_dump(tmp_path / "raw")
+    assert run_job("ingest", *settings_for(raw)).code == 0
+    assert run_job("prepare", *settings_for(raw, **SMALL)).code == 0
+    tables = tables_of(spark, tmp_path / "tables")
+    replace = Tables.replace
+
+    def replace_after_another_has(self: Tables, table: str, rows: object) -> None:
+        monkeypatch.setattr(Tables, "replace", replace)
+        theirs = tables.read("silver_users").withColumn("n_ratings", F.lit(777)).localCheckpoint()
+        tables.replace("silver_users", theirs)
+        replace(self, table, rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Tables, "replace", replace_after_another_has)
+    ended = run_job("prepare", *settings_for(raw, **SMALL))
+    assert ended.code == 1
+    assert "another job" in ended.complaint
+    assert {row[0] for row in tables.read("silver_users").select("n_ratings").distinct().collect()} == {777}

@@ -1,0 +1,250 @@
+"""Raw files to bronze: what is kept, what is quarantined, what is read again, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
+
+from nightreel.errors import ConfigurationError, DataError, TableError
+from nightreel.settings import Settings, load
+from nightreel.sources import IngestReport, ingest
+from nightreel.sources.ingest import BRONZE
+from nightreel.sources.netflix.grammar import Reason
+from nightreel.tables import Tables
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+CLEAN = b"1:\n10,3,2005-09-06\n11,5,2005-05-13\n2:\n10,4.5,2005-10-19\n"
+TRAPS = (
+    b"\xef\xbb\xbf99,3,2004-01-01\n1:\r\n10,3,2005-09-06\r\n11,6,2005-05-13\n12,4,2005-02-29\n0,4,2005-02-28\n\n7:\n2:\n"
+    b"\x00\xff\xfe\n"
+    + b"9" * 3_000
+    + b"\n13,4.0,2005-01-01\n9999999999:\n14,4,2005-01-01\n3:\n15,2,2005-01-01\n16,2,2005-0"
+)
+TITLES = b"1,2003,Dinosaur Planet\n2,NULL,Amour, Am\xe9lie\nrubbish\n3,1999,11:14\n"
+
+
+class Place:
+    """A folder of raw files and the tables ingested from it."""
+
+    def __init__(self, spark: SparkSession, folder: Path) -> None:
+        self.raw = folder / "raw files"
+        self.raw.mkdir(parents=True)
+        self.root = folder / "tables"
+        self.spark = spark
+        self.overrides = [f'data.path="{self.raw}"', "ingest.max_reject_share=1.0"]
+
+    def write(self, name: str, data: bytes) -> Path:
+        path = self.raw / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def settings(self, *overrides: str) -> Settings:
+        return load("local", [*self.overrides, f"tables.root={self.root}", *overrides])
+
+    def tables(self) -> Tables:
+        return Tables(self.spark, self.settings().tables)
+
+    def ingest(self, *overrides: str) -> IngestReport:
+        return ingest(self.tables(), self.settings(*overrides), ingested_at=NOW)
+
+    def rows(self, table: str, *columns: str) -> list[Row]:
+        return sorted(self.tables().read(table).select(*columns).collect(), key=str)
+
+    def versions(self) -> dict[str, int | None]:
+        return {table: self.tables().version(table) for table in BRONZE}
+
+    def ratings(self) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in self.rows("bronze_ratings", "item_id", "user_id", "rating", "file_id")]
+
+
+@pytest.fixture
+def place(spark: SparkSession, tmp_path: Path) -> Place:
+    return Place(spark, tmp_path)
+
+
+def test_good_lines_are_kept_and_bad_ones_quarantined(place: Place) -> None:
+    path = place.write("combined_data_1.txt", TRAPS)
+    place.write("movie_titles.csv", TITLES)
+    for name in ("probe.txt", "qualifying.txt", "README"):
+        place.write(name, b"1:\n5\n")
+    report = place.ingest()
+    assert place.ratings() == [(1, 10, 3.0, 1), (2, 13, 4.0, 1), (3, 15, 2.0, 1)]
+    quarantined = place.tables().read("bronze_quarantine").where("file_id = 1").orderBy("position").collect()
+    assert [(row.position, row.reason) for row in quarantined] == [
+        (TRAPS.index(line), reason)
+        for line, reason in [
+            (b"\xef\xbb\xbf99,3", Reason.NO_HEADER),
+            (b"11,6", Reason.SCALE),
+            (b"12,4,2005-02-29", Reason.DATE),
+            (b"0,4,2005-02-28", Reason.USER_ID),
+            (b"\x00\xff\xfe", Reason.BINARY),
+            (b"9" * 3_000, Reason.TOO_LONG),
+            (b"9999999999:", Reason.ITEM_ID),
+            (b"14,4", Reason.REJECTED_HEADER),
+            (b"16,2,2005-0", Reason.DATE),
+        ]
+    ]
+    assert [len(row.line) for row in quarantined if row.reason == Reason.TOO_LONG] == [1_000]
+    items = place.rows("bronze_items", "item_id", "title", "year")
+    assert [tuple(row) for row in items] == [
+        (1, "Dinosaur Planet", 2003),
+        (2, "Amour, Amélie", None),
+        (3, "11:14", 1999),
+    ]
+    assert (report.rows_in, report.rows_kept, report.items, sum(report.rejects.values())) == (12, 3, 3, 10)
+    ratings_file, titles_file = place.rows("bronze_files", "file_id", "path", "size", "rows", "rejected")
+    assert tuple(ratings_file) == (1, str(path), len(TRAPS), 3, 9)
+    assert tuple(titles_file)[3:] == (3, 1)
+    (day,) = place.tables().read("bronze_ratings").where("user_id = 15").select(F.unix_micros("rated_at")).first() or [
+        0
+    ]
+    assert day == datetime(2005, 1, 1, tzinfo=UTC).timestamp() * 1_000_000
+
+
+@pytest.mark.parametrize(("chunk_bytes", "partition_bytes"), [(4, 600), (50, 1_000_000)])
+def test_where_files_are_cut_changes_nothing(place: Place, chunk_bytes: int, partition_bytes: int) -> None:
+    place.write("combined_data_1.txt", TRAPS)
+    place.write("combined_data_2.txt.gz", gzip.compress(CLEAN))
+    place.ingest(f"ingest.chunk_bytes={chunk_bytes}", f"ingest.partition_bytes={partition_bytes}")
+    assert place.ratings() == [
+        (1, 10, 3.0, 1),
+        (1, 10, 3.0, 2),
+        (1, 11, 5.0, 2),
+        (2, 10, 4.5, 2),
+        (2, 13, 4.0, 1),
+        (3, 15, 2.0, 1),
+    ]
+    assert len(place.rows("bronze_quarantine", "position")) == 9
+
+
+def test_only_new_and_changed_files_are_read_again(place: Place) -> None:
+    first = place.write("combined_data_1.txt", CLEAN)
+    place.write("combined_data_2.txt", b"5:\n1,1,2001-01-01\n")
+    place.write("movie_titles.txt", TITLES)
+    place.ingest()
+    before = place.versions()
+    again = place.ingest()
+    assert place.versions() == before
+    assert (again.files_read, again.files_unchanged, again.rows_in) == (0, 3, 0)
+
+    first.write_bytes(b"1:\n10,1,2005-09-06\nbroken\n")
+    place.write("combined_data_0.txt", b"4:\n2,2,2002-02-02\n")
+    (place.raw / "combined_data_2.txt").unlink()
+    changed = place.ingest()
+    assert (changed.files_read, changed.files_unchanged, changed.files_gone) == (2, 1, 1)
+    assert place.ratings() == [(1, 10, 1.0, 1), (4, 2, 2.0, 4), (5, 1, 1.0, 2)]
+    assert place.versions()["bronze_ratings"] == (before["bronze_ratings"] or 0) + 1
+    assert place.versions()["bronze_items"] == before["bronze_items"]
+    assert [row.line for row in place.rows("bronze_quarantine", "line")] == ["broken", "rubbish"]
+    assert [row.file_id for row in place.rows("bronze_files", "file_id")] == [1, 2, 3, 4]
+
+    read_otherwise = place.ingest("scale.highest=4.0")
+    assert (read_otherwise.files_read, read_otherwise.files_unchanged) == (3, 0)
+
+
+def test_the_next_run_mends_what_a_broken_one_left(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write("combined_data_1.txt", CLEAN)
+    place.ingest()
+    orphan = place.write("combined_data_2.txt", b"5:\n1,1,2001-01-01\nbroken\n")
+    replace = Tables.replace
+
+    def full_disk(tables: Tables, table: str, rows: object) -> None:
+        raise OSError(f"{table}: no space left")
+
+    monkeypatch.setattr(Tables, "replace", full_disk)
+    with pytest.raises(OSError, match="bronze_files: no space left"):
+        place.ingest()
+    monkeypatch.setattr(Tables, "replace", replace)
+    orphan.rename(place.raw / "combined_data_3.txt")
+    place.write("combined_data_2.txt", b"6:\n1,1,2001-01-01\n")
+    place.ingest()
+    assert place.ratings()[3:] == [(5, 1, 1.0, 3), (6, 1, 1.0, 2)]
+    assert len(place.ratings()) == 5
+    assert [row.file_id for row in place.rows("bronze_quarantine", "file_id")] == [3]
+
+
+def test_too_many_rejects_are_refused_before_anything_changes(place: Place) -> None:
+    path = place.write("combined_data_1.txt", CLEAN)
+    place.ingest("ingest.max_reject_share=0.0")
+    before, ratings = place.versions(), place.ratings()
+    path.write_bytes(CLEAN + b"12,9,2005-01-01\n")
+    with pytest.raises(DataError, match=rf"1 of 4 lines \(25.00%\).*24.00%.*outside the scale.*{path} at byte {len(CLEAN)};"):
+        place.ingest("ingest.max_reject_share=0.24")
+    assert (place.versions(), place.ratings()) == (before, ratings)
+    assert place.ingest("ingest.max_reject_share=0.25").rows_kept == 3
+
+
+def test_a_wholly_broken_titles_file_is_refused_though_ratings_are_many(place: Place) -> None:
+    place.write("combined_data_1.txt", CLEAN * 50)
+    place.write("movie_titles.csv", b"<html>\n")
+    with pytest.raises(DataError, match=r"movie_titles\.csv"):
+        place.ingest("ingest.max_reject_share=0.1")
+    assert not place.root.exists()
+
+
+def test_a_damaged_gzip_is_refused(place: Place) -> None:
+    place.write("combined_data_1.txt.gz", gzip.compress(CLEAN)[:-12])
+    with pytest.raises(DataError, match=r"data_1\.txt\.gz: the file cannot be read to its end: .*nothing was written"):
+        place.ingest()
+    assert not place.root.exists()
+
+
+def test_thousands_of_small_files_are_few_tasks(place: Place) -> None:
+    for movie in range(1, 3_001):
+        place.write(f"training_set/mv_{movie:07}.txt", f"{movie}:\n{movie % 7 + 1},3,2005-01-01\n".encode())
+    place.write("movie_titles.txt", TITLES)
+    report = place.ingest()
+    assert (report.rows_kept, report.files_read, report.items) == (3_000, 3_001, 3)
+    ratings = place.tables().read("bronze_ratings")
+    assert ratings.rdd.getNumPartitions() <= 8
+    assert ratings.select("item_id", "file_id").distinct().count() == 3_000
+
+
+def test_files_without_a_single_rating_are_fine(place: Place) -> None:
+    place.write("combined_data_1.txt", b"")
+    place.write("combined_data_2.txt", b"1:\n2:\n3:")
+    assert place.ingest("ingest.max_reject_share=0.0").rows_in == 0
+    assert place.ratings() == []
+    assert place.rows("bronze_items", "item_id") == []
+
+
+def test_a_second_writer_is_noticed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write("combined_data_1.txt", CLEAN)
+    place.ingest()
+    place.write("combined_data_2.txt", CLEAN)
+    tables = place.tables()
+    tables.watch(*BRONZE)
+    place.ingest()
+    place.write("combined_data_3.txt", CLEAN)
+    with pytest.raises(TableError, match="another job wrote it"):
+        ingest(tables, place.settings(), ingested_at=NOW)
+    assert len(place.rows("bronze_files", "file_id")) == 2
+
+
+def test_one_real_movie_and_the_prizes_titles(place: Place, real_data: Path) -> None:
+    for name in ("mv_0002043.txt", "movie_titles.csv"):
+        shutil.copy(real_data / "netflix" / name, place.raw)
+    report = place.ingest("ingest.max_reject_share=0.0")
+    assert (report.rows_kept, report.items, dict(report.rejects)) == (7_871, 17_770, {})
+    assert place.tables().read("bronze_items").where("year IS NULL").count() == 7
+    assert place.tables().read("bronze_ratings").where("item_id = 2043").count() == 7_871
+    assert (place.raw / "mv_0002043.txt").stat().st_size == place.rows("bronze_files", "size")[0][0]
+
+
+@pytest.mark.parametrize("path", ["/no/such/place", "/no/such/*.txt", "nosuchstore://bucket/file"])
+def test_a_path_that_is_not_there(place: Place, path: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"data\.path: "):
+        place.ingest(f"data.path={path}")
+
+
+def test_a_folder_without_a_dump(place: Place) -> None:
+    place.write("probe.txt", b"1:\n5\n")
+    with pytest.raises(DataError, match=r"no rating files there; looked for combined_data_\*.txt"):
+        place.ingest()

@@ -1,0 +1,41 @@
+"""How a long step shows itself."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from nightreel.progress import step
+
+
+def test_leaves_one_plain_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with step("train [als]"):
+        pass
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(r"train \[als\] \.\.\. \d+\.\d s\n", said.err)
+
+
+def test_spins_on_a_terminal_and_leaves_the_same_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with step("train [als]"):
+        pass
+    said = capsys.readouterr().err
+    assert "\x1b[?25l" in said and "0:00:00" in said
+    assert re.search(r"train \[als\] \.\.\. \d+\.\d s\n$", said)
+
+
+def test_says_nothing_when_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    with step("train als", quiet=True):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_leaves_the_word_to_the_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="no such model"), step("train als"):
+        raise ValueError("no such model")
+    assert capsys.readouterr().err == ""
