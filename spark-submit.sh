@@ -105,5 +105,8 @@ keep_noise() {
             print "spark-submit.sh: " $0 " (details in " ENVIRON["log"] ")" > "/dev/stderr"
         }'
 }
+# Spark passes what a job says on standard error to standard output; through this name the job finds its own way there.
+exec 3>&2
+[[ ! -e /proc/$$/fd/3 ]] || export NIGHTREEL_STDERR=/proc/$$/fd/3
 exec "$submit" "${submit_arguments[@]}" "$home/jobs/$job.py" --env "$env" ${arguments[@]+"${arguments[@]}"} \
     2> >(keep_noise)

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import NoReturn, get_args
 
 from nightreel import __version__
-from nightreel.errors import BAD_USAGE, DONE, ConfigurationError, NightreelError
+from nightreel.errors import BAD_USAGE, DONE, INTERRUPTED, ConfigurationError, NightreelError
 from nightreel.progress import step
 from nightreel.sample import Dump, Layout, generate
 
-INTERRUPTED = 130
 
 _SUFFIXES = {"k": 1_000, "m": 1_000_000}
 _RATINGS_PER_BROKEN_LINE = 8_000
@@ -33,7 +32,7 @@ Write a dump in the raw format of the Netflix Prize, with planted tastes.
 Every user likes one or two of six genres and rates their films more often and about a star higher; the invented
 titles give the genre away, so that a person sees whether recommendations are good. Ratings are whole stars from
 1 to 5, dated 1999-11-11 to 2005-12-31, with popular and obscure films, busy and occasional users, mild and strict ones.
-The same arguments write the same bytes. Takes about 2 seconds for every million ratings.
+The same arguments write the same bytes. Takes about a second for every million ratings.
 """
 _SAMPLE_EPILOG = """\
 writes into DIR:

@@ -6,6 +6,7 @@ DONE = 0
 FAILED = 1
 BAD_USAGE = 2
 GATE_REFUSED = 3
+INTERRUPTED = 130
 
 
 class NightreelError(Exception):

@@ -19,14 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from nightreel import session
-from nightreel.errors import DONE, ConfigurationError, NightreelError
+from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelError
 from nightreel.faults import explain
 from nightreel.log import log_line
 from nightreel.progress import step as show_step
 from nightreel.settings import Layers, Settings, read_layers
 from nightreel.tables import Tables
-
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -81,6 +79,7 @@ def run(main: Main, description: str | None, *, flags: Flags | None = None) -> N
 def _execute(main: Main, description: str | None, name: str, argv: Sequence[str], flags: Flags | None) -> int:
     root = "the tables"
     try:
+        _find_standard_error()
         parsed = _parser(name, description, flags).parse_args(argv)
         layers = read_layers(parsed.env, parsed.set)
         settings = layers.parse(Settings)
@@ -100,6 +99,18 @@ def _execute(main: Main, description: str | None, name: str, argv: Sequence[str]
             kept = f" (details in {log_line(traceback.format_exc())})"
         _complain(name, f"{explained}{kept}")
         return explained.exit_code
+
+
+def _find_standard_error() -> None:
+    """Under spark-submit standard error is a pipe into the JVM's output; spark-submit.sh names the real one."""
+    named = os.environ.get("NIGHTREEL_STDERR")
+    if not named:
+        return
+    try:
+        with open(named, "ab", buffering=0) as stream:  # noqa: PTH123 - a descriptor, not a file of ours
+            os.dup2(stream.fileno(), sys.stderr.fileno())
+    except OSError as error:
+        log_line(f"standard error stays with Spark: {error}")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -104,7 +104,7 @@ _TABLES = (
             "split": "string",
             "metric": "string",
             "value": "double",
-            "rows": "bigint",  # rating metrics: pairs; ranking metrics: users with a relevant item
+            "rows": "bigint",  # what it was measured on: pairs, users with a relevant item, items, or recommendations
         },
     ),
     TableSchema(

@@ -153,7 +153,7 @@ def test_a_full_disk_keeps_the_table_that_was_there(
     tables = tables_of(spark, tiny_disk)
     before = tables.version("bronze_ratings")
     rows = tables.read("bronze_ratings").count()
-    write_dump(raw, users=20_000, movies=10)
+    write_dump(raw, users=100_000, movies=10)
     ended = run_job("ingest", *inside)
     assert ended.code == 1
     assert "no space left" in ended.complaint

@@ -47,7 +47,7 @@ def ratings(spark: SparkSession) -> DataFrame:
 def many(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> DataFrame:
     """5,000 ratings on three days, so that times tie by the thousand; numbers of rows are found in many rounds."""
     monkeypatch.setattr(order, "_FEW", 20)
-    monkeypatch.setattr(order, "_COUNTED_BITS", 3)
+    monkeypatch.setattr(order, "_COUNTED_BITS", 5)
     return spark.range(5_000).select(
         (F.col("id") % 50).alias("user_id"),
         F.col("id").alias("item_id"),

@@ -34,7 +34,8 @@ class Baseline(Algorithm[BaselineParams]):
     params_type = BaselineParams
 
     def fit(self, interactions: DataFrame, *, seed: int) -> FactorModel:
-        # A user's rows stay together, so that only sums by item ever cross the network.
+        # A user's rows lie together, and once the mean has filled the cache Spark knows it: from then on only sums by
+        # item cross the network.
         rows = interactions.select("user_idx", "item_idx", F.col("rating").cast("double").alias("rating"))
         rows = rows.repartition("user_idx").sortWithinPartitions("user_idx").persist()
         try:

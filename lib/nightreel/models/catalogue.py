@@ -118,7 +118,7 @@ class Catalogue:
         left = np.zeros((len(factors) + -len(factors) % _LEAST_ROWS, self.rank + 1), np.float32)
         left[: len(factors), : self.rank] = factors
         left[: len(factors), self.rank] = 1.0
-        unusable = ~np.isfinite(left).all(axis=1)
+        unusable: npt.NDArray[np.bool_] = ~np.isfinite(left).all(axis=1)
         left[unusable] = 0.0
         with np.errstate(all="ignore"):
             scores: Floats = np.matmul(left, self._matrix)[: len(factors)]

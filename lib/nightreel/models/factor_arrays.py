@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -36,7 +35,7 @@ def factor_matrix(column: pa.Array | pa.ChunkedArray, rank: int) -> Floats:
     DataError : a list has another length than rank and is not empty
     """
     lists = _whole(column)
-    values = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    values: Floats = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     lengths = _lengths(lists)
     filled = lengths == rank
     if not (filled | (lengths == 0)).all():
@@ -44,7 +43,7 @@ def factor_matrix(column: pa.Array | pa.ChunkedArray, rank: int) -> Floats:
         raise DataError(f"factors: a row has {other} and another {rank}; all rows of a model must have as many")
     if filled.all():
         return values.reshape(len(lists), rank)
-    matrix: npt.NDArray[np.float32] = np.zeros((len(lists), rank), np.float32)
+    matrix: Floats = np.zeros((len(lists), rank), np.float32)
     matrix[filled] = values.reshape(-1, rank)
     return matrix
 

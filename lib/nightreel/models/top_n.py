@@ -46,6 +46,8 @@ def top_n(
     """
     _check_places(n)
     rank, blocks, span = _blocks(items, block_bytes)
+    if blocks == 0:
+        return _nothing(users)
     if blocks > 1:
         return _rank_blocked(_with_seen(users, seen, span, blocks), items, rank=rank, span=span, n=n)
     catalogue = catalogue_of(items.select("item_idx", "bias", "factors").toArrow(), rank)
@@ -101,7 +103,7 @@ def _directions(items: DataFrame) -> DataFrame:
 
 
 def _blocks(items: DataFrame, block_bytes: int) -> tuple[int, int, int]:
-    """Factors an item, blocks the items need, and item indices a block spans."""
+    """Factors an item, blocks the items need (none where there are no items), and item indices a block spans."""
     largest = F.max("item_idx").alias("largest")
     found = items.agg(F.max(F.size("factors")).alias("rank"), largest, F.count("*").alias("items")).first()
     if found is None or not found["items"]:
@@ -109,6 +111,12 @@ def _blocks(items: DataFrame, block_bytes: int) -> tuple[int, int, int]:
     rank = max(found["rank"] or 0, 0)
     span = max(1, min(_BLOCK_ITEMS, block_bytes // (4 * (rank + 1))))
     return rank, 1 if found["items"] <= span else found["largest"] // span + 1, span
+
+
+def _nothing(users: DataFrame) -> DataFrame:
+    score = F.lit(0.0).cast("float").alias("score")
+    rows = users.select("user_idx", F.lit(0).alias("rank"), F.lit(0).alias("item_idx"), score)
+    return rows.where(F.lit(False))
 
 
 def _rank(rows: DataFrame, catalogue: Catalogue, n: int) -> DataFrame:

@@ -40,7 +40,7 @@ def prepare(job: Job) -> Summary:
     """bronze -> silver: repeats resolved, sparse users and items dropped, dense indices, splits."""
     job.tables.watch(*SILVER)
     ratings, items = job.tables.read("bronze_ratings"), job.tables.read("bronze_items")
-    probe = job.settings.split.probe
+    probe = job.settings.split.probe if job.settings.split.strategy == "probe" else None
     asked = sources.read_prize_pairs(job.spark, probe, job.settings.ingest).pairs if probe else None
     with job.step("prepare"), preparation.prepare(ratings, items, job.settings, probe=asked) as silver:
         job.tables.replace("silver_users", silver.users)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 _COUNTED_BITS = 14
@@ -23,6 +23,11 @@ class Order:
 
         The n-th row's keys are narrowed down by histograms of at most 16,384 buckets each; only the few rows that
         share the last bucket are sorted.
+
+        Parameters
+        ----------
+        rows : grain user x item; columns user_id, item_id and those of `keys`. Read up to five times
+        n : at most as many as there are rows
         """
         if n <= 0:
             return F.lit(False)
@@ -51,18 +56,18 @@ def _narrow(places: DataFrame, key: str, n: int, *, low: int, high: int) -> tupl
         # A power of two as width: the bucket is then exact in 64-bit integers.
         bits = max(0, (high - low).bit_length() - _COUNTED_BITS)
         bucket = F.shiftright(F.col(key) - F.lit(low), bits).alias("bucket")
-        counts = places.where(F.col(key).between(low, high)).groupBy(bucket).agg(F.count(F.lit(1))).collect()
-        mine, before, size = _holding(n, sorted((row[0], row[1]) for row in counts))
-        low, n = low + (mine << bits), n - before
-        high = min(high, low + (1 << bits) - 1)
+        inside = places.where(F.col(key).between(low, high))
+        found = inside.groupBy(bucket).agg(F.count(F.lit(1)).alias("size"), F.min(key), F.max(key)).collect()
+        before, (_, size, low, high) = _holding(n, sorted(found))
+        n -= before
     return low, high, n
 
 
-def _holding(n: int, counts: Sequence[tuple[int, int]]) -> tuple[int, int, int]:
-    """The bucket with the n-th row, the rows before that bucket, the rows in it."""
+def _holding(n: int, buckets: Sequence[Row]) -> tuple[int, Row]:
+    """The rows before the bucket with the n-th row, and that bucket; size is a bucket's second field."""
     before = 0
-    for bucket, size in counts[:-1]:
-        if n <= before + size:
-            return bucket, before, size
-        before += size
-    return counts[-1][0], before, counts[-1][1]
+    for bucket in buckets[:-1]:
+        if n <= before + bucket[1]:
+            return before, bucket
+        before += bucket[1]
+    return before, buckets[-1]

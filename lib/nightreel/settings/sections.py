@@ -14,6 +14,7 @@ class Section(BaseModel):
 
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Names = Annotated[
     tuple[str, ...], Strict(False), BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)
@@ -84,7 +85,7 @@ class SplitSettings(Section):
     test_rows: Annotated[int, Field(ge=0)]
     validation_share: Share
     validation_rows: Annotated[int, Field(ge=0)]
-    seed: int
+    seed: Seed
     probe: str
     """The Prize's probe.txt, for strategy = "probe"."""
 
@@ -100,7 +101,7 @@ class SplitSettings(Section):
 class TrainSettings(Section):
     """What every training shares; hyperparameters stand in conf/models.toml."""
 
-    seed: int
+    seed: Seed
 
 
 class EvaluateSettings(Section):
