@@ -21,8 +21,12 @@ help: ## List these targets
 install: $(READY) ## Set up .venv with Spark, Delta and the tools (once; again when the versions change)
 	@echo "ready: .venv"
 
+# A small night is all start-up: the JVM's second compiler and many partitions cost more than they bring.
+QUICK_START := --driver-java-options -XX:TieredStopAtLevel=1 --conf spark.sql.shuffle.partitions=2
+
 demo: $(READY) demo/.generated ## Generate a small dump in the Netflix format and run the whole night on it
-	@./spark-submit.sh nightly --env local --set data.path=demo/raw --set tables.root=demo/tables
+	@SPARK_ARGS="$(QUICK_START) $${SPARK_ARGS-}" \
+		./spark-submit.sh nightly --env local --set data.path=demo/raw --set tables.root=demo/tables
 
 test: $(READY) ## Run all tests
 	@$(VENV) -m pytest

@@ -201,7 +201,8 @@ def print_table(figures: dict[str, Figures], given: argparse.Namespace) -> None:
     for name, of in figures.items():
         seconds, cpu = median(of.seconds), median(of.cpu_seconds)
         faster, less = median(yardstick.seconds) / seconds, median(yardstick.cpu_seconds) / cpu
-        print(f"| {name} | {seconds:.1f} | {faster:.1f} | {cpu:.1f} | {less:.1f} | {of.worker_mib:.0f} |")
+        memory = "" if of is yardstick else f"{of.worker_mib:.0f}"  # Spark ML's stays in the JVM
+        print(f"| {name} | {seconds:.1f} | {faster:.1f} | {cpu:.1f} | {less:.1f} | {memory} |")
 
 
 def print_comparison(theirs: DataFrame, ours: DataFrame, n: int) -> None:

@@ -20,6 +20,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         spark__master="local[2]",
         spark__driver__memory="3g",
         spark__sql__shuffle__partitions="2",
+        spark__driver__extraJavaOptions="-XX:TieredStopAtLevel=1",  # many small queries: compiling them well costs more
         spark__sql__warehouse__dir=str(folder / "warehouse"),
     )
     yield started

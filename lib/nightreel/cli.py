@@ -13,7 +13,6 @@ from nightreel.errors import BAD_USAGE, DONE, INTERRUPTED, ConfigurationError, N
 from nightreel.progress import step
 from nightreel.sample import Dump, Layout, generate
 
-
 _SUFFIXES = {"k": 1_000, "m": 1_000_000}
 _RATINGS_PER_BROKEN_LINE = 8_000
 _RATINGS_PER_DUPLICATE = 16_000

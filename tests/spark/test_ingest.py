@@ -175,7 +175,8 @@ def test_too_many_rejects_are_refused_before_anything_changes(place: Place) -> N
     place.ingest("ingest.max_reject_share=0.0")
     before, ratings = place.versions(), place.ratings()
     path.write_bytes(CLEAN + b"12,9,2005-01-01\n")
-    with pytest.raises(DataError, match=rf"1 of 4 lines \(25.00%\).*24.00%.*outside the scale.*{path} at byte {len(CLEAN)};"):
+    said = rf"1 of 4 lines \(25.00%\).*24.00%.*outside the scale.*{path} at byte {len(CLEAN)};"
+    with pytest.raises(DataError, match=said):
         place.ingest("ingest.max_reject_share=0.24")
     assert (place.versions(), place.ratings()) == (before, ratings)
     assert place.ingest("ingest.max_reject_share=0.25").rows_kept == 3
@@ -203,7 +204,7 @@ def test_thousands_of_small_files_are_few_tasks(place: Place) -> None:
     report = place.ingest()
     assert (report.rows_kept, report.files_read, report.items) == (3_000, 3_001, 3)
     ratings = place.tables().read("bronze_ratings")
-    assert ratings.rdd.getNumPartitions() <= 8
+    assert len(ratings.inputFiles()) <= 8
     assert ratings.select("item_id", "file_id").distinct().count() == 3_000
 
 
@@ -215,17 +216,15 @@ def test_files_without_a_single_rating_are_fine(place: Place) -> None:
     assert place.rows("bronze_items", "item_id") == []
 
 
-def test_a_second_writer_is_noticed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_writer_is_noticed(place: Place) -> None:
     place.write("combined_data_1.txt", CLEAN)
-    place.ingest()
-    place.write("combined_data_2.txt", CLEAN)
     tables = place.tables()
     tables.watch(*BRONZE)
     place.ingest()
-    place.write("combined_data_3.txt", CLEAN)
+    place.write("combined_data_2.txt", CLEAN)
     with pytest.raises(TableError, match="another job wrote it"):
         ingest(tables, place.settings(), ingested_at=NOW)
-    assert len(place.rows("bronze_files", "file_id")) == 2
+    assert len(place.rows("bronze_files", "file_id")) == 1
 
 
 def test_one_real_movie_and_the_prizes_titles(place: Place, real_data: Path) -> None:

@@ -61,7 +61,7 @@ def test_pairs_from_every_kind_of_file_in_the_ids_of_the_ratings(spark, known, t
     rows = spark.createDataFrame([(70, "8"), (71, "9"), (None, "8")], "user_id int, item_id string").coalesce(1)
     rows.write.parquet(str(tmp_path / "parquet"))
     rows.write.format("delta").save(str(tmp_path / "delta"))
-    rows.write.format("delta").saveAsTable("asked_pairs")
+    rows.write.format("delta").mode("overwrite").saveAsTable("asked_pairs")
     for place in (str(tmp_path / "parquet"), str(tmp_path / "delta"), "asked_pairs"):
         assert asked(read_pairs(spark, place, users=users, items=items)) == wanted
     texts = users.withColumn("user_id", users.user_id.cast("string"))

@@ -118,13 +118,13 @@ class Catalogue:
         left = np.zeros((len(factors) + -len(factors) % _LEAST_ROWS, self.rank + 1), np.float32)
         left[: len(factors), : self.rank] = factors
         left[: len(factors), self.rank] = 1.0
-        unusable: npt.NDArray[np.bool_] = ~np.isfinite(left).all(axis=1)
+        unusable = np.flatnonzero(~np.isfinite(left).all(axis=1))
         left[unusable] = 0.0
         with np.errstate(all="ignore"):
             scores: Floats = np.matmul(left, self._matrix)[: len(factors)]
             if float(np.abs(left).max()) * self._largest * left.shape[1] >= _HIGHEST:
                 scores[np.isnan(scores)] = -np.inf
-        scores[unusable[: len(factors)]] = -np.inf
+        scores[unusable] = -np.inf
         return scores
 
     def _best_by_bias(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -90,8 +91,12 @@ def save(
     )
     this_run = f"run_id = {sql_text(run_id)}"
     named = F.lit(run_id).alias("run_id")
-    tables.replace_where("gold_user_factors", model.users.select(named, "*"), this_run)
-    tables.replace_where("gold_item_factors", model.items.select(named, "*"), this_run)
+    sides = {"gold_user_factors": model.users, "gold_item_factors": model.items}
+    with ThreadPoolExecutor(len(sides)) as pool:  # most of a commit is waiting
+        for write in [
+            pool.submit(tables.replace_where, name, side.select(named, "*"), this_run) for name, side in sides.items()
+        ]:
+            write.result()
     tables.replace_where("gold_runs", tables.spark.range(1).select(*_columns(run)), this_run)
     return run
 

@@ -182,10 +182,9 @@ def _rank_blocked(rows: DataFrame, items: DataFrame, *, rank: int, span: int, n:
 
     user_blocks = rows.where(F.col("item_block") == 0).count() // span + 1
     user_block = F.pmod(F.xxhash64("user_idx"), F.lit(user_blocks)).cast("int")
+    # Named anew: cogroup loses columns that both sides have from one frame, as those of similar_items.
     right = items.select(
-        "item_idx",
-        "bias",
-        "factors",
+        *(F.col(name).alias(name) for name in ("item_idx", "bias", "factors")),
         F.expr(f"item_idx div {span}").cast("int").alias("item_block"),
         F.explode(F.sequence(F.lit(0), F.lit(user_blocks - 1))).alias("user_block"),
     )

@@ -14,6 +14,7 @@ from nightreel.errors import ConfigurationError, DataError
 _IDS = ("user_id", "item_id")
 _ID_TYPES = ("tinyint", "smallint", "int", "bigint", "string")
 _CSV = re.compile(r"\.(csv|tsv)(\.(gz|bz2|zst))?$")
+_PARQUET = b"PAR1"
 _TABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}")
 
 
@@ -53,13 +54,23 @@ def _read(spark: SparkSession, path: str) -> DataFrame:
             return spark.read.format("delta").load(path)
         if _TABLE.fullmatch(path) and not _exists(path) and spark.catalog.tableExists(path):
             return spark.table(path)
+        _check_parquet(path)
         return spark.read.parquet(path)
     except AnalysisException as error:
         if error.getCondition() == "PATH_NOT_FOUND":
             raise ConfigurationError(f"{path}: no such file, folder or table of pairs") from None
-        if error.getCondition() in ("UNABLE_TO_INFER_SCHEMA", "FAILED_READ_FILE"):
+        if error.getCondition() == "UNABLE_TO_INFER_SCHEMA":
             raise DataError(f"{path}: {_ALLOWED}") from None
         raise
+
+
+def _check_parquet(path: str) -> None:
+    """Spark's own complaint about a file of another kind is no exception of PySpark's, and many lines long."""
+    filesystem, place = url_to_fs(path)
+    if filesystem.isfile(place):
+        with filesystem.open(place, "rb") as file:
+            if file.read(len(_PARQUET)) != _PARQUET:
+                raise DataError(f"{path}: {_ALLOWED}")
 
 
 def _exists(path: str, *inside: str) -> bool:
