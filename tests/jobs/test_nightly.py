@@ -14,7 +14,7 @@ from nightreel.sample import generate
 from nightreel.settings import load
 from nightreel.tables import Tables
 
-NIGHT = ["--run-date", "2005-12-31", "--set", 'nightly.models=["item_mean", "baseline", "popular", "als"]']
+NIGHT = ["--run-date", "2005-12-31", "--set", 'nightly.models=["item_mean", "baseline", "als"]']
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,11 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows(frame: DataFrame) -> list[tuple[object, ...]]:
-    return sorted(map(tuple, frame.collect()), key=repr)
+    """Rows to compare; the order in which a sum is added up may change its last digits."""
+    rounded = (
+        tuple(round(value, 5) if isinstance(value, float) else value for value in row) for row in frame.collect()
+    )
+    return sorted(rounded, key=repr)
 
 
 def test_a_night_leaves_every_table_and_the_same_date_twice_the_same_rows(

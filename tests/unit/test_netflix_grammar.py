@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from nightreel.sources.netflix.grammar import Entry, Grammar, Header, Reason, Reject, micros, quarantined_text
+from nightreel.sources.netflix.grammar import Entry, Grammar, Header, Reason, Reject, days, quarantined_text
 
 RATINGS = Grammar(rows="ratings", lowest=1.0, highest=5.0, max_line_bytes=60)
 PAIRS = Grammar(rows="pairs", lowest=0.0, highest=0.0, max_line_bytes=60)
@@ -75,9 +75,8 @@ def test_a_byte_order_mark_counts_only_where_the_file_begins() -> None:
     assert RATINGS.parse(b"\xef\xbb\xbf8:", position=5) == Reject(Reason.ITEM_ID)
 
 
-def test_days_are_microseconds_since_1970() -> None:
-    assert micros(date(1970, 1, 2)) == 86_400_000_000
-    assert micros(date(1969, 12, 31)) == -86_400_000_000
+def test_days_count_from_1970() -> None:
+    assert (days(date(1970, 1, 2)), days(date(1969, 12, 31))) == (1, -1)
 
 
 def test_quarantine_cuts_at_a_thousand_characters_and_replaces_what_is_no_utf8() -> None:

@@ -11,17 +11,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nightreel.sources.netflix import words
-from nightreel.sources.netflix.block import NO_DATE, BlockParser
-from nightreel.sources.netflix.grammar import Entry, Grammar, Header, Reason, Reject, micros, quarantined_text
+from nightreel.sources.netflix.block import BlockParser
+from nightreel.sources.netflix.grammar import Entry, Grammar, Header, Reason, Reject, days, quarantined_text
 from nightreel.sources.netflix.segments import Segment, cut, first_line, item_at, read_blocks
 
 RATINGS = Grammar(rows="ratings", lowest=1.0, highest=5.0, max_line_bytes=64)
+SHORT_RATINGS = Grammar(rows="ratings", lowest=0.5, highest=10.0, max_line_bytes=16)
 PAIRS = Grammar(rows="pairs", lowest=0.0, highest=0.0, max_line_bytes=64)
 DUMP = (
     b"\xef\xbb\xbf9,3,2004-01-01\n1:\n1488844,3,2005-09-06\r\n822109,5,2005-05-13\n\n885013,4.5,2005-10-19\n2:\r\n"
     b"3:\n30878,9,2005-12-26\n2147483647,4.0,2004-05-03\nrubbish \x00\xff\nx:\n823519,3,2004-05-03\n4: \n"
-    + b"8" * 5_000
-    + b"\n893988,3,2005-11-1"
+    + b"8" * 9_000
+    + b"\n124105,4,2004-08-05\n893988,3,2005-11-1"
 )
 
 
@@ -45,7 +46,7 @@ def line_by_line(data: bytes, grammar: Grammar) -> Parsed:
             reject = homeless
         elif isinstance(said, Entry):
             rating = None if said.rating is None else float(np.float32(said.rating))
-            parsed.rows.append((position, said.user_id, item_id, rating, said.day and micros(said.day)))
+            parsed.rows.append((position, said.user_id, item_id, rating, said.day and days(said.day)))
         if reject is not None:
             parsed.rejects.append((position, quarantined_text(line), str(reject)))
         position += len(line) + 1
@@ -64,10 +65,10 @@ def in_pieces(data: bytes, grammar: Grammar, *, chunk_bytes: int, partition_byte
             stream, segment, position=position, chunk_bytes=chunk_bytes, max_line_bytes=grammar.max_line_bytes
         ):
             for rows in parser.parse(block.data, position=block.position):
-                columns = (rows.position, rows.user_id, rows.item_id, rows.rating, rows.micros)
+                columns = (rows.position, rows.user_id, rows.item_id, rows.rating, rows.day)
                 for position_, user, item, rating, when in zip(*(column.tolist() for column in columns), strict=True):
                     rated = None if np.isnan(rating) else rating
-                    parsed.rows.append((position_, user, item, rated, None if when == NO_DATE else when))
+                    parsed.rows.append((position_, user, item, rated, None if when == words.NO_DATE else when))
                 parsed.rejects += [(one.position, one.line, str(one.reason)) for one in rows.rejected]
     return parsed
 
@@ -99,8 +100,9 @@ def files(draw: st.DrawFn) -> bytes:
 
 
 @settings(max_examples=400, deadline=None)
-@given(files(), st.sampled_from([RATINGS, PAIRS]), st.integers(4, 200), st.integers(1, 200))
+@given(files(), st.sampled_from([RATINGS, SHORT_RATINGS, PAIRS]), st.integers(4, 200), st.integers(1, 200))
 @example(DUMP, RATINGS, 7, 11)
+@example(DUMP, RATINGS, 2_000, 1_000_000)
 @example(b"1:\n" + b"5,3.5,2000-01-01\n" * 4, RATINGS, 10_000, 10_000)
 def test_the_rows_are_those_of_the_grammar(
     data: bytes, grammar: Grammar, chunk_bytes: int, partition_bytes: int
@@ -110,11 +112,11 @@ def test_the_rows_are_those_of_the_grammar(
     assert in_pieces(data, grammar, chunk_bytes=chunk_bytes, partition_bytes=partition_bytes) == expected
 
 
-@pytest.mark.parametrize("size", [4, 5, 16, 61, 997, 4_000, 4_001])
+@pytest.mark.parametrize("size", [4, 5, 16, 61, 997, 2_000, 4_000, 4_001])
 def test_a_line_longer_than_a_chunk_is_rejected_once_and_hides_nothing_else(size: int) -> None:
     expected = line_by_line(DUMP, RATINGS)
     assert in_pieces(DUMP, RATINGS, chunk_bytes=size, partition_bytes=size) == expected
-    assert [user for _, user, *_ in expected.rows] == [1488844, 822109, 885013, 2147483647]
+    assert [user for _, user, *_ in expected.rows] == [1488844, 822109, 885013, 2147483647, 124105]
     assert [reason for *_, reason in expected.rejects] == [
         Reason.NO_HEADER,
         Reason.SCALE,
@@ -134,10 +136,10 @@ def test_more_lines_than_are_parsed_at_a_time_keep_their_movies() -> None:
 
 
 def test_every_calendar_day_is_read_without_the_slow_way() -> None:
-    days = np.arange("0001-01-01", "2200-01-01", 7, dtype="datetime64[D]")
-    data = b"1:\n" + "".join(f"7,4,{day}\n" for day in days.astype(str)).encode()
+    every = np.arange("0001-01-01", "2200-01-01", 7, dtype="datetime64[D]")
+    data = b"1:\n" + "".join(f"7,4,{day}\n" for day in every.astype(str)).encode()
     rows = in_pieces(data, RATINGS, chunk_bytes=1 << 20, partition_bytes=1 << 20).rows
-    assert [when for *_, when in rows] == days.astype("datetime64[us]").astype(np.int64).tolist()
+    assert [when for *_, when in rows] == every.astype(np.int64).tolist()
 
 
 def test_small_files_share_a_task_and_big_ones_are_cut() -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
-from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -54,6 +53,8 @@ def factorise(
     ------
     ConfigurationError : the session has no checkpoint folder
     """
+    from pyspark.ml.recommendation import ALS  # here, so that the workers of the top-N engine start without pyspark.ml
+
     require_checkpoints(rows.sparkSession)
     blocks = params.blocks or _SPARKS_BLOCKS
     als = ALS(

@@ -21,11 +21,10 @@ from nightreel.sources.netflix.grammar import (
     Reason,
     Reject,
     Rejected,
-    micros,
+    days,
     quarantined_text,
 )
 
-NO_DATE = np.iinfo(np.int64).min
 _LINES_AT_A_TIME = 32_768  # a slice's arrays stay in the processor's cache
 
 
@@ -37,8 +36,8 @@ class Rows:
     user_id: NDArray[np.int64]
     item_id: NDArray[np.int64]
     rating: NDArray[np.float32]
-    micros: NDArray[np.int64]
-    """Midnight UTC of the date, in microseconds since 1970; NO_DATE where the line has none."""
+    day: NDArray[np.int64]
+    """The date in days since 1970; NO_DATE where the line has none."""
     rejected: list[Rejected]
 
 
@@ -92,7 +91,7 @@ class BlockParser:
             user_id=usual.user_id[keep],
             item_id=item_id[keep],
             rating=usual.rating[keep],
-            micros=usual.micros[keep],
+            day=usual.day[keep],
             rejected=[
                 Rejected(int(starts[line]) + offset, quarantined_text(block[starts[line] : ends[line]]), reason)
                 for line, reason in sorted(odd.rejected)
@@ -131,7 +130,7 @@ def _put_entries(odd: _Odd, usual: words.Usual) -> None:
         usual.recognised[line] = True
         usual.user_id[line] = entry.user_id
         usual.rating[line] = np.nan if entry.rating is None else entry.rating
-        usual.micros[line] = NO_DATE if entry.day is None else micros(entry.day)
+        usual.day[line] = words.NO_DATE if entry.day is None else days(entry.day)
 
 
 def _reject_homeless(odd: _Odd, keep: NDArray[np.bool_], item_id: NDArray[np.int64]) -> None:

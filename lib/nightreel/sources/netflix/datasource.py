@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import IO
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
@@ -20,6 +21,8 @@ from nightreel.sources.netflix.grammar import Grammar, Rejected
 from nightreel.sources.netflix.segments import Block, Segment, cut, first_line, item_at, open_lines, read_blocks
 from nightreel.sources.netflix.titles import parse_titles
 from nightreel.sources.source import UNREADABLE
+
+_MICROS_PER_DAY = 86_400_000_000
 
 
 class Output(StrEnum):
@@ -59,7 +62,15 @@ def read(spark: SparkSession, reading: Reading, output: Output) -> DataFrame:
     """The files' lines as the rows that `output` names."""
     spark.dataSource.register(DumpSource)
     reader = spark.read.format(DumpSource.name()).option("output", output.value)
-    return reader.option("reading", reading.to_json()).load()
+    rows = reader.option("reading", reading.to_json()).load()
+    return rows.select(*(_widened(name) for name in rows.columns))
+
+
+def _widened(column: str) -> Column:
+    """A column of the batches as tables have it: ids as bigint, a day as its midnight UTC."""
+    if column == "day":
+        return F.expr(f"timestamp_micros(day * {_MICROS_PER_DAY})").alias("rated_at")
+    return F.col(column).cast("bigint") if column in {"user_id", "item_id"} else F.col(column)
 
 
 class DumpSource(DataSource):

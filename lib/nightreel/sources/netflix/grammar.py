@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Literal
 
@@ -17,7 +17,7 @@ BLANKS = b" \t\r"
 BEFORE_ANY_HEADER = 0
 UNDER_REJECTED_HEADER = -1
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = date(1970, 1, 1).toordinal()
 _ID = re.compile(rb"[0-9]{1,10}")
 _NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?")
 _DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -122,9 +122,9 @@ def quarantined_text(line: bytes) -> str:
     return line[:SHOWN_BYTES].rstrip(BLANKS).decode("utf-8", "replace")[:SHOWN_CHARACTERS]
 
 
-def micros(day: date) -> int:
-    """Midnight UTC of the day, in microseconds since 1970."""
-    return (datetime(day.year, day.month, day.day, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+def days(day: date) -> int:
+    """Days since 1970."""
+    return day.toordinal() - _EPOCH
 
 
 def _pair(fields: list[bytes]) -> Entry | Reject:

@@ -17,11 +17,13 @@ from nightreel.sources.netflix.grammar import LARGEST_ID, Grammar
 PADDING = 24
 """Bytes before the first line, so that every word read lies inside the block."""
 
+NO_DATE = np.iinfo(np.int32).min
+"""The day of a line that has none."""
+
 Lines = NDArray[np.int64]
 Words = NDArray[np.uint64]
 Mask = NDArray[np.bool_]
 
-_MICROS_PER_DAY = 86_400_000_000
 _DATE_BYTES = 10
 _HIGH_BITS = np.uint64(0x8080808080808080)
 _EIGHT_ZEROS = np.uint64(0x3030303030303030)
@@ -43,7 +45,7 @@ class Usual:
     recognised: Mask
     user_id: NDArray[np.int64]
     rating: NDArray[np.float32]
-    micros: NDArray[np.int64]
+    day: NDArray[np.int64]
 
 
 def parse(block: bytes, starts: Lines, feeds: Lines, grammar: Grammar) -> Usual:
@@ -60,7 +62,7 @@ def parse(block: bytes, starts: Lines, feeds: Lines, grammar: Grammar) -> Usual:
         dated &= ends - (_DATE_BYTES + 1) > starts
         user_ends = ends - dated * (_DATE_BYTES + 1)
         recognised = np.ones(len(ends), np.bool_)
-        days = np.where(dated, days, np.iinfo(np.int64).min)
+        days = np.where(dated, days, NO_DATE)
     valid, user_id = _user_ids(octets, at, starts, user_ends)
     recognised &= valid
     recognised &= feeds - starts <= grammar.max_line_bytes
@@ -68,7 +70,7 @@ def parse(block: bytes, starts: Lines, feeds: Lines, grammar: Grammar) -> Usual:
 
 
 def _dates(at: Words, ends: Lines) -> tuple[Mask, NDArray[np.int64]]:
-    """Whether `,YYYY-MM-DD` stands before each end, and its midnight in microseconds since 1970."""
+    """Whether `,YYYY-MM-DD` stands before each end, and it in days since 1970."""
     last = at[ends - 8] ^ _DATE_END
     before = (at[ends - 16] ^ _BEFORE_DATE) & _BEFORE_DATE_BITS
     wrong = ((last + _DATE_END_LIMITS) | last | (before + _BEFORE_DATE_LIMITS) | before) & _HIGH_BITS
@@ -83,7 +85,7 @@ def _dates(at: Words, ends: Lines) -> tuple[Mask, NDArray[np.int64]]:
     slot *= ok
     days = _DAY_OF_YEAR[_YEAR_KIND[year] + slot]
     ok &= days >= 0
-    return ok, (_YEAR_START[year] + days) * _MICROS_PER_DAY
+    return ok, _YEAR_START[year] + days
 
 
 def _ratings(octets: NDArray[np.uint8], ends: Lines, grammar: Grammar) -> tuple[Mask, NDArray[np.float32], Lines]:
