@@ -19,8 +19,9 @@ def flags(parser: argparse.ArgumentParser) -> None:
 
 def main(job: Job) -> Summary:
     summary = run_night(job)
-    report.show(report.gather(job.tables, run_date=job.run_date), options=job.options)
-    return summary
+    night = report.gather(job.tables, run_date=job.run_date, split=job.settings.evaluate.split)
+    report.show(night, options=job.options)
+    return Summary(notes=summary.notes)
 
 
 if __name__ == "__main__":

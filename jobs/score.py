@@ -17,13 +17,9 @@ def flags(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--model", help="the newest run of this model (default: recommend.model)")
     which.add_argument("--run-id", help="this run")
-    parser.add_argument(
-        "--pairs", required=True, metavar="PATH", help="the pairs; .txt: the Prize's format"
-    )
+    parser.add_argument("--pairs", required=True, metavar="PATH", help="the pairs; .txt: the Prize's format")
     parser.add_argument("--csv", metavar="PATH", help="also write user_id,item_id,prediction here")
-    parser.add_argument(
-        "--text", metavar="PATH", help="also write here in the Prize's format"
-    )
+    parser.add_argument("--text", metavar="PATH", help="also write here in the Prize's format")
 
 
 def main(job: Job) -> Summary:

@@ -25,6 +25,8 @@ def explain(error: BaseException, *, root: str) -> NightreelError:
     """
     if isinstance(error, NightreelError):
         return error
+    if isinstance(error, OSError) and error.filename:
+        return NightreelError(f"{error.filename}: {error.strerror}")
     text = _whole_text(error)
     if _CONCURRENT.search(text):
         return TableError(

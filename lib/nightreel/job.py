@@ -94,9 +94,8 @@ def _execute(main: Main, description: str | None, name: str, argv: Sequence[str]
         return INTERRUPTED
     except Exception as error:
         explained = explain(error, root=root)
-        kept = ""
-        if not isinstance(error, NightreelError):
-            kept = f" (details in {log_line(traceback.format_exc())})"
+        log = None if isinstance(error, NightreelError) else log_line(traceback.format_exc())
+        kept = f" (details in {log})" if log else ""
         _complain(name, f"{explained}{kept}")
         return explained.exit_code
 
@@ -152,7 +151,7 @@ def _parser(name: str, description: str | None, flags: Flags | None) -> argparse
 
 def _date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date of the form YYYY-MM-DD") from None
 

@@ -17,9 +17,15 @@ def log_folder() -> Path:
     return folder
 
 
-def log_line(text: str) -> Path:
-    """Append `text`, with the time, to the jobs' log; returns the file."""
-    file = log_folder() / "nightreel.log"
-    with file.open("a", encoding="utf-8") as log:
-        log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n")
-    return file
+def log_line(text: str) -> Path | None:
+    """Append `text`, with the time, to the jobs' log; returns the file, or None where none can be written."""
+    line = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n"
+    for folder in (log_folder(), Path(tempfile.gettempdir())):
+        file = folder / "nightreel.log"
+        try:
+            with file.open("a", encoding="utf-8") as log:
+                log.write(line)
+        except OSError:
+            continue
+        return file
+    return None

@@ -74,6 +74,7 @@ class Tables:
 
     def replace_where(self, table: str, rows: DataFrame, condition: str) -> None:
         """The rows matching the SQL condition, which every new row must match too, in one commit."""
+        self._check_unchanged(table)
         writer = self._writer(table, rows).mode("overwrite")
         if self.exists(table):
             self.read(table)

@@ -144,12 +144,12 @@ def find(tables: Tables, *, run_id: str | None = None, model: str | None = None,
     return _run(row)
 
 
-def finished(tables: Tables) -> frozenset[str]:
-    """The ids of all finished runs; none where nothing was ever trained."""
+def finished(tables: Tables) -> dict[str, int]:
+    """The version of silver_interactions that each finished run was trained on; none where nothing was trained."""
     if not tables.exists("gold_runs"):
-        return frozenset()
+        return {}
     runs = tables.read("gold_runs").where(F.col("status") == F.lit(FINISHED))
-    return frozenset(row["run_id"] for row in runs.select("run_id").collect())
+    return {row[0]: row[1] for row in runs.select("run_id", "interactions_version").collect()}
 
 
 def _none_matches(given: Mapping[str, object], newest_first: DataFrame) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from nightreel import models
 from nightreel.job import Job, Summary
+from nightreel.models import runs
 from nightreel.nightly import steps
 from nightreel.nightly.ledger import Ledger, fingerprint
 from nightreel.settings import Settings
@@ -22,7 +23,7 @@ class Step:
     settings: Callable[[Settings], Any]
     reads: tuple[str, ...]
     owns: tuple[str, ...] = ()
-    """Tables nothing else writes: the step is done only while they are as it left them."""
+    """The step is done only while these tables are as it left them."""
     resumes_itself: bool = False
     """Asked every time: it leaves out by itself what is done."""
 
@@ -60,11 +61,16 @@ def _train(job: Job) -> Summary:
 
 
 def _evaluate(job: Job) -> Summary:
-    return steps.evaluate(job, [steps.chosen_run(job, model=name) for name in trained_models(job.settings)])
+    return steps.evaluate(job, [_tonights(job, name) for name in trained_models(job.settings)])
 
 
 def _recommend(job: Job) -> Summary:
-    return steps.recommend(job, steps.chosen_run(job, model=job.settings.recommend.model))
+    return steps.recommend(job, _tonights(job, job.settings.recommend.model))
+
+
+def _tonights(job: Job, model: str) -> runs.Run:
+    """The run this night trained, whatever other nights and settings have trained since."""
+    return steps.chosen_run(job, run_id=steps.planned_run_id(job, model))
 
 
 STEPS = (
@@ -87,8 +93,15 @@ STEPS = (
         _evaluate,
         settings=lambda s: [s.evaluate.model_dump(), s.scale.model_dump()],
         reads=steps.SILVER,
+        owns=("gold_metrics",),
     ),
-    Step("recommend", _recommend, settings=lambda s: s.recommend.model_dump(), reads=steps.SILVER),
+    Step(
+        "recommend",
+        _recommend,
+        settings=lambda s: s.recommend.model_dump(),
+        reads=steps.SILVER,
+        owns=("gold_recommendations",),
+    ),
 )
 
 

@@ -12,6 +12,7 @@ from nightreel import __version__, models, sources
 from nightreel import evaluate as evaluation
 from nightreel import prepare as preparation
 from nightreel import recommend as recommending
+from nightreel.errors import TableError
 from nightreel.job import Job, Summary
 from nightreel.models import runs
 from nightreel.schemas import SCHEMAS
@@ -62,15 +63,17 @@ def prepare(job: Job) -> Summary:
 def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
     """silver -> a recorded run of each named model; with `resume`, one finished with the same inputs is kept."""
     algorithms = {name: models.create(name, job.layers) for name in names}
-    interactions = job.tables.read("silver_interactions").where(F.col("split") == "train")
-    version = job.tables.version("silver_interactions") or 0
+    version = job.tables.version("silver_interactions")
+    interactions = job.tables.read("silver_interactions", version=version).where(F.col("split") == "train")
     seed = job.settings.train.seed
-    kept = runs.finished(job.tables) if resume else frozenset()
+    trained_on = runs.finished(job.tables) if resume else {}
+    trained = 0
     for name, algorithm in algorithms.items():
-        run_id = runs.new_run_id(job.run_date, name, algorithm.params, seed, version)
-        if run_id in kept:
+        run_id = planned_run_id(job, name)
+        if run_id in trained_on and trained_on[run_id] == version:
             job.skip(f"train {name}", "already done for this date")
             continue
+        trained += 1
         with job.step(f"train {name}"):
             started = datetime.now(UTC)
             model = algorithm.fit(interactions.select("user_idx", "item_idx", "rating"), seed=seed)
@@ -81,12 +84,17 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
                 run_date=job.run_date,
                 params=algorithm.params,
                 seed=seed,
-                interactions_version=version,
+                interactions_version=version or 0,
                 started_at=started,
                 finished_at=datetime.now(UTC),
                 code_version=__version__,
             )
-    return Summary(rows={"models trained": len(algorithms)}, tables=runs.TABLES)
+    return Summary(rows={"models trained": trained}, tables=runs.TABLES if trained else ())
+
+
+def planned_run_id(job: Job, model: str) -> str:
+    """The run of the job's date, the model's hyperparameters and the seed: training it again replaces it."""
+    return runs.new_run_id(job.run_date, model, models.create(model, job.layers).params, job.settings.train.seed)
 
 
 def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
@@ -96,11 +104,11 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
     measured: list[dict[str, object]] = []
     for run in chosen:
         with job.step(f"evaluate {run.model}"):
-            model = runs.load(job.tables, run.run_id)
+            model = _loaded(job, run)
             metrics = evaluation.evaluate(model, interactions, job.settings.evaluate, scale=job.settings.scale)
             labels = {"run_id": run.run_id, "run_date": run.run_date, "model": run.model, "split": split}
             measured.extend(labels | row.asDict() for row in metrics.collect())
-    ids = ", ".join(f"'{run.run_id}'" for run in chosen)
+    ids = ", ".join(sql_text(run.run_id) for run in chosen)
     frame = job.spark.createDataFrame(measured, METRIC_COLUMNS)
     job.tables.replace_where("gold_metrics", frame, f"run_id IN ({ids}) AND split = '{split}'")
     return Summary(rows={"runs evaluated": len(chosen)}, tables=("gold_metrics",))
@@ -108,7 +116,7 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
 
 def recommend(job: Job, run: runs.Run) -> Summary:
     """A run -> top-N of every user, and similar items where the model can tell."""
-    model = runs.load(job.tables, run.run_id)
+    model = _loaded(job, run)
     users, items = job.tables.read("silver_users"), job.tables.read("silver_items")
     condition = f"run_date = DATE'{job.run_date}'"
     with job.step(f"recommend by {run.model}"):
@@ -135,7 +143,7 @@ def recommend(job: Job, run: runs.Run) -> Summary:
 
 def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | None) -> Summary:
     """A run -> predictions for the pairs asked for, in their order; also as a file where one is named."""
-    model = runs.load(job.tables, run.run_id)
+    model = _loaded(job, run)
     model.require(models.Capability.PREDICT)
     users, items = job.tables.read("silver_users"), job.tables.read("silver_items")
     asked, rejects = _pairs(job, pairs, users=users, items=items)
@@ -161,6 +169,17 @@ def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | N
     )
 
 
+def _loaded(job: Job, run: runs.Run) -> models.TrainedModel:
+    """The run's model, if it was trained on the interactions as they stand: `prepare` numbers users and items anew."""
+    version = job.tables.version("silver_interactions")
+    if version != run.interactions_version:
+        raise TableError(
+            f"run {run.run_id}: trained on version {run.interactions_version} of silver_interactions, which is now at "
+            f"version {version} with other indices: train {run.model} again"
+        )
+    return runs.load(job.tables, run.run_id)
+
+
 def _pairs(job: Job, path: str, *, users: DataFrame, items: DataFrame) -> tuple[DataFrame, dict[str, int]]:
     if not path.endswith((".txt", ".txt.gz")):
         return recommending.read_pairs(job.spark, path, users=users, items=items), {}
@@ -179,4 +198,5 @@ def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None)
 def chosen_runs(job: Job, *, models: Sequence[str], run_ids: Sequence[str]) -> list[runs.Run]:
     """The runs named and the newest of each model named; without either, the newest of each of the night's models."""
     names = models if models or run_ids else job.settings.nightly.models
-    return [chosen_run(job, run_id=run_id) for run_id in run_ids] + [chosen_run(job, model=name) for name in names]
+    chosen = [chosen_run(job, run_id=run_id) for run_id in run_ids] + [chosen_run(job, model=name) for name in names]
+    return list({run.run_id: run for run in chosen}.values())

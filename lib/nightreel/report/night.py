@@ -89,7 +89,7 @@ def gather(tables: Tables, *, run_date: date, split: str = "test", user: int | s
     """
     interactions = tables.read("silver_interactions")
     picture = _picture(tables, interactions.where(F.col("split") == "train"), run_date, user)
-    files = tables.read("bronze_files").agg(F.count("*"), F.coalesce(F.sum("rows"), F.lit(0))).collect()[0]
+    files = tables.read("bronze_ratings").agg(F.count_distinct("file_id"), F.count("*")).collect()[0]
     return NightReport(
         run_date=run_date,
         files=files[0],

@@ -17,7 +17,9 @@ Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Names = Annotated[
-    tuple[str, ...], Strict(False), BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    Strict(False),
+    BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
 ]
 """One name or a list of them."""
 
@@ -35,7 +37,7 @@ class DataSettings(Section):
 class TablesSettings(Section):
     """Where the Delta tables lie: under a path or in a catalog, one schema (folder) per dataset."""
 
-    root: str
+    root: Annotated[str, Field(min_length=1)]
     catalog: str
     """When set, tables are `<catalog>.<dataset>.<table>` and `root` holds only checkpoints."""
     dataset: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
