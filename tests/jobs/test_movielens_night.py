@@ -1,0 +1,57 @@
+"""Real ratings through the whole night: MovieLens latest-small rewritten in the Netflix Prize's format."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from tests.jobs.conftest import RunJob
+
+from nightreel.settings import load
+from nightreel.tables import Tables
+
+MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
+
+
+def rewrite(movielens: Path, folder: Path) -> int:
+    """The ratings as combined_data_1.txt, the movies as movie_titles.csv; returns how many ratings."""
+    by_movie: dict[str, list[str]] = defaultdict(list)
+    with (movielens / "ratings.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            day = datetime.fromtimestamp(int(row["timestamp"]), UTC).date()
+            by_movie[row["movieId"]].append(f"{row['userId']},{row['rating']},{day}\n")
+    folder.mkdir()
+    with (folder / "combined_data_1.txt").open("w") as dump:
+        for movie, lines in by_movie.items():
+            dump.writelines([f"{movie}:\n", *lines])
+    with (movielens / "movies.csv").open(newline="", encoding="utf-8") as file:
+        titles = [f"{row['movieId']},NULL,{row['title']}\n" for row in csv.DictReader(file)]
+    (folder / "movie_titles.csv").write_text("".join(titles), encoding="utf-8")
+    return sum(map(len, by_movie.values()))
+
+
+def test_als_is_below_the_baseline_and_the_baseline_below_every_mean(
+    spark: SparkSession, run_job: RunJob, settings_for: Callable[..., list[str]], tmp_path: Path, real_data: Path
+) -> None:
+    rows = rewrite(real_data / "ml-latest-small", tmp_path / "raw")
+    settings = settings_for(
+        tmp_path / "raw",
+        scale__lowest="0.5",
+        filter__min_ratings_per_user="0",
+        filter__min_ratings_per_item="0",
+        split__validation_share="0.0",
+        nightly__models=f"{[*MEANS, 'baseline', 'als']}",
+    )
+    ended = run_job("nightly", *settings)
+    assert ended.code == 0, ended.err
+    tables = Tables(spark, load("local", [f"tables.root={tmp_path / 'tables'}"]).tables)
+    assert tables.read("bronze_ratings").count() == rows == 100_836
+    assert tables.read("bronze_quarantine").count() == 0
+    assert tables.read("silver_items").count() == 9_724
+    rmse = {row["model"]: row["value"] for row in tables.read("gold_metrics").where("metric = 'rmse'").collect()}
+    assert rmse["als"] < rmse["baseline"] < min(rmse[name] for name in MEANS)
+    assert 0.82 < rmse["als"] < 0.88
