@@ -22,7 +22,8 @@ install: $(READY) ## Set up .venv with Spark, Delta and the tools (once; again w
 	@echo "ready: .venv"
 
 # A small night is all start-up: the JVM's second compiler and many partitions cost more than they bring.
-QUICK_START := --driver-java-options -XX:TieredStopAtLevel=1 --conf spark.sql.shuffle.partitions=2
+QUICK_START := --driver-java-options '-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m' \
+	--conf spark.sql.shuffle.partitions=2
 
 demo: $(READY) demo/.generated ## Generate a small dump in the Netflix format and run the whole night on it
 	@SPARK_ARGS="$(QUICK_START) $${SPARK_ARGS-}" \

@@ -20,7 +20,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         spark__master="local[2]",
         spark__driver__memory="3g",
         spark__sql__shuffle__partitions="2",
-        spark__driver__extraJavaOptions="-XX:TieredStopAtLevel=1",  # many small queries: compiling them well costs more
+        # Many small queries: compiling each well costs more than it brings. Without room for all the code that Spark
+        # generates the JVM throws compiled code away and ends up interpreting.
+        spark__driver__extraJavaOptions="-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m",
         spark__sql__warehouse__dir=str(folder / "warehouse"),
     )
     yield started

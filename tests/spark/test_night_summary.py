@@ -48,7 +48,7 @@ def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Tab
     root = str(tmp_path_factory.mktemp("night"))
     contents: dict[str, list[tuple[object, ...]]] = {}
     written = Tables(spark, TablesSettings(root=root, catalog="", dataset="demo"))
-    contents["bronze_files"] = [(0, "a", 1, at(1), 90, 3, "r", at(1)), (1, "b", 1, at(1), 20, 1, "r", at(1))]
+    contents["bronze_ratings"] = [(1, 100, 3.0, at(1), file_id) for file_id in [0] * 90 + [1] * 20]
     broken = ["not a calendar date"] + ["rating outside the scale"] * 3
     contents["bronze_quarantine"] = [(0, n, "?", reason) for n, reason in enumerate(broken)]
     contents["silver_users"] = [(n, user, 30, 3.5) for n, user in enumerate(TRAIN_ROWS)]
