@@ -81,13 +81,6 @@ class Tables:
             writer = writer.option("replaceWhere", condition)
         self._save(table, writer)
 
-    def append(self, table: str, rows: DataFrame) -> None:
-        """More rows, in one commit."""
-        self._check_unchanged(table)
-        if self.exists(table):
-            self.read(table)
-        self._save(table, self._writer(table, rows).mode("append"))
-
     def _load(self, table: str, version: int | None = None) -> DataFrame:
         reader = self.spark.read.format("delta")
         if version is not None:

@@ -37,20 +37,6 @@ class PrepareReport:
     def kept(self) -> int:
         return self.train + self.validation + self.test
 
-    def counts(self) -> dict[str, int]:
-        """Every count by the name a person reads."""
-        return {
-            "ratings in": self.rows_in,
-            "repeated pairs dropped": self.duplicates,
-            "dropped by the filters": self.filtered,
-            "kept": self.kept,
-            "train": self.train,
-            "validation": self.validation,
-            "test": self.test,
-            "users": self.users,
-            "items": self.items,
-        }
-
 
 @dataclass(frozen=True)
 class Silver:
@@ -67,9 +53,6 @@ class Silver:
     items: DataFrame
     report: PrepareReport
     scratch: Scratch
-
-    def counts(self) -> dict[str, int]:
-        return self.report.counts()
 
     def __enter__(self) -> Silver:
         return self
