@@ -81,7 +81,7 @@ $(READY): pyproject.toml constraints.txt
 			exit 1; }; \
 	fi; \
 	echo "Setting up .venv (once, a minute or two) ..."; \
-	$(PIP) hatchling && $(PIP) --no-build-isolation --editable '.[spark,dev]' || { \
+	$(PIP) hatchling setuptools wheel && $(PIP) --no-build-isolation --editable '.[spark,dev]' || { \
 		echo "nightreel: pip could not install the requirements (see above): is there a network?" >&2; exit 1; }; \
 	$(VENV) -m nightreel.launch.delta_jars || exit 1; \
 	printf '%s\n' "$(CURDIR)" >$(READY)
