@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 from nightreel.errors import NightreelError
 from nightreel.launch import delta_jars
 from nightreel.launch.java import require_java
-from nightreel.launch.properties import read_properties
+from nightreel.launch.properties import is_local, read_properties
 from nightreel.log import log_folder
 from nightreel.settings.layers import conf_folder
 
@@ -146,6 +146,14 @@ def _settle(session: SparkSession, checkpoints: str) -> None:
             session.conf.set(name, value)
     if _is_classic(session) and session.sparkContext.getCheckpointDir() is None:
         session.sparkContext.setCheckpointDir(checkpoints)
+
+
+def writes_here(session: SparkSession) -> bool:
+    """Whether Spark's files are this machine's: a classic session with a local master and local default storage."""
+    if not _is_classic(session) or not is_local({"spark.master": session.conf.get("spark.master", "") or ""}):
+        return False
+    storage = session.conf.get("spark.hadoop.fs.defaultFS", "file:///") or ""
+    return storage.startswith("file:")
 
 
 def _is_classic(session: SparkSession) -> bool:

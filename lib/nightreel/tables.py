@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import TableError
 from nightreel.schemas import ID, SCHEMAS, TableSchema
+from nightreel.session import writes_here
 from nightreel.settings import TablesSettings
+from nightreel.table_files import TableFile, commit_files, newest_version, takes_files
 
 _ID_TYPES = ("bigint", "string")
 
@@ -41,6 +47,9 @@ class Tables:
 
     def version(self, table: str) -> int | None:
         """The newest Delta version, or None where there is no such table."""
+        folder = self._local_folder(table)
+        if folder is not None:
+            return newest_version(folder)
         try:
             newest = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version").first()
         except AnalysisException as error:
@@ -81,6 +90,48 @@ class Tables:
             writer = writer.option("replaceWhere", condition)
         self._save(table, writer)
 
+    def folder_for_files(self, table: str) -> str | None:
+        """The table's local folder, where it can take in Parquet files (`adopt`); None where only Spark writes.
+
+        That is so where no folder is sure to be the same for all (`_local_folder`), and for a table with other
+        columns or with Delta features beyond the plain ones.
+        """
+        folder = self._local_folder(table)
+        columns = None if folder is None else self._columns(table)
+        if folder is None or columns is None:
+            return folder
+        same = columns.keys() == SCHEMAS[table].columns.keys()
+        return folder if same and takes_files(folder) else None
+
+    def adopt(self, table: str, files: Sequence[TableFile], *, replace: bool) -> None:
+        """Files that lie in the table's folder become its rows, alone or beside its others, in one commit.
+
+        Parameters
+        ----------
+        files : at least one; their rows have the columns and types that the table has or is to have
+        """
+        self._check_unchanged(table)
+        folder = self.folder_for_files(table)
+        if folder is None:
+            raise TableError(f"{self.name(table)}: only Spark can write there")
+        rows = self.spark.read.parquet(*(f"{folder}/{file.name}" for file in files))
+        _check_schema(SCHEMAS[table], dict(rows.dtypes), f"files for {table}")
+        commit_files(
+            folder,
+            files,
+            mode="overwrite" if replace else "append",
+            schema=json.loads(rows.schema.json()),
+            properties=SCHEMAS[table].properties,
+        )
+        self._written(table)
+
+    def _local_folder(self, table: str) -> str | None:
+        """The table's folder as this process sees it; None in a catalog, over Spark Connect and on a cluster."""
+        folder = self.path(table).removeprefix("file://")
+        if self._settings.catalog or "://" in folder or not writes_here(self.spark):
+            return None
+        return str(Path(folder).absolute())
+
     def _load(self, table: str, version: int | None = None) -> DataFrame:
         reader = self.spark.read.format("delta")
         if version is not None:
@@ -112,6 +163,9 @@ class Tables:
             writer.saveAsTable(self.name(table))
         else:
             writer.save(self.path(table))
+        self._written(table)
+
+    def _written(self, table: str) -> None:
         if table in self._watched:
             self._watched[table] = self.version(table)
 
