@@ -43,6 +43,23 @@ def newest_version(folder: str) -> int | None:
         return None
 
 
+def table_id(folder: str) -> str | None:
+    """What tells the table from one that stood there before, None where there is none."""
+    try:
+        return str(DeltaTable(folder, without_files=True).metadata().id)
+    except TableNotFoundError:
+        return None
+
+
+def newest_stamp(folder: str) -> str | None:
+    """The stamp of the newest commit that has one."""
+    try:
+        commits = DeltaTable(folder, without_files=True).history()
+    except TableNotFoundError:
+        return None
+    return next((str(commit["userMetadata"]) for commit in commits if commit.get("userMetadata")), None)
+
+
 def takes_files(folder: str) -> bool:
     """Whether there is no table in the local folder yet, or one that asks no more of a writer than plain Delta."""
     try:

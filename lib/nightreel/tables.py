@@ -14,7 +14,7 @@ from nightreel.errors import TableError
 from nightreel.schemas import ID, SCHEMAS, TableSchema
 from nightreel.session import writes_here
 from nightreel.settings import TablesSettings
-from nightreel.table_files import TableFile, commit_files, newest_version, takes_files
+from nightreel.table_files import TableFile, commit_files, newest_stamp, newest_version, table_id, takes_files
 
 _ID_TYPES = ("bigint", "string")
 
@@ -30,6 +30,9 @@ class Tables:
     def __init__(self, spark: SparkSession, settings: TablesSettings) -> None:
         self.spark = spark
         self._settings = settings
+        self._here = not settings.catalog and writes_here(spark) and "://" not in settings.root.removeprefix("file://")
+        root = settings.root.removeprefix("file://") if self._here else settings.root
+        self._root = str(Path(root).absolute()) if self._here else root.rstrip("/")
         self._watched: dict[str, int | None] = {}
 
     def name(self, table: str) -> str:
@@ -40,7 +43,8 @@ class Tables:
         return f"delta.`{self.path(table)}`"
 
     def path(self, table: str) -> str:
-        return f"{self._settings.root.rstrip('/')}/{self._settings.dataset}/{SCHEMAS[table].name}"
+        """Where the table lies, unless in a catalog; absolute on one machine."""
+        return f"{self._root}/{self._settings.dataset}/{SCHEMAS[table].name}"
 
     def exists(self, table: str) -> bool:
         return self._columns(table) is not None
@@ -57,6 +61,28 @@ class Tables:
                 return None
             raise
         return None if newest is None else int(newest[0])
+
+    def state(self, table: str) -> str | None:
+        """`<table's id>@<version>`: another wherever the rows may be others, also once the table was made anew."""
+        version = self.version(table)
+        if version is None:
+            return None
+        folder = self._local_folder(table)
+        if folder is not None:
+            return f"{table_id(folder)}@{version}"
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").first()
+        return f"{detail[0] if detail else ''}@{version}"
+
+    def stamp(self, table: str) -> str | None:
+        """What `replace` stamped the newest stamped commit with; None where there is none."""
+        folder = self._local_folder(table)
+        if folder is not None:
+            return newest_stamp(folder)
+        if not self.exists(table):
+            return None
+        history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}").where("userMetadata IS NOT NULL")
+        newest = history.orderBy(F.desc("version")).select("userMetadata").first()
+        return None if newest is None else str(newest[0])
 
     def read(self, table: str, *, version: int | None = None) -> DataFrame:
         """The table's rows, at a Delta version if one is given.
@@ -76,10 +102,11 @@ class Tables:
         for table in tables:
             self._watched.setdefault(table, self.version(table))
 
-    def replace(self, table: str, rows: DataFrame) -> None:
-        """All of the table's rows, and its schema, in one commit."""
+    def replace(self, table: str, rows: DataFrame, *, stamp: str | None = None) -> None:
+        """All of the table's rows, and its schema, in one commit that carries the stamp."""
         self._check_unchanged(table)
-        self._save(table, self._writer(table, rows).mode("overwrite").option("overwriteSchema", "true"))
+        writer = self._writer(table, rows).mode("overwrite").option("overwriteSchema", "true")
+        self._save(table, writer if stamp is None else writer.option("userMetadata", stamp))
 
     def replace_where(self, table: str, rows: DataFrame, condition: str) -> None:
         """The rows matching the SQL condition, which every new row must match too, in one commit."""
@@ -127,10 +154,7 @@ class Tables:
 
     def _local_folder(self, table: str) -> str | None:
         """The table's folder as this process sees it; None in a catalog, over Spark Connect and on a cluster."""
-        folder = self.path(table).removeprefix("file://")
-        if self._settings.catalog or "://" in folder or not writes_here(self.spark):
-            return None
-        return str(Path(folder).absolute())
+        return self.path(table) if self._here else None
 
     def _load(self, table: str, version: int | None = None) -> DataFrame:
         reader = self.spark.read.format("delta")

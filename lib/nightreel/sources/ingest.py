@@ -43,6 +43,16 @@ class IngestReport:
     seconds: Mapping[str, float]
 
 
+def check(settings: Settings) -> None:
+    """Raise what `ingest` would where the settings name no rating files; needs no Spark."""
+    _SOURCES[settings.data.source](settings).find()
+
+
+def pairs_to_score(settings: Settings) -> str | None:
+    """A file that `score` can predict, where one lies beside the ratings."""
+    return _SOURCES[settings.data.source](settings).pairs_to_score()
+
+
 def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> IngestReport:
     """Bring the bronze tables up to date with the files that the settings name.
 

@@ -32,6 +32,9 @@ class Source(Protocol):
     def find(self) -> Found:
         """The files that the settings name; raises ConfigurationError or DataError where there are none."""
 
+    def pairs_to_score(self) -> str | None:
+        """A file beside the ratings whose pairs wait for a prediction, if the format has such files."""
+
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         """What the rating files hold, without their rows.
 

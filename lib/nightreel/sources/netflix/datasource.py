@@ -24,6 +24,8 @@ from nightreel.sources.netflix.titles import parse_titles
 from nightreel.sources.source import UNREADABLE
 
 _MICROS_PER_DAY = 86_400_000_000
+_FAULTS = (OSError, EOFError, zlib.error)
+"""What reading a damaged or closed file raises."""
 
 
 class Output(StrEnum):
@@ -171,10 +173,14 @@ class DumpReader(DataSourceReader):
         """The segment's rows, and last what kept it from being read to its end."""
         try:
             yield from self._rows(segment)
-        except (OSError, EOFError, zlib.error) as error:
+        except _FAULTS as error:
             yield Rejected(-1, str(error), UNREADABLE)
 
     def _titles(self, segment: Segment) -> Iterator[pa.RecordBatch]:
-        with open_lines(segment) as stream:
-            parsed = parse_titles(self._blocks(stream, segment, 0), max_line_bytes=self._reading.grammar.max_line_bytes)
-            yield from (batches.titles(lines, segment.file_id) for lines in parsed)
+        try:
+            with open_lines(segment) as stream:
+                blocks = self._blocks(stream, segment, 0)
+                parsed = parse_titles(blocks, max_line_bytes=self._reading.grammar.max_line_bytes)
+                yield from (batches.titles(lines, segment.file_id) for lines in parsed)
+        except _FAULTS as error:
+            yield batches.titles([Rejected(-1, str(error), UNREADABLE)], segment.file_id)

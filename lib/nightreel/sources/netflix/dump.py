@@ -13,7 +13,7 @@ from nightreel.settings import Settings
 from nightreel.sources.files import RawFile
 from nightreel.sources.netflix.datasource import Output, Reading, read
 from nightreel.sources.netflix.grammar import Grammar
-from nightreel.sources.netflix.layout import find_ratings, find_titles
+from nightreel.sources.netflix.layout import find_pairs_beside, find_ratings, find_titles
 from nightreel.sources.netflix.segments import Segment
 from nightreel.sources.source import Found
 
@@ -42,6 +42,10 @@ class NetflixDump:
     def find(self) -> Found:
         ratings = find_ratings(self._data.path)
         return Found(ratings, find_titles(self._data.titles, ratings))
+
+    def pairs_to_score(self) -> str | None:
+        file = find_pairs_beside(find_ratings(self._data.path))
+        return None if file is None else file.path
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         rows = self._read(spark, files, Output.SURVEY, into=into)
