@@ -1,67 +1,93 @@
-"""Rating errors of every predicting model on random 90/10 splits, beside Surprise's where it can be imported.
+"""Rating errors of every predicting model on random 90/10 splits of MovieLens, each split a night of its own.
 
-PYTHONPATH=lib .venv/bin/python bench/quality.py --data ../shared/data/ml-latest-small --seeds 5
+The ratings are rewritten as a dump in the Prize's format, and every seed runs the whole night on it: ingest, prepare,
+train, evaluate. Surprise, where it can be imported, learns from and is measured on the very same rows.
+
+    PYTHONPATH=lib .venv/bin/python bench/quality.py --data ../shared/data/ml-latest-small --seeds 5
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import importlib
 import importlib.util
 import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nightreel import session
-from nightreel.models import create
-from nightreel.settings import Layers, read_layers
+from nightreel.job import Job
+from nightreel.nightly import run_night
+from nightreel.settings import Settings, read_layers
+from nightreel.tables import Tables
 
 PREDICTING = ["user_mean", "item_mean", "mean_of_means", "weighted_mean", "baseline", "als"]
+NIGHT = date(2026, 1, 1)
 
 
-def read_ratings(spark: SparkSession, folder: Path) -> DataFrame:
-    """MovieLens ratings; grain user x item."""
-    rows = spark.read.csv(str(folder / "ratings.csv"), header=True, schema="u int, i int, r float, t bigint")
-    return rows.select(F.col("u").alias("user_idx"), F.col("i").alias("item_idx"), F.col("r").alias("rating"))
+def rewrite(movielens: Path, folder: Path) -> None:
+    """MovieLens' ratings as combined_data_1.txt."""
+    by_movie: dict[str, list[str]] = defaultdict(list)
+    with (movielens / "ratings.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            day = datetime.fromtimestamp(int(row["timestamp"]), UTC).date()
+            by_movie[row["movieId"]].append(f"{row['userId']},{row['rating']},{day}\n")
+    folder.mkdir()
+    with (folder / "combined_data_1.txt").open("w") as dump:
+        for movie, lines in by_movie.items():
+            dump.writelines([f"{movie}:\n", *lines])
 
 
-def split(ratings: DataFrame, seed: int) -> tuple[DataFrame, DataFrame]:
-    """Nine tenths to train on and one tenth to test on, by a hash of user, item and seed."""
-    held_out = F.pmod(F.xxhash64("user_idx", "item_idx", F.lit(seed)), F.lit(10)) == 0
-    return ratings.where(~held_out).persist(), ratings.where(held_out).persist()
+def run(spark: SparkSession, folder: Path, models: Sequence[str], more: Sequence[str], *, seed: int) -> Tables:
+    """The tables of a night that holds out one tenth by this seed and drops nothing."""
+    overrides = [
+        f"data.path={folder / 'raw'}",
+        f"tables.root={folder / f'tables{seed}'}",
+        "scale.lowest=0.5",
+        "filter.min_ratings_per_user=0",
+        "filter.min_ratings_per_item=0",
+        "split.test_share=0.1",
+        "split.validation_share=0.0",
+        f"split.seed={seed}",
+        f"nightly.models={list(models)}",
+        f"recommend.model={models[-1]}",
+        *more,
+    ]
+    layers = read_layers("local", overrides)
+    settings = layers.parse(Settings)
+    tables = Tables(spark, settings.tables)
+    flags = argparse.Namespace(again=False, env="local", set=overrides)
+    run_night(Job(spark=spark, tables=tables, settings=settings, layers=layers, run_date=NIGHT, flags=flags))
+    return tables
 
 
-def by_nightreel(
-    wanted: Sequence[str], train: DataFrame, test: DataFrame, *, layers: Layers, seed: int
-) -> Iterator[tuple[str, float, float]]:
-    """Model, RMSE and MAE, predictions clipped to the scale and fallbacks counted as any other."""
-    bounds = train.agg(F.min("rating"), F.max("rating")).first()
-    if bounds is None:
-        raise SystemExit("no ratings")
-    for name in wanted:
-        model = create(name, layers).fit(train, seed=seed)
-        clipped = F.greatest(F.least("prediction", F.lit(bounds[1])), F.lit(bounds[0]))
-        error = clipped.cast("double") - F.col("rating")
-        row = model.predict(test).agg(F.sqrt(F.avg(error * error)), F.avg(F.abs(error))).first()
-        if row is not None:
-            yield name, row[0], row[1]
+def by_nightreel(tables: Tables) -> Iterator[tuple[str, float, float]]:
+    """Model, RMSE and MAE: predictions clipped to the scale, fallbacks counted as any other."""
+    measured = tables.read("gold_metrics").where("split = 'test' AND metric IN ('rmse', 'mae')").collect()
+    values = {(row["model"], row["metric"]): row["value"] for row in measured}
+    yield from ((model, values[model, "rmse"], values[model, "mae"]) for model, metric in values if metric == "rmse")
 
 
-def by_surprise(train: DataFrame, test: DataFrame, *, seed: int) -> Iterator[tuple[str, float, float]]:
+def by_surprise(tables: Tables, *, seed: int) -> Iterator[tuple[str, float, float]]:
     surprise = importlib.import_module("surprise")
-    rows = train.toPandas()
-    reader = surprise.Reader(rating_scale=(rows["rating"].min(), rows["rating"].max()))
-    learnt_from = surprise.Dataset.load_from_df(rows, reader).build_full_trainset()
-    held_out = list(test.toPandas().itertuples(index=False, name=None))
+    rows = tables.read("silver_interactions").select("user_idx", "item_idx", "rating", F.col("split"))
+    learnt_from, held_out = (
+        rows.where(F.col("split") == split).drop("split").orderBy("user_idx", "item_idx").toPandas()
+        for split in ("train", "test")
+    )
+    reader = surprise.Reader(rating_scale=(0.5, 5.0))
+    trainset = surprise.Dataset.load_from_df(learnt_from, reader).build_full_trainset()
     peers = {"BaselineOnly": surprise.BaselineOnly(verbose=False), "SVD": surprise.SVD(random_state=seed)}
     for name, peer in peers.items():
-        answers = peer.fit(learnt_from).test(held_out)
+        answers = peer.fit(trainset).test(list(held_out.itertuples(index=False, name=None)))
         errors = np.array([answer.est - answer.r_ui for answer in answers])
         yield f"Surprise {name}", float(np.sqrt(np.mean(errors**2))), float(np.mean(np.abs(errors)))
 
@@ -69,7 +95,7 @@ def by_surprise(train: DataFrame, test: DataFrame, *, seed: int) -> Iterator[tup
 def print_table(results: dict[str, list[tuple[float, float]]]) -> None:
     print("| model | RMSE mean | RMSE spread | MAE mean | RMSE of each split |")
     print("|---|---|---|---|---|")
-    for name, errors in results.items():
+    for name, errors in sorted(results.items(), key=lambda of: -statistics.mean(rmse for rmse, _ in of[1])):
         rmse, mae = ([pair[place] for pair in errors] for place in (0, 1))
         each = " ".join(f"{value:.4f}" for value in rmse)
         spread = max(rmse) - min(rmse)
@@ -83,18 +109,18 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=PREDICTING)
     parser.add_argument("--set", action="append", default=[], metavar="models.NAME.KEY=VALUE")
     arguments = parser.parse_args()
-    layers = read_layers("local", arguments.set)
     results: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    with tempfile.TemporaryDirectory() as folder:
-        spark = session.start(checkpoints=folder, spark__sql__shuffle__partitions="2")
-        ratings = read_ratings(spark, arguments.data)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        spark = session.start(checkpoints=f"{folder}/checkpoints", spark__sql__shuffle__partitions="2")
+        rewrite(arguments.data, folder / "raw")
         for seed in range(arguments.seeds):
-            train, test = split(ratings, seed)
-            for name, rmse, mae in by_nightreel(arguments.models, train, test, layers=layers, seed=seed):
-                results[name].append((rmse, mae))
+            tables = run(spark, folder, arguments.models, arguments.set, seed=seed)
+            measured = list(by_nightreel(tables))
             if importlib.util.find_spec("surprise"):
-                for name, rmse, mae in by_surprise(train, test, seed=seed):
-                    results[name].append((rmse, mae))
+                measured += by_surprise(tables, seed=seed)
+            for model, rmse, mae in measured:
+                results[model].append((rmse, mae))
         spark.stop()
     print_table(results)
 

@@ -6,8 +6,17 @@ bronze_quarantine. Only new or changed files are read; above ingest.max_reject_s
     ./spark-submit.sh ingest --set data.path=/data/netflix
 """
 
+import argparse
+
+from nightreel import sources
 from nightreel.job import run
 from nightreel.nightly import ingest
+from nightreel.settings import Layers, Settings
+
+
+def check(layers: Layers, _: argparse.Namespace) -> None:
+    sources.check(layers.parse(Settings))
+
 
 if __name__ == "__main__":
-    run(ingest, __doc__)
+    run(ingest, __doc__, check=check)

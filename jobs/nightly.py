@@ -8,21 +8,28 @@ same rows; a step whose settings and inputs are unchanged is not repeated.
 
 import argparse
 
-from nightreel import report
+from nightreel import models, report, sources
 from nightreel.job import Job, Summary, run
-from nightreel.nightly import run_night
+from nightreel.nightly import run_night, trained_models
+from nightreel.settings import Layers, Settings
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--again", action="store_true", help="repeat every step, also those already done for the date")
 
 
+def check(layers: Layers, _: argparse.Namespace) -> None:
+    settings = layers.parse(Settings)
+    models.check(trained_models(settings), layers)
+    sources.check(settings)
+
+
 def main(job: Job) -> Summary:
     summary = run_night(job)
     night = report.gather(job.tables, run_date=job.run_date, split=job.settings.evaluate.split)
-    report.show(night, options=job.options)
+    report.show(night, options=job.options, pairs=sources.pairs_to_score(job.settings))
     return Summary(notes=summary.notes)
 
 
 if __name__ == "__main__":
-    run(main, __doc__, flags=flags)
+    run(main, __doc__, flags=flags, check=check)

@@ -7,12 +7,18 @@ Reads silver_interactions. Writes gold_runs and the model's own tables (gold_use
 
 import argparse
 
+from nightreel import models
 from nightreel.job import Job, Summary, run
 from nightreel.nightly import train
+from nightreel.settings import Layers
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", required=True, help="a model of conf/models.toml; repeatable")
+
+
+def check(layers: Layers, flags: argparse.Namespace) -> None:
+    models.check(flags.model, layers)
 
 
 def main(job: Job) -> Summary:
@@ -20,4 +26,4 @@ def main(job: Job) -> Summary:
 
 
 if __name__ == "__main__":
-    run(main, __doc__, flags=flags)
+    run(main, __doc__, flags=flags, check=check)

@@ -47,6 +47,8 @@ class Job:
     layers: Layers
     run_date: date
     flags: argparse.Namespace
+    owns_session: bool = False
+    """Whether the session ends with the job."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -58,7 +60,7 @@ class Job:
     def step(self, name: str) -> Iterator[None]:
         """Show the step while it runs, and keep its seconds for the summary."""
         started = time.monotonic()
-        with show_step(name):
+        with show_step(name, tasks=lambda: session.tasks(self.spark)):
             yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
 
@@ -68,15 +70,24 @@ class Job:
 
 
 Flags = Callable[[argparse.ArgumentParser], Any]
+Check = Callable[[Layers, argparse.Namespace], None]
 Main = Callable[[Job], Summary]
 
 
-def run(main: Main, description: str | None, *, flags: Flags | None = None) -> NoReturn:
-    """Run a job as the process it is: parse, configure, start Spark, call `main`, summarise, exit."""
-    sys.exit(_execute(main, description, Path(sys.argv[0]).stem, sys.argv[1:], flags))
+def run(main: Main, description: str | None, *, flags: Flags | None = None, check: Check | None = None) -> NoReturn:
+    """Run a job as the process it is: parse, configure, start Spark, call `main`, summarise, exit.
+
+    Parameters
+    ----------
+    flags : adds the job's own arguments
+    check : raises what is wrong with the configuration or the arguments and can be told before Spark starts
+    """
+    sys.exit(_execute(main, description, Path(sys.argv[0]).stem, sys.argv[1:], flags=flags, check=check))
 
 
-def _execute(main: Main, description: str | None, name: str, argv: Sequence[str], flags: Flags | None) -> int:
+def _execute(
+    main: Main, description: str | None, name: str, argv: Sequence[str], *, flags: Flags | None, check: Check | None
+) -> int:
     root = "the tables"
     try:
         _find_standard_error()
@@ -84,10 +95,16 @@ def _execute(main: Main, description: str | None, name: str, argv: Sequence[str]
         layers = read_layers(parsed.env, parsed.set)
         settings = layers.parse(Settings)
         root = settings.tables.catalog or settings.tables.root
+        if check is not None:
+            check(layers, parsed)
         started = time.monotonic()
         job = _start(settings, layers, parsed)
-        summary = main(job)
-        _print(name, job, summary, time.monotonic() - started)
+        try:
+            summary = main(job)
+            _print(name, job, summary, time.monotonic() - started)
+        finally:
+            if job.owns_session:
+                session.close(job.spark)
         return DONE
     except KeyboardInterrupt:
         _complain(name, "interrupted; what was committed stays, and the next run resumes from it")
@@ -157,6 +174,7 @@ def _date(text: str) -> date:
 
 
 def _start(settings: Settings, layers: Layers, parsed: argparse.Namespace) -> Job:
+    owns_session = not session.running()
     with show_step("start Spark"):
         spark = session.start(
             parsed.env, checkpoints=f"{settings.tables.root.rstrip('/')}/.checkpoints", remote=parsed.remote
@@ -168,6 +186,7 @@ def _start(settings: Settings, layers: Layers, parsed: argparse.Namespace) -> Jo
         layers=layers,
         run_date=parsed.run_date,
         flags=parsed,
+        owns_session=owns_session,
     )
 
 

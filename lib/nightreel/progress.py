@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+CountTasks = Callable[[], tuple[int, int] | None]
+"""How many of the tasks under way are done, and of how many; None where that is not known."""
 
 
 @contextmanager
-def step(name: str, *, quiet: bool = False) -> Iterator[None]:
-    """Show `name` while the block runs: a spinner and the time on a terminal, and one plain line at its end.
+def step(name: str, *, quiet: bool = False, tasks: CountTasks | None = None) -> Iterator[None]:
+    """Show `name` while the block runs: a spinner, Spark's tasks and the time on a terminal; one plain line at its end.
 
     A block that raises leaves no line: the error's own line is what is to be seen. Steps do not nest.
     """
@@ -21,16 +25,31 @@ def step(name: str, *, quiet: bool = False) -> Iterator[None]:
         yield
         return
     started = time.monotonic()
-    with _spinner(name):
+    with _spinner(name, tasks):
         yield
     print(f"{name} ... {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
 
 
-def _spinner(name: str) -> AbstractContextManager[object]:
+class _TasksColumn(ProgressColumn):
+    """`12/28 tasks` of what Spark runs now; the total changes from one part of a step to the next."""
+
+    max_refresh = 0.5
+
+    def __init__(self, count: CountTasks | None) -> None:
+        super().__init__()
+        self._count = count
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002
+        counted = self._count() if self._count else None
+        return Text(f"{counted[0]}/{counted[1]} tasks" if counted and counted[1] else "", style="dim")
+
+
+def _spinner(name: str, tasks: CountTasks | None) -> AbstractContextManager[object]:
     console = Console(stderr=True)
     if not console.is_terminal:
         return nullcontext()
-    columns = (SpinnerColumn(), TextColumn("{task.description} ...", markup=False), TimeElapsedColumn())
+    shown = TextColumn("{task.description} ...", markup=False)
+    columns = (SpinnerColumn(), shown, _TasksColumn(tasks), TimeElapsedColumn())
     progress = Progress(*columns, console=console, transient=True)
     progress.add_task(name, total=None)
     return progress

@@ -86,6 +86,7 @@ _TABLES = (
             "params": "string",  # JSON: the hyperparameters
             "seed": "bigint",
             "interactions_version": "bigint",  # Delta version of silver_interactions trained on
+            "prepare_id": "string",  # stamp of the silver tables trained on: what the indices mean
             "code_version": "string",
             "started_at": "timestamp",
             "finished_at": "timestamp",
@@ -169,7 +170,7 @@ _TABLES = (
             "run_date": "date",
             "step": "string",
             "fingerprint": "string",  # digest of the step's settings and of its inputs' versions
-            "outputs": "string",  # JSON: version of each table as the step left it
+            "outputs": "string",  # JSON: id and version of each table as the step left it
             "summary": "string",  # JSON: what the step reported
             "finished_at": "timestamp",
         },

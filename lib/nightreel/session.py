@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pyspark import SparkContext
 from pyspark.errors import PySparkRuntimeError
@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 from nightreel.errors import NightreelError
 from nightreel.launch import delta_jars
 from nightreel.launch.java import require_java
-from nightreel.launch.properties import read_properties
+from nightreel.launch.properties import is_local, read_properties
 from nightreel.log import log_folder
 from nightreel.settings.layers import conf_folder
 
@@ -31,6 +31,10 @@ SESSION_PROPERTIES = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
 """What the tables' meaning rests on: set in every session, also one that was running before."""
+
+ARROW_PROPERTIES = {"spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1)}
+"""No bound in bytes on what goes to Python at a time: Spark would measure the batch anew at every row, which costs
+more than to send it. Its bound in rows, spark.sql.execution.arrow.maxRecordsPerBatch, stays."""
 
 
 def start(env: str = "local", *, checkpoints: str, remote: str | None = None, **overrides: str) -> SparkSession:
@@ -141,11 +145,47 @@ def _launch_environment(properties: Mapping[str, str]) -> Iterator[None]:
 
 
 def _settle(session: SparkSession, checkpoints: str) -> None:
-    for name, value in SESSION_PROPERTIES.items():
+    for name, value in (SESSION_PROPERTIES | ARROW_PROPERTIES).items():
         if session.conf.get(name, None) != value:
             session.conf.set(name, value)
     if _is_classic(session) and session.sparkContext.getCheckpointDir() is None:
         session.sparkContext.setCheckpointDir(checkpoints)
+
+
+def running() -> bool:
+    """Whether this process has a session already, so that `start` would not make one."""
+    return SparkSession.getActiveSession() is not None
+
+
+def close(session: SparkSession) -> None:
+    """Remove what checkpoints the session left; Spark itself forgets them when the process ends."""
+    if not _is_classic(session) or (folder := session.sparkContext.getCheckpointDir()) is None:
+        return
+    context = session.sparkContext
+    jvm = cast(Any, context._jvm)
+    place = jvm.org.apache.hadoop.fs.Path(folder)
+    files = place.getFileSystem(cast(Any, context._jsc).hadoopConfiguration())
+    files.delete(place, True)
+    parent = place.getParent()
+    if files.exists(parent) and not files.listStatus(parent):
+        files.delete(parent, False)
+
+
+def tasks(session: SparkSession) -> tuple[int, int] | None:
+    """How many tasks of the stages now running are done, and how many there are; None where Spark does not tell."""
+    if not _is_classic(session):
+        return None
+    tracker = session.sparkContext.statusTracker()
+    stages = [info for stage in tracker.getActiveStageIds() if (info := tracker.getStageInfo(stage))]
+    return sum(stage.numCompletedTasks for stage in stages), sum(stage.numTasks for stage in stages)
+
+
+def writes_here(session: SparkSession) -> bool:
+    """Whether Spark's files are this machine's: a classic session with a local master and local default storage."""
+    if not _is_classic(session) or not is_local({"spark.master": session.conf.get("spark.master", "") or ""}):
+        return False
+    storage = session.conf.get("spark.hadoop.fs.defaultFS", "file:///") or ""
+    return storage.startswith("file:")
 
 
 def _is_classic(session: SparkSession) -> bool:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import TableError
 from nightreel.schemas import ID, SCHEMAS, TableSchema
+from nightreel.session import writes_here
 from nightreel.settings import TablesSettings
+from nightreel.table_files import TableFile, commit_files, newest_stamp, newest_version, table_id, takes_files
 
 _ID_TYPES = ("bigint", "string")
 
@@ -24,6 +30,9 @@ class Tables:
     def __init__(self, spark: SparkSession, settings: TablesSettings) -> None:
         self.spark = spark
         self._settings = settings
+        self._here = not settings.catalog and writes_here(spark) and "://" not in settings.root.removeprefix("file://")
+        root = settings.root.removeprefix("file://") if self._here else settings.root
+        self._root = str(Path(root).absolute()) if self._here else root.rstrip("/")
         self._watched: dict[str, int | None] = {}
 
     def name(self, table: str) -> str:
@@ -34,13 +43,17 @@ class Tables:
         return f"delta.`{self.path(table)}`"
 
     def path(self, table: str) -> str:
-        return f"{self._settings.root.rstrip('/')}/{self._settings.dataset}/{SCHEMAS[table].name}"
+        """Where the table lies, unless in a catalog; absolute on one machine."""
+        return f"{self._root}/{self._settings.dataset}/{SCHEMAS[table].name}"
 
     def exists(self, table: str) -> bool:
         return self._columns(table) is not None
 
     def version(self, table: str) -> int | None:
         """The newest Delta version, or None where there is no such table."""
+        folder = self._local_folder(table)
+        if folder is not None:
+            return newest_version(folder)
         try:
             newest = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version").first()
         except AnalysisException as error:
@@ -48,6 +61,28 @@ class Tables:
                 return None
             raise
         return None if newest is None else int(newest[0])
+
+    def state(self, table: str) -> str | None:
+        """`<table's id>@<version>`: another wherever the rows may be others, also once the table was made anew."""
+        version = self.version(table)
+        if version is None:
+            return None
+        folder = self._local_folder(table)
+        if folder is not None:
+            return f"{table_id(folder)}@{version}"
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").first()
+        return f"{detail[0] if detail else ''}@{version}"
+
+    def stamp(self, table: str) -> str | None:
+        """What `replace` stamped the newest stamped commit with; None where there is none."""
+        folder = self._local_folder(table)
+        if folder is not None:
+            return newest_stamp(folder)
+        if not self.exists(table):
+            return None
+        history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}").where("userMetadata IS NOT NULL")
+        newest = history.orderBy(F.desc("version")).select("userMetadata").first()
+        return None if newest is None else str(newest[0])
 
     def read(self, table: str, *, version: int | None = None) -> DataFrame:
         """The table's rows, at a Delta version if one is given.
@@ -67,10 +102,11 @@ class Tables:
         for table in tables:
             self._watched.setdefault(table, self.version(table))
 
-    def replace(self, table: str, rows: DataFrame) -> None:
-        """All of the table's rows, and its schema, in one commit."""
+    def replace(self, table: str, rows: DataFrame, *, stamp: str | None = None) -> None:
+        """All of the table's rows, and its schema, in one commit that carries the stamp."""
         self._check_unchanged(table)
-        self._save(table, self._writer(table, rows).mode("overwrite").option("overwriteSchema", "true"))
+        writer = self._writer(table, rows).mode("overwrite").option("overwriteSchema", "true")
+        self._save(table, writer if stamp is None else writer.option("userMetadata", stamp))
 
     def replace_where(self, table: str, rows: DataFrame, condition: str) -> None:
         """The rows matching the SQL condition, which every new row must match too, in one commit."""
@@ -80,6 +116,45 @@ class Tables:
             self.read(table)
             writer = writer.option("replaceWhere", condition)
         self._save(table, writer)
+
+    def folder_for_files(self, table: str) -> str | None:
+        """The table's local folder, where it can take in Parquet files (`adopt`); None where only Spark writes.
+
+        That is so where no folder is sure to be the same for all (`_local_folder`), and for a table with other
+        columns or with Delta features beyond the plain ones.
+        """
+        folder = self._local_folder(table)
+        columns = None if folder is None else self._columns(table)
+        if folder is None or columns is None:
+            return folder
+        same = columns.keys() == SCHEMAS[table].columns.keys()
+        return folder if same and takes_files(folder) else None
+
+    def adopt(self, table: str, files: Sequence[TableFile], *, replace: bool) -> None:
+        """Files that lie in the table's folder become its rows, alone or beside its others, in one commit.
+
+        Parameters
+        ----------
+        files : at least one; their rows have the columns and types that the table has or is to have
+        """
+        self._check_unchanged(table)
+        folder = self.folder_for_files(table)
+        if folder is None:
+            raise TableError(f"{self.name(table)}: only Spark can write there")
+        rows = self.spark.read.parquet(*(f"{folder}/{file.name}" for file in files))
+        _check_schema(SCHEMAS[table], dict(rows.dtypes), f"files for {table}")
+        commit_files(
+            folder,
+            files,
+            mode="overwrite" if replace else "append",
+            schema=json.loads(rows.schema.json()),
+            properties=SCHEMAS[table].properties,
+        )
+        self._written(table)
+
+    def _local_folder(self, table: str) -> str | None:
+        """The table's folder as this process sees it; None in a catalog, over Spark Connect and on a cluster."""
+        return self.path(table) if self._here else None
 
     def _load(self, table: str, version: int | None = None) -> DataFrame:
         reader = self.spark.read.format("delta")
@@ -112,6 +187,9 @@ class Tables:
             writer.saveAsTable(self.name(table))
         else:
             writer.save(self.path(table))
+        self._written(table)
+
+    def _written(self, table: str) -> None:
         if table in self._watched:
             self._watched[table] = self.version(table)
 

@@ -65,6 +65,58 @@ def test_an_unknown_model_lists_the_known_ones(run_job: RunJob, settings_for: Se
     assert "baseline" in ended.complaint
 
 
+@pytest.mark.parametrize(
+    ("job", "arguments"),
+    [
+        ("train", ["--model", "svd++"]),
+        ("ingest", ["--set", "data.path=/no/such/dump"]),
+        ("nightly", ["--set", "data.path=/no/such/dump"]),
+    ],
+)
+def test_what_is_plainly_wrong_is_said_before_spark_starts(
+    run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, job: str, arguments: list[str]
+) -> None:
+    ended = run_job(job, *settings_for(tmp_path), *arguments)
+    assert ended.code == 2
+    assert "start Spark" not in ended.err
+
+
+def test_a_prepare_that_was_cut_off_is_noticed(
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = settings_for(write_dump(tmp_path / "raw"), **SMALL)
+    for job in (["ingest"], ["prepare"], ["train", "--model", "item_mean"]):
+        assert run_job(*job, *raw).code == 0
+    replace = Tables.replace
+
+    def only_the_users(self: Tables, table: str, rows: object, **stamp: str) -> None:
+        if table != "silver_users":
+            raise RuntimeError("the lights went out")
+        replace(self, table, rows, **stamp)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as planted:
+        planted.setattr(Tables, "replace", only_the_users)
+        assert run_job("prepare", *raw, "--set", "split.seed=7").code == 1
+    for job in (["train", "--model", "item_mean"], ["evaluate", "--model", "item_mean"]):
+        ended = run_job(*job, *raw)
+        assert ended.code == 1
+        assert "different prepares" in ended.complaint
+        assert "run prepare again" in ended.complaint
+    assert run_job("prepare", *raw).code == 0
+    assert run_job("evaluate", "--model", "item_mean", *raw).code == 0, "the same prepare as the run was trained on"
+
+
+def test_a_run_of_other_indices_is_refused(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
+    raw = settings_for(write_dump(tmp_path / "raw"), **SMALL)
+    for job in (["ingest"], ["prepare"], ["train", "--model", "item_mean"]):
+        assert run_job(*job, *raw).code == 0
+    shutil.rmtree(tmp_path / "tables" / "netflix" / "silver_interactions")
+    assert run_job("prepare", *raw, "--set", "split.seed=7").code == 0
+    ended = run_job("evaluate", "--model", "item_mean", *raw)
+    assert ended.code == 1
+    assert "train item_mean again" in ended.complaint
+
+
 def test_a_night_with_an_unknown_model_stops_before_it_reads_anything(
     run_job: RunJob, settings_for: SettingsFor, tmp_path: Path
 ) -> None:
@@ -189,11 +241,11 @@ def test_of_two_jobs_writing_at_once_the_second_stops(
     tables = tables_of(spark, tmp_path / "tables")
     replace = Tables.replace
 
-    def replace_after_another_has(self: Tables, table: str, rows: object) -> None:
+    def replace_after_another_has(self: Tables, table: str, rows: object, **stamp: str) -> None:
         monkeypatch.setattr(Tables, "replace", replace)
         theirs = tables.read("silver_users").withColumn("n_ratings", F.lit(777)).localCheckpoint()
         tables.replace("silver_users", theirs)
-        replace(self, table, rows)  # type: ignore[arg-type]
+        replace(self, table, rows, **stamp)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Tables, "replace", replace_after_another_has)
     ended = run_job("prepare", *settings_for(raw, **SMALL))

@@ -155,7 +155,7 @@ def test_the_next_run_mends_what_a_broken_one_left(place: Place, monkeypatch: py
     orphan = place.write("combined_data_2.txt", b"5:\n1,1,2001-01-01\nbroken\n")
     replace = Tables.replace
 
-    def full_disk(tables: Tables, table: str, rows: object) -> None:
+    def full_disk(tables: Tables, table: str, rows: object, **stamp: str) -> None:
         raise OSError(f"{table}: no space left")
 
     monkeypatch.setattr(Tables, "replace", full_disk)
@@ -247,3 +247,17 @@ def test_a_folder_without_a_dump(place: Place) -> None:
     place.write("probe.txt", b"1:\n5\n")
     with pytest.raises(DataError, match=r"no rating files there; looked for combined_data_\*.txt"):
         place.ingest()
+
+
+def test_titles_may_be_packed(place: Place) -> None:
+    place.write("combined_data_1.txt", CLEAN)
+    place.write("movie_titles.csv.gz", gzip.compress(TITLES))
+    assert place.ingest().items == 3
+
+
+def test_damaged_titles_are_one_clear_line(place: Place) -> None:
+    place.write("combined_data_1.txt", CLEAN)
+    place.write("movie_titles.csv.gz", gzip.compress(TITLES)[:-9])
+    with pytest.raises(DataError, match=r"movie_titles\.csv\.gz: the file cannot be read to its end"):
+        place.ingest()
+    assert not place.root.exists()

@@ -122,12 +122,26 @@ class TestEveryModel:
         seen = {(user, item) for user, item, _ in ratings()}
         for user in asked:
             own = [row for row in rows if row["user_idx"] == user]
-            left = 0 if user == NEW else sum((user, item) not in seen for item in range(ITEMS))
+            left = sum((user, item) not in seen for item in range(ITEMS))
             assert [row["rank"] for row in own] == list(range(1, min(3, left) + 1))
             assert not seen & {(user, row["item_idx"]) for row in own}
             order = [(-row["score"], row["item_idx"]) for row in own]
             assert order == sorted(order)
         assert [row["item_idx"] for row in rows if row["user_idx"] == UNRATED_BUT_ONE] == [ITEMS - 1]
+
+    def test_ranks_for_a_user_it_does_not_know_as_for_the_average_one(
+        self, spark: SparkSession, model: TrainedModel
+    ) -> None:
+        needs(model, Capability.RECOMMEND)
+        users = spark.createDataFrame([(user,) for user in [*range(USERS + 1), NEW]], "user_idx int")
+        rows = model.recommend(users, n=ITEMS, seen=frame(spark, [])).collect()
+        scores: dict[int, list[float]] = {item: [] for item in range(ITEMS)}
+        for row in rows:
+            if row["user_idx"] != NEW:
+                scores[row["item_idx"]].append(row["score"])
+        of_new = {row["item_idx"]: row["score"] for row in rows if row["user_idx"] == NEW}
+        known = {item: float(np.mean(of_item)) for item, of_item in scores.items() if of_item}
+        assert of_new == pytest.approx(known, abs=1e-4)
 
     def test_scores_as_it_predicts(self, spark: SparkSession, model: TrainedModel) -> None:
         needs(model, Capability.RECOMMEND)

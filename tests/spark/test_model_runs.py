@@ -45,6 +45,7 @@ def save(tables: Tables, run_id: str, night: date, *, algorithm: str = "als", bi
         params=PARAMS,
         seed=-7,
         interactions_version=3,
+        prepare_id="a prepare",
         started_at=start,
         finished_at=start + timedelta(minutes=1),
         code_version="0.1.0",

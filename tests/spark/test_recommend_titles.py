@@ -47,6 +47,9 @@ def test_everyone_gets_unseen_titles(spark, shop):
         ("r1", RUN["run_date"], "anna", 2, 103, "Amour", pytest.approx(1.3)),
         ("r1", RUN["run_date"], "bert", 1, 104, "Atonement", 3.0),
         ("r1", RUN["run_date"], "bert", 2, 105, "Avalon", 2.0),
+        # The model does not know this user: the average of the others, and of two equals the one numbered first.
+        ("r1", RUN["run_date"], "new", 1, 100, "Alien", pytest.approx(2.65)),
+        ("r1", RUN["run_date"], "new", 2, 103, "Amour", pytest.approx(2.65)),
     ]
 
 

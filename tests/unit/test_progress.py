@@ -39,3 +39,17 @@ def test_leaves_the_word_to_the_error(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(ValueError, match="no such model"), step("train als"):
         raise ValueError("no such model")
     assert capsys.readouterr().err == ""
+
+
+def test_shows_the_tasks_that_are_done_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with step("ingest", tasks=lambda: (3, 28)):
+        pass
+    with step("wait", tasks=lambda: None):
+        pass
+    said = capsys.readouterr().err
+    assert said.count("3/28 tasks") >= 1
+    assert "None" not in said

@@ -53,7 +53,7 @@ class TrainedModel(ABC):
 
         Parameters
         ----------
-        users : grain user; column user_idx int. Users the model does not know get no rows
+        users : grain user; column user_idx int. One the model does not know is ranked for as the average user
         seen : grain user x item; columns user_idx, item_idx
 
         Returns

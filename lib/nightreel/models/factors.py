@@ -59,15 +59,27 @@ class FactorModel(TrainedModel):
 
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
         self.require(Capability.RECOMMEND)
-        known = self.users.join(users.select("user_idx"), "user_idx", "left_semi")
         best = top_n(
-            known.select("user_idx", "bias", "factors"),
+            self._side_of(users.select("user_idx")),
             self.items.select("item_idx", "bias", "factors"),
             n=n,
             seen=seen,
         )
         score = (F.col("score") + F.lit(self.mean)).cast("float").alias("score")
         return best.select("user_idx", "rank", "item_idx", score)
+
+    def _side_of(self, users: DataFrame) -> DataFrame:
+        """Grain user asked for; columns user_idx, bias, factors: the average user's where the model knows none."""
+        columns = ("user_idx", "bias", "factors")
+        known = self.users.join(users, "user_idx", "left_semi").select(*columns)
+        average = self.users.agg(
+            F.avg("bias").cast("float").alias("bias"),
+            F.array(*[F.avg(F.get("factors", F.lit(place))) for place in range(self.rank)])
+            .cast("array<float>")
+            .alias("factors"),
+        )
+        unknown = users.join(self.users, "user_idx", "left_anti").crossJoin(F.broadcast(average))
+        return known.unionByName(unknown.select(*columns))
 
     def similar(self, *, n: int) -> DataFrame:
         self.require(Capability.SIMILAR)

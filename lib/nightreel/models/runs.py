@@ -34,6 +34,8 @@ class Run:
     params: Mapping[str, Any]
     seed: int
     interactions_version: int
+    prepare_id: str
+    """The stamp of the silver tables it was trained on: only with them do its indices mean anything."""
     code_version: str
     started_at: datetime
     finished_at: datetime
@@ -63,6 +65,7 @@ def save(
     params: Section,
     seed: int,
     interactions_version: int,
+    prepare_id: str,
     started_at: datetime,
     finished_at: datetime,
     code_version: str,
@@ -82,6 +85,7 @@ def save(
         params=params.model_dump(mode="json"),
         seed=seed,
         interactions_version=interactions_version,
+        prepare_id=prepare_id,
         code_version=code_version,
         started_at=started_at,
         finished_at=finished_at,
@@ -144,12 +148,12 @@ def find(tables: Tables, *, run_id: str | None = None, model: str | None = None,
     return _run(row)
 
 
-def finished(tables: Tables) -> dict[str, int]:
-    """The version of silver_interactions that each finished run was trained on; none where nothing was trained."""
+def finished(tables: Tables) -> dict[str, str]:
+    """The prepare_id of each finished run; none where nothing was trained."""
     if not tables.exists("gold_runs"):
         return {}
     runs = tables.read("gold_runs").where(F.col("status") == F.lit(FINISHED))
-    return {row[0]: row[1] for row in runs.select("run_id", "interactions_version").collect()}
+    return {row[0]: row[1] for row in runs.select("run_id", "prepare_id").collect()}
 
 
 def _none_matches(given: Mapping[str, object], newest_first: DataFrame) -> str:

@@ -53,7 +53,7 @@ def top_n(
     catalogue = catalogue_of(items.select("item_idx", "bias", "factors").toArrow(), rank)
     if seen is not None:
         return _rank_unseen(users, seen, catalogue, n)
-    nothing = F.lit(None).cast("array<int>").alias("seen")
+    nothing = F.array().cast("array<int>").alias("seen")
     return _rank(users.select("user_idx", "bias", "factors", nothing), catalogue, n)
 
 
@@ -164,7 +164,7 @@ def _with_seen(users: DataFrame, seen: DataFrame | None, span: int, blocks: int)
         "user_idx", "bias", "factors", F.explode(F.sequence(F.lit(0), F.lit(blocks - 1))).alias("item_block")
     )
     if seen is None:
-        return rows.withColumn("seen", F.lit(None).cast("array<int>"))
+        return rows.withColumn("seen", F.array().cast("array<int>"))
     keys = ["user_idx", "item_block"]
     lists = F.collect_list(F.col("item_idx").cast("int")).alias("seen")
     grouped = seen.withColumn("item_block", F.expr(f"item_idx div {span}").cast("int")).groupBy(*keys).agg(lists)

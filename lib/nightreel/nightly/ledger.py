@@ -37,11 +37,11 @@ class Ledger:
         if entry is None or entry["fingerprint"] != print_:
             return None
         left = json.loads(entry["outputs"])
-        if any(self._tables.version(table) != version for table, version in left.items()):
+        if any(self._tables.state(table) != state for table, state in left.items()):
             return None
         return Summary(**json.loads(entry["summary"]))
 
-    def record(self, step: str, print_: str, *, outputs: Mapping[str, int | None], summary: Summary) -> None:
+    def record(self, step: str, print_: str, *, outputs: Mapping[str, str | None], summary: Summary) -> None:
         """Write the step down as done, in place of an earlier entry of the same date."""
         row = {
             "run_date": self._run_date,

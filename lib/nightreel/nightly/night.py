@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nightreel import models
 from nightreel.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly import steps
 from nightreel.nightly.ledger import Ledger, fingerprint
+from nightreel.nightly.silver import BRONZE_READ, SILVER, prepare_settings
 from nightreel.settings import Settings
 
 
@@ -34,7 +34,6 @@ def run_night(job: Job) -> Summary:
     ingest and train look for themselves at what is new and are always asked; the other steps are left out when
     the ledger has them with the same settings, the same inputs and their tables as they left them.
     """
-    models.check(trained_models(job.settings), job.layers)
     ledger = Ledger(job.tables, job.run_date)
     summaries = [steps.ingest(job)]
     chain = ""
@@ -43,7 +42,7 @@ def run_night(job: Job) -> Summary:
         done = None if job.flags.again or step.resumes_itself else ledger.finished(step.name, chain)
         if done is None:
             done = step.run(job)
-            outputs = {table: job.tables.version(table) for table in step.owns}
+            outputs = {table: job.tables.state(table) for table in step.owns}
             ledger.record(step.name, chain, outputs=outputs, summary=done)
         else:
             job.skip(step.name, "already done for this date")
@@ -77,37 +76,37 @@ STEPS = (
     Step(
         "prepare",
         steps.prepare,
-        settings=lambda s: [s.filter.model_dump(), s.split.model_dump()],
-        reads=("bronze_ratings", "bronze_items"),
-        owns=steps.SILVER,
+        settings=prepare_settings,
+        reads=BRONZE_READ,
+        owns=SILVER,
     ),
     Step(
         "train",
         _train,
         settings=lambda s: [s.train.model_dump(), {name: s.models.get(name) for name in trained_models(s)}],
-        reads=steps.SILVER,
+        reads=SILVER,
         resumes_itself=True,
     ),
     Step(
         "evaluate",
         _evaluate,
         settings=lambda s: [s.evaluate.model_dump(), s.scale.model_dump()],
-        reads=steps.SILVER,
+        reads=SILVER,
         owns=("gold_metrics",),
     ),
     Step(
         "recommend",
         _recommend,
         settings=lambda s: s.recommend.model_dump(),
-        reads=steps.SILVER,
+        reads=SILVER,
         owns=("gold_recommendations",),
     ),
 )
 
 
 def _fingerprint(step: Step, job: Job, earlier: str) -> str:
-    versions = {table: job.tables.version(table) for table in step.reads}
-    return fingerprint(step=step.name, settings=step.settings(job.settings), versions=versions, earlier=earlier)
+    states = {table: job.tables.state(table) for table in step.reads}
+    return fingerprint(step=step.name, settings=step.settings(job.settings), states=states, earlier=earlier)
 
 
 def _together(summaries: list[Summary]) -> Summary:

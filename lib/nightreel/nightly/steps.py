@@ -15,11 +15,11 @@ from nightreel import recommend as recommending
 from nightreel.errors import TableError
 from nightreel.job import Job, Summary
 from nightreel.models import runs
+from nightreel.nightly.silver import SILVER, current_prepare, prepare_id
 from nightreel.schemas import SCHEMAS
 from nightreel.tables import sql_text
 
 METRIC_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in SCHEMAS["gold_metrics"].columns.items())
-SILVER = ("silver_interactions", "silver_users", "silver_items")
 
 
 def ingest(job: Job) -> Summary:
@@ -42,11 +42,12 @@ def prepare(job: Job) -> Summary:
     job.tables.watch(*SILVER)
     ratings, items = job.tables.read("bronze_ratings"), job.tables.read("bronze_items")
     probe = job.settings.split.probe if job.settings.split.strategy == "probe" else None
-    asked = sources.read_prize_pairs(job.spark, probe, job.settings.ingest).pairs if probe else None
+    asked, rejects = _prize_pairs(job, probe) if probe else (None, {})
+    stamp = prepare_id(job.tables, job.settings)
     with job.step("prepare"), preparation.prepare(ratings, items, job.settings, probe=asked) as silver:
-        job.tables.replace("silver_users", silver.users)
-        job.tables.replace("silver_items", silver.items)
-        job.tables.replace("silver_interactions", silver.interactions)
+        job.tables.replace("silver_users", silver.users, stamp=stamp)
+        job.tables.replace("silver_items", silver.items, stamp=stamp)
+        job.tables.replace("silver_interactions", silver.interactions, stamp=stamp)
     report = silver.report
     rows = {
         "ratings in": report.rows_in,
@@ -57,12 +58,13 @@ def prepare(job: Job) -> Summary:
         "items": report.items,
         **{f"{split} rows": getattr(report, split) for split in ("train", "validation", "test")},
     }
-    return Summary(rows=rows, tables=SILVER)
+    return Summary(rows=rows, rejects=rejects, tables=SILVER)
 
 
 def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
     """silver -> a recorded run of each named model; with `resume`, one finished with the same inputs is kept."""
     algorithms = {name: models.create(name, job.layers) for name in names}
+    prepared = current_prepare(job.tables)
     version = job.tables.version("silver_interactions")
     interactions = job.tables.read("silver_interactions", version=version).where(F.col("split") == "train")
     seed = job.settings.train.seed
@@ -70,7 +72,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
     trained = 0
     for name, algorithm in algorithms.items():
         run_id = planned_run_id(job, name)
-        if run_id in trained_on and trained_on[run_id] == version:
+        if trained_on.get(run_id) == prepared:
             job.skip(f"train {name}", "already done for this date")
             continue
         trained += 1
@@ -85,6 +87,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
                 params=algorithm.params,
                 seed=seed,
                 interactions_version=version or 0,
+                prepare_id=prepared,
                 started_at=started,
                 finished_at=datetime.now(UTC),
                 code_version=__version__,
@@ -171,11 +174,11 @@ def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | N
 
 def _loaded(job: Job, run: runs.Run) -> models.TrainedModel:
     """The run's model, if it was trained on the interactions as they stand: `prepare` numbers users and items anew."""
-    version = job.tables.version("silver_interactions")
-    if version != run.interactions_version:
+    prepared = current_prepare(job.tables)
+    if prepared != run.prepare_id:
         raise TableError(
-            f"run {run.run_id}: trained on version {run.interactions_version} of silver_interactions, which is now at "
-            f"version {version} with other indices: train {run.model} again"
+            f"run {run.run_id}: trained on the silver tables of prepare {run.prepare_id}, which are now those of "
+            f"{prepared} with other indices: train {run.model} again"
         )
     return runs.load(job.tables, run.run_id)
 
@@ -183,6 +186,11 @@ def _loaded(job: Job, run: runs.Run) -> models.TrainedModel:
 def _pairs(job: Job, path: str, *, users: DataFrame, items: DataFrame) -> tuple[DataFrame, dict[str, int]]:
     if not path.endswith((".txt", ".txt.gz")):
         return recommending.read_pairs(job.spark, path, users=users, items=items), {}
+    return _prize_pairs(job, path)
+
+
+def _prize_pairs(job: Job, path: str) -> tuple[DataFrame, dict[str, int]]:
+    """The file's pairs, and its rejected lines by reason."""
     read = sources.read_prize_pairs(job.spark, path, job.settings.ingest)
     reasons = read.rejects.groupBy("reason").count().collect()
     return read.pairs, {row["reason"]: row["count"] for row in reasons}

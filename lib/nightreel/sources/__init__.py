@@ -1,6 +1,7 @@
 """Raw files to bronze tables: a file (or folder) a format, and `ingest`, which all formats share."""
 
-from nightreel.sources.ingest import BRONZE, IngestReport, ingest
+from nightreel.sources.ingest import BRONZE, IngestReport, check, ingest, pairs_to_score
+from nightreel.sources.netflix import find_pairs as prize_pairs_file
 from nightreel.sources.netflix import read_pairs as read_prize_pairs
 
-__all__ = ["BRONZE", "IngestReport", "ingest", "read_prize_pairs"]
+__all__ = ["BRONZE", "IngestReport", "check", "ingest", "pairs_to_score", "prize_pairs_file", "read_prize_pairs"]

@@ -12,11 +12,13 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from nightreel.errors import DataError
 from nightreel.settings import Settings
 from nightreel.sources.inventory import Inventory, take_inventory
 from nightreel.sources.netflix import NetflixDump
 from nightreel.sources.source import Source
-from nightreel.sources.survey import Tally, good_lines, refuse_damaged, refuse_rejects, rejects, tally
+from nightreel.sources.survey import Survey, Tally, good_lines, refuse_damaged, refuse_rejects, rejects, take_survey
+from nightreel.table_files import TableFile, discard
 from nightreel.tables import Tables
 
 BRONZE = ("bronze_ratings", "bronze_quarantine", "bronze_items", "bronze_files")
@@ -41,6 +43,16 @@ class IngestReport:
     seconds: Mapping[str, float]
 
 
+def check(settings: Settings) -> None:
+    """Raise what `ingest` would where the settings name no rating files; needs no Spark."""
+    _SOURCES[settings.data.source](settings).find()
+
+
+def pairs_to_score(settings: Settings) -> str | None:
+    """A file that `score` can predict, where one lies beside the ratings."""
+    return _SOURCES[settings.data.source](settings).pairs_to_score()
+
+
 def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> IngestReport:
     """Bring the bronze tables up to date with the files that the settings name.
 
@@ -62,22 +74,21 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
         inventory = take_inventory(tables, source.find(), reading=source.reading, read_all=read_all)
     if not inventory.files:
         return _report(inventory, [], clock)
+    folder = tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None
     items = source.items(tables.spark, inventory.titles).persist()
-    survey = source.survey(tables.spark, inventory.ratings).unionByName(_survey_of_items(items)).persist()
+    lines = source.survey(tables.spark, inventory.ratings, into=folder).unionByName(_survey_of_items(items)).persist()
     try:
-        with clock.time("check lines"):
-            tallies = tally(survey)
-            refuse_damaged(tallies, inventory.files)
-            for files in (inventory.ratings, inventory.titles):
-                refuse_rejects(tallies, files, max_share=settings.ingest.max_reject_share)
-        with clock.time("write rows"):
-            _write(tables, inventory, source, survey=survey, items=items)
-        with clock.time("write files"):
-            _write_files(tables, inventory, tallies, reading=source.reading, ingested_at=ingested_at)
+        with clock.time("read lines"):
+            survey = take_survey(lines)
+        _refuse(survey, inventory, settings, folder)
+        with clock.time("commit rows"):
+            _write(tables, inventory, source, survey=survey, lines=lines, items=items)
+        with clock.time("commit files"):
+            _write_files(tables, inventory, survey.tallies, reading=source.reading, ingested_at=ingested_at)
     finally:
-        survey.unpersist()
+        lines.unpersist()
         items.unpersist()
-    return _report(inventory, tallies, clock)
+    return _report(inventory, survey.tallies, clock)
 
 
 @dataclass(frozen=True)
@@ -92,22 +103,44 @@ class _Clock:
 
 
 def _survey_of_items(items: DataFrame) -> DataFrame:
-    return items.select("file_id", "position", "line", "reason", F.lit(1).cast("bigint").alias("lines"))
+    once, nowhere = F.lit(1).cast("bigint").alias("lines"), F.lit(None).cast("string").alias("written")
+    return items.select("file_id", "position", "line", "reason", once, nowhere)
 
 
-def _write(tables: Tables, inventory: Inventory, source: Source, *, survey: DataFrame, items: DataFrame) -> None:
+def _refuse(survey: Survey, inventory: Inventory, settings: Settings, folder: str | None) -> None:
+    """Raise DataError where the lines are not to be kept; what was written of them is removed."""
+    try:
+        refuse_damaged(survey.tallies, inventory.files)
+        for files in (inventory.ratings, inventory.titles):
+            refuse_rejects(survey.tallies, files, max_share=settings.ingest.max_reject_share)
+    except DataError:
+        if folder is not None:
+            discard(folder, survey.written)
+        raise
+
+
+def _write(
+    tables: Tables, inventory: Inventory, source: Source, *, survey: Survey, lines: DataFrame, items: DataFrame
+) -> None:
     """The rows of three tables at once: most of a small table's commit is waiting."""
-    quarantine = survey.where(F.col("reason").isNotNull()).select("file_id", "position", "line", "reason")
+    quarantine = lines.where(F.col("reason").isNotNull()).select("file_id", "position", "line", "reason")
     titles = items.where(F.col("reason").isNull()).select("item_id", "title", "year", "genres")
     writes: list[Callable[[], None]] = [
         lambda: _put(tables, "bronze_quarantine", quarantine, inventory),
-        lambda: _put(tables, "bronze_ratings", source.ratings(tables.spark, inventory.ratings), inventory),
+        lambda: _put_ratings(tables, inventory, source, survey.written),
     ]
     if inventory.titles or not tables.exists("bronze_items"):
         writes.append(lambda: tables.replace("bronze_items", titles))
     with ThreadPoolExecutor(len(writes)) as pool:
         for write in [pool.submit(write) for write in writes]:
             write.result()
+
+
+def _put_ratings(tables: Tables, inventory: Inventory, source: Source, written: Sequence[TableFile]) -> None:
+    if written:
+        tables.adopt("bronze_ratings", written, replace=inventory.replaces_all)
+    else:
+        _put(tables, "bronze_ratings", source.ratings(tables.spark, inventory.ratings), inventory)
 
 
 def _put(tables: Tables, table: str, rows: DataFrame, inventory: Inventory) -> None:

@@ -37,6 +37,12 @@ class Inventory:
     def replaces_all(self) -> bool:
         return not self.unchanged and not self.gone
 
+    def only_adds(self, tables: Tables) -> bool:
+        """Whether no row of bronze_ratings that is to stay shares a table with one that is to go."""
+        if self.replaces_all or not tables.exists("bronze_ratings"):
+            return True
+        return tables.read("bronze_ratings").where(self.replaced()).isEmpty()
+
     def replaced(self) -> str:
         """The SQL condition that the rows of files read now, and of unfinished runs, meet."""
         known = [file_id for file_id in self.files if file_id <= self.largest_known]

@@ -32,13 +32,21 @@ class Source(Protocol):
     def find(self) -> Found:
         """The files that the settings name; raises ConfigurationError or DataError where there are none."""
 
-    def survey(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
+    def pairs_to_score(self) -> str | None:
+        """A file beside the ratings whose pairs wait for a prediction, if the format has such files."""
+
+    def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         """What the rating files hold, without their rows.
+
+        Parameters
+        ----------
+        into : a local folder; the good lines are written there, as Parquet with bronze_ratings' columns
 
         Returns
         -------
         grain rejected line, with file_id int, position bigint, line string, reason string and lines bigint = 1;
-        and any number of rows a file without a reason, whose lines add up to the file's good ones
+        and any number of rows a file without a reason, whose lines add up to the file's good ones. `written` is a
+        TableFile as JSON in a row for each file that was written, null in all others
         """
 
     def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.sources.files import RawFile
 from nightreel.sources.source import UNREADABLE
+from nightreel.table_files import TableFile
 
 _REASONS_SHOWN = 3
 _CHARACTERS_SHOWN = 80
@@ -28,12 +29,27 @@ class Tally:
     line: str | None
 
 
-def tally(survey: DataFrame) -> list[Tally]:
+@dataclass(frozen=True)
+class Survey:
+    """What the raw files hold by file and reason, and the files that their good lines were written to."""
+
+    tallies: Sequence[Tally]
+    written: Sequence[TableFile]
+
+
+def take_survey(survey: DataFrame) -> Survey:
     """Count a survey (grain and columns: nightreel.sources.source.Source.survey) by file and reason."""
     counted = survey.groupBy("file_id", "reason").agg(
-        F.sum("lines").alias("lines"), F.min("position").alias("position"), F.min_by("line", "position").alias("line")
+        F.sum("lines").alias("lines"),
+        F.min("position").alias("position"),
+        F.min_by("line", "position").alias("line"),
+        F.collect_list("written").alias("written"),
     )
-    return [Tally(*row) for row in counted.select("file_id", "reason", "lines", "position", "line").collect()]
+    rows = counted.select("file_id", "reason", "lines", "position", "line", "written").collect()
+    return Survey(
+        tallies=[Tally(*row[:-1]) for row in rows],
+        written=[TableFile.from_json(text) for row in rows for text in row["written"]],
+    )
 
 
 def good_lines(tallies: Collection[Tally]) -> int:

@@ -14,11 +14,12 @@ from nightreel.sources.netflix.block import Rows
 from nightreel.sources.netflix.grammar import Rejected
 from nightreel.sources.netflix.titles import Title
 from nightreel.sources.netflix.words import NO_DATE
+from nightreel.table_files import TableFile
 
 SPARK_SCHEMAS: Mapping[str, str] = {
     "ratings": "user_id int, item_id int, rating float, day int, file_id int",
     "pairs": "file_id int, position bigint, user_id int, item_id int, day int",
-    "survey": "file_id int, position bigint, line string, reason string, lines bigint",
+    "survey": "file_id int, position bigint, line string, reason string, lines bigint, written string",
     "titles": "item_id bigint, title string, year int, file_id int, position bigint, line string, reason string",
 }
 
@@ -58,19 +59,21 @@ def rejects(rejected: Sequence[Rejected], file_id: int) -> pa.RecordBatch:
             "line": pa.array([line.line for line in rejected], _TEXT),
             "reason": pa.array([line.reason for line in rejected], _TEXT),
             "lines": pa.array([1] * len(rejected), _LONG),
+            "written": pa.nulls(len(rejected), _TEXT),
         }
     )
 
 
-def count(good: int, file_id: int) -> pa.RecordBatch:
-    """The survey's row that counts good lines."""
+def count(good: int, file_id: int, *, written: TableFile | None = None) -> pa.RecordBatch:
+    """The survey's row that counts good lines, or names a file they were written to."""
     return pa.RecordBatch.from_pydict(
         {
             "file_id": _repeated(file_id, 1),
-            "position": pa.array([None], _LONG),
-            "line": pa.array([None], _TEXT),
-            "reason": pa.array([None], _TEXT),
+            "position": pa.nulls(1, _LONG),
+            "line": pa.nulls(1, _TEXT),
+            "reason": pa.nulls(1, _TEXT),
             "lines": pa.array([good], _LONG),
+            "written": pa.array([written and written.to_json()], _TEXT),
         }
     )
 

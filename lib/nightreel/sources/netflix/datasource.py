@@ -18,11 +18,14 @@ from pyspark.sql.types import StructType
 from nightreel.sources.netflix import batches
 from nightreel.sources.netflix.block import BlockParser, Rows
 from nightreel.sources.netflix.grammar import Grammar, Rejected
+from nightreel.sources.netflix.parquet import RatingsFile
 from nightreel.sources.netflix.segments import Block, Segment, cut, first_line, item_at, open_lines, read_blocks
 from nightreel.sources.netflix.titles import parse_titles
 from nightreel.sources.source import UNREADABLE
 
 _MICROS_PER_DAY = 86_400_000_000
+_FAULTS = (OSError, EOFError, zlib.error)
+"""What reading a damaged or closed file raises."""
 
 
 class Output(StrEnum):
@@ -34,7 +37,8 @@ class Output(StrEnum):
     """Grain good line; file_id, position, user_id, item_id, rated_at (null where the line has no date)."""
     SURVEY = "survey"
     """Grain rejected line, with its file_id, position, line, reason and lines = 1; and for every segment one row
-    without a reason, whose lines counts the good ones. A file that cannot be read has a row with reason UNREADABLE."""
+    without a reason, whose lines counts the good ones. A file that cannot be read has a row with reason UNREADABLE.
+    With Reading.into the good lines are also written there; a row whose lines is 0 then has the file in `written`."""
     TITLES = "titles"
     """Grain line of a titles file; item_id, title, year, and file_id, position, line, reason where it is rejected."""
 
@@ -47,6 +51,8 @@ class Reading:
     grammar: Grammar
     chunk_bytes: int
     partition_bytes: int
+    into: str | None = None
+    """A local folder for the good lines that a survey counts."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -110,14 +116,16 @@ class DumpReader(DataSourceReader):
         return {**self.__dict__, "_tasks": []}
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        for segment in partition.segments if isinstance(partition, Task) else ():
+        segments = partition.segments if isinstance(partition, Task) else ()
+        if self._output is Output.SURVEY:
+            yield from self._survey(segments)
+            return
+        for segment in segments:
             match self._output:
                 case Output.RATINGS:
                     yield from (batches.ratings(rows, segment.file_id) for rows in self._rows(segment))
                 case Output.PAIRS:
                     yield from (batches.pairs(rows, segment.file_id) for rows in self._rows(segment))
-                case Output.SURVEY:
-                    yield from self._survey(segment)
                 case Output.TITLES:
                     yield from self._titles(segment)
 
@@ -140,18 +148,39 @@ class DumpReader(DataSourceReader):
             max_line_bytes=self._reading.grammar.max_line_bytes,
         )
 
-    def _survey(self, segment: Segment) -> Iterator[pa.RecordBatch]:
+    def _survey(self, segments: Sequence[Segment]) -> Iterator[pa.RecordBatch]:
+        file = RatingsFile(self._reading.into) if self._reading.into else None
+        for segment in segments:
+            yield from self._survey_of(segment, file)
+        written = file and file.close()
+        if written:
+            yield batches.count(0, segments[0].file_id, written=written)
+
+    def _survey_of(self, segment: Segment, file: RatingsFile | None) -> Iterator[pa.RecordBatch]:
         good = 0
-        try:
-            for rows in self._rows(segment):
-                good += len(rows.user_id)
-                if rows.rejected:
-                    yield batches.rejects(rows.rejected, segment.file_id)
-        except (OSError, EOFError, zlib.error) as error:
-            yield batches.rejects([Rejected(-1, str(error), UNREADABLE)], segment.file_id)
+        for rows in self._rows_or_fault(segment):
+            if isinstance(rows, Rejected):
+                yield batches.rejects([rows], segment.file_id)
+                break
+            good += len(rows.user_id)
+            if file:
+                file.add(rows, segment.file_id)
+            if rows.rejected:
+                yield batches.rejects(rows.rejected, segment.file_id)
         yield batches.count(good, segment.file_id)
 
+    def _rows_or_fault(self, segment: Segment) -> Iterator[Rows | Rejected]:
+        """The segment's rows, and last what kept it from being read to its end."""
+        try:
+            yield from self._rows(segment)
+        except _FAULTS as error:
+            yield Rejected(-1, str(error), UNREADABLE)
+
     def _titles(self, segment: Segment) -> Iterator[pa.RecordBatch]:
-        with open_lines(segment) as stream:
-            parsed = parse_titles(self._blocks(stream, segment, 0), max_line_bytes=self._reading.grammar.max_line_bytes)
-            yield from (batches.titles(lines, segment.file_id) for lines in parsed)
+        try:
+            with open_lines(segment) as stream:
+                blocks = self._blocks(stream, segment, 0)
+                parsed = parse_titles(blocks, max_line_bytes=self._reading.grammar.max_line_bytes)
+                yield from (batches.titles(lines, segment.file_id) for lines in parsed)
+        except _FAULTS as error:
+            yield batches.titles([Rejected(-1, str(error), UNREADABLE)], segment.file_id)

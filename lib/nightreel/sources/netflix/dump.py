@@ -13,7 +13,7 @@ from nightreel.settings import Settings
 from nightreel.sources.files import RawFile
 from nightreel.sources.netflix.datasource import Output, Reading, read
 from nightreel.sources.netflix.grammar import Grammar
-from nightreel.sources.netflix.layout import find_ratings, find_titles
+from nightreel.sources.netflix.layout import find_pairs_beside, find_ratings, find_titles
 from nightreel.sources.netflix.segments import Segment
 from nightreel.sources.source import Found
 
@@ -43,8 +43,13 @@ class NetflixDump:
         ratings = find_ratings(self._data.path)
         return Found(ratings, find_titles(self._data.titles, ratings))
 
-    def survey(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
-        return self._read(spark, files, Output.SURVEY).select("file_id", "position", "line", "reason", "lines")
+    def pairs_to_score(self) -> str | None:
+        file = find_pairs_beside(find_ratings(self._data.path))
+        return None if file is None else file.path
+
+    def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
+        rows = self._read(spark, files, Output.SURVEY, into=into)
+        return rows.select("file_id", "position", "line", "reason", "lines", "written")
 
     def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
         rows = self._read(spark, files, Output.RATINGS)
@@ -55,11 +60,14 @@ class NetflixDump:
         genres = F.lit(None).cast("array<string>").alias("genres")
         return lines.select("item_id", "title", "year", genres, "file_id", "position", "line", "reason")
 
-    def _read(self, spark: SparkSession, files: Mapping[int, RawFile], output: Output) -> DataFrame:
+    def _read(
+        self, spark: SparkSession, files: Mapping[int, RawFile], output: Output, *, into: str | None = None
+    ) -> DataFrame:
         reading = Reading(
             files=tuple(Segment(file_id, file.path, 0, file.size) for file_id, file in sorted(files.items())),
             grammar=self._grammar,
             chunk_bytes=self._ingest.chunk_bytes,
             partition_bytes=self._ingest.partition_bytes,
+            into=into,
         )
         return read(spark, reading, output)

@@ -9,7 +9,7 @@ from nightreel.errors import ConfigurationError, DataError
 from nightreel.sources.files import RawFile, find
 
 _RATINGS = re.compile(r"(combined_data_\d+|mv_\d+)\.txt(\.gz)?")
-_TITLES = re.compile(r"movie_titles\.(csv|txt)")
+_TITLES = re.compile(r"movie_titles\.(csv|txt)(\.gz)?")
 _OTHERS = re.compile(r"(movie_titles|probe|qualifying|readme).*", re.IGNORECASE)
 _LOOKED_FOR = "combined_data_*.txt, mv_*.txt or training_set/mv_*.txt, each also as .gz"
 
@@ -35,7 +35,7 @@ def find_ratings(paths: Sequence[str]) -> list[RawFile]:
 
 
 def find_titles(titles: str, ratings: Sequence[RawFile]) -> RawFile | None:
-    """The titles file named, or else movie_titles.csv or .txt beside the ratings (or above training_set/), if any.
+    """The titles file named, or else movie_titles.csv or .txt (or .gz of it) beside the ratings or above training_set/.
 
     Raises
     ------
@@ -46,8 +46,7 @@ def find_titles(titles: str, ratings: Sequence[RawFile]) -> RawFile | None:
         if len(files) != 1:
             raise ConfigurationError(f"data.titles: {titles}: must be one file, found {len(files)}")
         return files[0]
-    folders = dict.fromkeys(file.folder for file in ratings)
-    for folder in dict.fromkeys(place for name in folders for place in (name, name.removesuffix("/training_set"))):
+    for folder in _folders(ratings):
         files = find(folder, setting="data.path", in_folder=_is_titles, in_glob=_is_titles)
         if files:
             return files[0]
@@ -65,6 +64,21 @@ def find_pairs(path: str) -> RawFile:
     if len(files) != 1:
         raise ConfigurationError(f"pairs: {path}: must be one file such as probe.txt, found {len(files)}")
     return files[0]
+
+
+def find_pairs_beside(ratings: Sequence[RawFile]) -> RawFile | None:
+    """qualifying.txt, or else probe.txt (or .gz of it), beside the ratings or above training_set/, if any."""
+    for folder in _folders(ratings):
+        files = find(folder, setting="data.path", in_folder=_is_pairs, in_glob=_is_pairs)
+        if files:
+            return max(files, key=lambda file: file.path.endswith(("qualifying.txt", "qualifying.txt.gz")))
+    return None
+
+
+def _folders(ratings: Sequence[RawFile]) -> list[str]:
+    """Where the ratings lie, and the folders above a training_set/."""
+    names = dict.fromkeys(file.folder for file in ratings)
+    return list(dict.fromkeys(place for name in names for place in (name, name.removesuffix("/training_set"))))
 
 
 def _is_ratings(name: str) -> bool:

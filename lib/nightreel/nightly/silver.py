@@ -1,0 +1,42 @@
+"""The silver tables as one: three commits that count only where they come from the same prepare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightreel import __version__, sources
+from nightreel.errors import TableError
+from nightreel.nightly.ledger import fingerprint
+from nightreel.settings import Settings
+from nightreel.tables import Tables
+
+SILVER = ("silver_interactions", "silver_users", "silver_items")
+BRONZE_READ = ("bronze_ratings", "bronze_items")
+
+
+def prepare_settings(settings: Settings) -> list[Any]:
+    """What of the configuration a prepare follows from; of the probe file, where one decides, its size and time."""
+    probe = sources.prize_pairs_file(settings.split.probe) if settings.split.strategy == "probe" else None
+    return [settings.filter.model_dump(), settings.split.model_dump(), probe and [probe.size, probe.modified_at]]
+
+
+def prepare_id(tables: Tables, settings: Settings) -> str:
+    """The same for the same bronze tables and settings, which give the same rows and indices."""
+    bronze = {table: tables.state(table) for table in BRONZE_READ}
+    return fingerprint(code=__version__, settings=prepare_settings(settings), bronze=bronze)
+
+
+def current_prepare(tables: Tables) -> str:
+    """The prepare that all three tables come from.
+
+    Raises
+    ------
+    TableError : one of them is missing, or they come from different ones, as after a prepare that was cut off
+    """
+    for table in SILVER:
+        tables.read(table)
+    stamps = {table: tables.stamp(table) or "none" for table in SILVER}
+    if len(set(stamps.values())) > 1:
+        told = ", ".join(f"{table} {stamp}" for table, stamp in stamps.items())
+        raise TableError(f"the silver tables come from different prepares ({told}): run prepare again")
+    return stamps[SILVER[0]]

@@ -1,0 +1,116 @@
+"""Parquet files that Python wrote into a table's folder, taken into the Delta table in one commit."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import TableNotFoundError
+from deltalake.transaction import AddAction, create_table_with_add_actions
+
+_WRITER_VERSION = 2
+"""What a table of Spark's or ours asks of a writer; more means features that only Spark knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A Parquet file in a table's folder: its name there, its size in bytes, its rows, and columns' extremes."""
+
+    name: str
+    size: int
+    rows: int
+    lowest: Mapping[str, int]
+    highest: Mapping[str, int]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> TableFile:
+        return TableFile(**json.loads(text))
+
+
+def newest_version(folder: str) -> int | None:
+    """The newest Delta version of the table in a local folder, None where there is none: no query, no Spark."""
+    try:
+        return DeltaTable(folder, without_files=True).version()
+    except TableNotFoundError:
+        return None
+
+
+def table_id(folder: str) -> str | None:
+    """What tells the table from one that stood there before, None where there is none."""
+    try:
+        return str(DeltaTable(folder, without_files=True).metadata().id)
+    except TableNotFoundError:
+        return None
+
+
+def newest_stamp(folder: str) -> str | None:
+    """The stamp of the newest commit that has one."""
+    try:
+        commits = DeltaTable(folder, without_files=True).history()
+    except TableNotFoundError:
+        return None
+    return next((str(commit["userMetadata"]) for commit in commits if commit.get("userMetadata")), None)
+
+
+def takes_files(folder: str) -> bool:
+    """Whether there is no table in the local folder yet, or one that asks no more of a writer than plain Delta."""
+    try:
+        return DeltaTable(folder).protocol().min_writer_version <= _WRITER_VERSION
+    except TableNotFoundError:
+        return True
+
+
+def commit_files(
+    folder: str,
+    files: Sequence[TableFile],
+    *,
+    mode: Literal["append", "overwrite"],
+    schema: Mapping[str, Any],
+    properties: Mapping[str, str],
+) -> None:
+    """Make the files rows of the table, beside its others or in their place; the table is created where absent.
+
+    Parameters
+    ----------
+    schema : Spark's JSON form of the columns, which is Delta's
+    properties : of the table, where it is created
+    """
+    delta_schema = Schema.from_json(json.dumps(schema))
+    additions = [_add(file) for file in files]
+    try:
+        table = DeltaTable(folder)
+    except TableNotFoundError:
+        create_table_with_add_actions(folder, delta_schema, additions, mode="error", configuration=dict(properties))
+        return
+    table.create_write_transaction([*additions], mode=mode, schema=delta_schema)
+
+
+def discard(folder: str, files: Sequence[TableFile]) -> None:
+    """Remove files that were not taken in, and the folders that only they made."""
+    place = Path(folder)
+    for file in files:
+        (place / file.name).unlink(missing_ok=True)
+    for emptied in (place, place.parent, place.parent.parent):
+        if not emptied.is_dir() or any(emptied.iterdir()):
+            return
+        emptied.rmdir()
+
+
+def _add(file: TableFile) -> AddAction:
+    stats = {"numRecords": file.rows, "minValues": dict(file.lowest), "maxValues": dict(file.highest)}
+    return AddAction(
+        path=file.name,
+        size=file.size,
+        partition_values={},
+        modification_time=int(time.time() * 1_000),
+        data_change=True,
+        stats=json.dumps(stats),
+    )

@@ -1,0 +1,114 @@
+"""Files that Python wrote, taken into Delta tables: equal to what Spark writes, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+from tests.spark.test_ingest import CLEAN, TRAPS, Place
+
+from nightreel import tables as tables_module
+from nightreel.errors import TableError
+from nightreel.table_files import TableFile
+from nightreel.tables import Tables
+
+
+@pytest.fixture
+def place(spark: SparkSession, tmp_path: Path) -> Place:
+    return Place(spark, tmp_path)
+
+
+def detail(place: Place, table: str) -> dict[str, object]:
+    row = place.spark.sql(f"DESCRIBE DETAIL {place.tables().name(table)}").first()
+    assert row is not None
+    return row.asDict()
+
+
+def test_both_ways_of_writing_give_the_same_table(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_python, by_spark = (Place(spark, tmp_path / name) for name in ("by python", "by spark"))
+    columns = ("user_id", "item_id", "rating", "rated_at", "file_id")
+    for place in (by_python, by_spark):
+        place.write("combined_data_1.txt", TRAPS)
+        place.write("combined_data_2.txt", CLEAN * 100)
+    by_python.ingest()
+    with monkeypatch.context() as patch:
+        patch.setattr(Tables, "folder_for_files", lambda *_: None)
+        by_spark.ingest()
+    names = [
+        {Path(file).name.startswith("ratings-") for file in place.tables().read("bronze_ratings").inputFiles()}
+        for place in (by_python, by_spark)
+    ]
+    assert names == [{True}, {False}], "each went its own way"
+    assert by_python.rows("bronze_ratings", *columns) == by_spark.rows("bronze_ratings", *columns)
+    assert by_python.tables().read("bronze_ratings").schema == by_spark.tables().read("bronze_ratings").schema
+    assert detail(by_python, "bronze_ratings")["properties"] == detail(by_spark, "bronze_ratings")["properties"]
+
+
+def test_new_files_are_added_and_spark_still_replaces_rows_beside_them(place: Place) -> None:
+    first = place.write("combined_data_1.txt", CLEAN)
+    place.ingest()
+    before = set(place.tables().read("bronze_ratings").inputFiles())
+    place.write("combined_data_2.txt", b"5:\n1,1,2001-01-01\n")
+    place.ingest()
+    assert before < set(place.tables().read("bronze_ratings").inputFiles())
+    first.write_bytes(b"9:\n9,1,2001-01-01\n")
+    place.ingest()
+    assert place.ratings() == [(5, 1, 1.0, 2), (9, 9, 1.0, 1)]
+
+
+def test_files_hold_what_their_statistics_say(place: Place) -> None:
+    """Spark skips a file by its statistics, so that a wrong one would lose rows."""
+    for number in range(1, 4):
+        place.write(f"combined_data_{number}.txt", f"{number}:\n7,3,2005-01-01\n".encode() * number)
+    place.ingest("ingest.partition_bytes=1")
+    ratings = place.tables().read("bronze_ratings")
+    assert len(ratings.inputFiles()) > 1
+    assert [ratings.where(f"file_id = {number}").count() for number in range(1, 5)] == [1, 2, 3, 0]
+    assert ratings.count() == 6
+
+
+def test_a_write_that_fails_leaves_the_table_as_it_was(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write("combined_data_1.txt", CLEAN)
+    place.ingest()
+    before = (place.versions()["bronze_ratings"], place.ratings())
+    place.write("combined_data_2.txt", CLEAN)
+
+    def full_disk(*arguments: object, **named: object) -> None:
+        raise OSError(28, "No space left on device", "bronze_ratings")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tables_module, "commit_files", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            place.ingest()
+    assert (place.versions()["bronze_ratings"], place.ratings()) == before
+    assert place.ingest().rows_kept == 3
+    assert len(place.ratings()) == 6
+
+
+def test_a_file_with_other_columns_is_refused(place: Place) -> None:
+    place.write("combined_data_1.txt", CLEAN)
+    place.ingest()
+    tables = place.tables()
+    folder = tables.folder_for_files("bronze_ratings")
+    assert folder is not None
+    pq.write_table(pa.table({"user_id": [1], "item_id": ["x"]}), Path(folder) / "stray.parquet")
+    stray = TableFile(name="stray.parquet", size=1, rows=1, lowest={}, highest={})
+    with pytest.raises(TableError, match="column rating float is missing"):
+        tables.adopt("bronze_ratings", [stray], replace=False)
+    assert len(place.ratings()) == 3
+
+
+def test_a_table_with_features_only_spark_knows_is_left_to_spark(place: Place) -> None:
+    place.write("combined_data_1.txt", CLEAN)
+    place.ingest()
+    name = place.tables().name("bronze_ratings")
+    place.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
+    assert place.tables().folder_for_files("bronze_ratings") is None
+    place.write("combined_data_2.txt", CLEAN)
+    place.ingest()
+    assert len(place.ratings()) == 6
