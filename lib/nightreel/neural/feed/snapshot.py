@@ -1,0 +1,94 @@
+"""What a snapshot holds, from the footers of its Parquet files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
+
+from nightreel.errors import DataError
+
+COLUMNS = {"user_idx": pa.int32(), "item_idx": pa.int32(), "rating": pa.float32()}
+"""The columns read, and their types."""
+
+_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
+_FOOTERS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """One row group of a file.
+
+    filesystem, path : what opens the file, and under which name
+    number : of the `siblings` row groups of the file this one, from 0
+    rows : at least 1
+    """
+
+    filesystem: AbstractFileSystem
+    path: str
+    number: int
+    siblings: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """groups : by path and number, without empty ones; rows : of all of them, at least 1."""
+
+    groups: tuple[RowGroup, ...]
+    rows: int
+
+
+def read_snapshot(files: Sequence[str]) -> Snapshot:
+    """The row groups of Parquet files.
+
+    Parameters
+    ----------
+    files : absolute paths, or URIs with their special characters escaped, as Spark's `inputFiles` gives them
+
+    Raises
+    ------
+    DataError : a file cannot be read, lacks one of `COLUMNS`, has it with another type or with null; no rows at all
+    """
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
+        groups = tuple(group for found in pool.map(_row_groups, sorted(files)) for group in found)
+    if not groups:
+        raise DataError(f"no rows in the {len(files)} files given; the snapshot's split is empty")
+    return Snapshot(groups, sum(group.rows for group in groups))
+
+
+def _row_groups(file: str) -> list[RowGroup]:
+    try:
+        filesystem, path = url_to_fs(unquote(file) if _URI.match(file) else file)
+        with filesystem.open(path) as opened:
+            footer = pq.read_metadata(opened)
+    except (OSError, pa.ArrowException, ImportError, ValueError) as error:
+        raise DataError(f"{file}: cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+    _require_columns(file, footer)
+    rows = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
+    return [RowGroup(filesystem, path, number, len(rows), n) for number, n in enumerate(rows) if n]
+
+
+def _require_columns(file: str, footer: pq.FileMetaData) -> None:
+    schema = footer.schema.to_arrow_schema()
+    for name, wanted in COLUMNS.items():
+        if name not in schema.names:
+            raise DataError(f"{file}: column {name} is missing; there are {', '.join(schema.names)}")
+        if schema.field(name).type != wanted:
+            raise DataError(f"{file}: column {name} is {schema.field(name).type}; {wanted} is needed")
+        if _nulls(footer, name):
+            raise DataError(f"{file}: column {name} holds null; every row needs a value")
+
+
+def _nulls(footer: pq.FileMetaData, name: str) -> int:
+    """As far as the footer tells; writers may leave the counts out."""
+    position = [footer.schema.column(number).path for number in range(footer.num_columns)].index(name)
+    counts = [footer.row_group(number).column(position).statistics for number in range(footer.num_row_groups)]
+    return sum(count.null_count for count in counts if count is not None and count.has_null_count)
