@@ -1,8 +1,10 @@
 """Train one or more models on the train split and record each as a run.
 
-Reads silver_interactions. Writes gold_runs and the model's own tables (gold_user_factors, gold_item_factors).
+Reads silver_interactions, silver_item_text. Writes gold_runs and the model's own tables (gold_user_factors,
+gold_item_factors); of a network also its weights, beside the tables, and its epochs to gold_metrics.
 
     ./spark-submit.sh train --model als --set models.als.rank=32
+    ./spark-submit.sh train --model ncf --set neural.processes=2
 """
 
 import argparse
@@ -15,6 +17,9 @@ from nightreel.settings import Layers
 
 def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", required=True, help="a model of conf/models.toml; repeatable")
+    parser.add_argument(
+        "--resume", action="store_true", help="keep what is finished; go on with a network from its last checkpoint"
+    )
 
 
 def check(layers: Layers, flags: argparse.Namespace) -> None:
@@ -22,7 +27,7 @@ def check(layers: Layers, flags: argparse.Namespace) -> None:
 
 
 def main(job: Job) -> Summary:
-    return train(job, job.flags.model)
+    return train(job, job.flags.model, resume=job.flags.resume)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,12 @@ _TABLES = (
         },
     ),
     TableSchema(
+        "silver_item_text",
+        "item kept, with a word",
+        {"item_idx": "int", "terms": "array<int>", "weights": "array<float>"},
+    ),
+    TableSchema("silver_vocabulary", "term", {"term_idx": "int", "term": "string", "idf": "double"}),
+    TableSchema(
         "gold_runs",
         "training run",
         {
@@ -103,7 +109,7 @@ _TABLES = (
             "run_date": "date",
             "model": "string",
             "split": "string",
-            "metric": "string",
+            "metric": "string",  # of an epoch of training: <name>@epoch<number>
             "value": "double",
             "rows": "bigint",  # what it was measured on: pairs, users with a relevant item, items, or recommendations
         },

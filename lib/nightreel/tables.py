@@ -229,7 +229,7 @@ _WRITTEN_BY = {
     table: job
     for job, tables in {
         "ingest": ("bronze_files", "bronze_ratings", "bronze_items", "bronze_quarantine"),
-        "prepare": ("silver_interactions", "silver_users", "silver_items"),
+        "prepare": ("silver_interactions", "silver_users", "silver_items", "silver_item_text", "silver_vocabulary"),
         "train": ("gold_runs", "gold_user_factors", "gold_item_factors"),
         "evaluate": ("gold_metrics",),
         "recommend": ("gold_recommendations", "gold_similar_items"),

@@ -1,7 +1,19 @@
 """The algorithms, one a file, the contract they share, and the forms a trained model can take."""
 
-from nightreel.models.contract import Algorithm, Capability, TrainedModel
+from nightreel.models.contract import Algorithm, Capability, EpochMetric, Surroundings, TrainedModel
 from nightreel.models.factors import FactorModel
+from nightreel.models.network import NetworkModel
 from nightreel.models.registry import check, create, names
 
-__all__ = ["Algorithm", "Capability", "FactorModel", "TrainedModel", "check", "create", "names"]
+__all__ = [
+    "Algorithm",
+    "Capability",
+    "EpochMetric",
+    "FactorModel",
+    "NetworkModel",
+    "Surroundings",
+    "TrainedModel",
+    "check",
+    "create",
+    "names",
+]

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.models.baseline import Baseline, BaselineParams
-from nightreel.models.contract import Algorithm, Capability
+from nightreel.models.contract import Algorithm, Capability, Surroundings
 from nightreel.models.factors import FactorModel
 from nightreel.models.means import level
 from nightreel.models.spark_als import FactorisationParams, factorise, with_vectors
@@ -37,7 +37,7 @@ class Als(Algorithm[AlsParams]):
     name: ClassVar[str] = "als"
     params_type = AlsParams
 
-    def fit(self, interactions: DataFrame, *, seed: int) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
         if self.params.residuals:
             below = Baseline(self.params.baseline).fit(interactions, seed=seed)
             rest = (F.col("rating") - F.col("prediction")).alias("rating")

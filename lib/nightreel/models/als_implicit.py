@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.models.contract import Algorithm, Capability
+from nightreel.models.contract import Algorithm, Capability, Surroundings
 from nightreel.models.factors import FactorModel
 from nightreel.models.means import level
 from nightreel.models.spark_als import FactorisationParams, factorise, with_vectors
@@ -42,7 +42,7 @@ class AlsImplicit(Algorithm[AlsImplicitParams]):
     name: ClassVar[str] = "als_implicit"
     params_type = AlsImplicitParams
 
-    def fit(self, interactions: DataFrame, *, seed: int) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
         liked = interactions.where(F.col("rating") >= F.lit(self.params.min_rating))
         if liked.isEmpty():
             raise DataError(f"als_implicit: no training rating of at least min_rating = {self.params.min_rating}")

@@ -8,7 +8,7 @@ from pydantic import Field
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightreel.models.contract import Algorithm, Capability
+from nightreel.models.contract import Algorithm, Capability, Surroundings
 from nightreel.models.factors import FactorModel, bias_model, mean_rating
 from nightreel.models.lineage import cut
 from nightreel.settings.sections import PositiveInt, Section
@@ -33,7 +33,7 @@ class Baseline(Algorithm[BaselineParams]):
     name: ClassVar[str] = "baseline"
     params_type = BaselineParams
 
-    def fit(self, interactions: DataFrame, *, seed: int) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
         # A user's rows lie together, and once the mean has filled the cache Spark knows it: from then on only sums by
         # item cross the network.
         rows = interactions.select("user_idx", "item_idx", F.col("rating").cast("double").alias("rating"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from pyspark.sql import DataFrame
 
 from nightreel.errors import CapabilityError
-from nightreel.settings.sections import Section
+from nightreel.settings.sections import NeuralSettings, ScaleSettings, Section
 
 ParamsT = TypeVar("ParamsT", bound=Section)
 
@@ -86,6 +88,40 @@ class TrainedModel(ABC):
             raise CapabilityError(f"model {self.algorithm} cannot {capability}; it can: {able}")
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a training may use beside its rows.
+
+    folder : of the run, for checkpoints and weights: a path that the driver and all executors reach
+    scale : of the ratings
+    launch : where neural models are trained
+    validation : grain user x item; user_idx, item_idx, rating: tells when to stop; None where there is none
+    item_text : grain item; item_idx int, terms array<int>, weights array<float>; None where there is none
+    files : by "train", "validation" and "item_text" the Parquet files of just those rows, where there are such, which
+        is for whoever read the table to tell: a frame does not tell whether it changed what its files hold
+    resume : go on from a checkpoint in the folder
+    keep_history : takes what each epoch came to
+    """
+
+    folder: str
+    scale: ScaleSettings
+    launch: NeuralSettings
+    validation: DataFrame | None = None
+    item_text: DataFrame | None = None
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    resume: bool = False
+    keep_history: Callable[[Sequence[EpochMetric]], None] = lambda _: None
+
+
+class EpochMetric(NamedTuple):
+    """A figure of one epoch of training."""
+
+    split: str
+    metric: str
+    value: float
+    rows: int
+
+
 class Algorithm(ABC, Generic[ParamsT]):
     """A way to train: a name, typed hyperparameters, and `fit`."""
 
@@ -96,11 +132,12 @@ class Algorithm(ABC, Generic[ParamsT]):
         self.params = params
 
     @abstractmethod
-    def fit(self, interactions: DataFrame, *, seed: int) -> TrainedModel:
+    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> TrainedModel:
         """Train on ratings.
 
         Parameters
         ----------
         interactions : grain user x item; columns user_idx int, item_idx int, rating float
         seed : the same seed and rows give the same model
+        beside : most algorithms need nothing beside the rows; those that do say so
         """

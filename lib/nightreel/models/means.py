@@ -8,7 +8,7 @@ from pydantic import Field
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from nightreel.models.contract import Algorithm, Capability
+from nightreel.models.contract import Algorithm, Capability, Surroundings
 from nightreel.models.factors import FactorModel, bias_model, mean_rating
 from nightreel.settings.sections import Section
 
@@ -33,7 +33,7 @@ class UserMean(Algorithm[NoParams]):
     name: ClassVar[str] = "user_mean"
     params_type = NoParams
 
-    def fit(self, interactions: DataFrame, *, seed: int) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
         return _fit(self.name, interactions, user_weight=F.lit(1.0), item_weight=F.lit(0.0), can=_PREDICTS)
 
 
@@ -43,7 +43,7 @@ class ItemMean(Algorithm[NoParams]):
     name: ClassVar[str] = "item_mean"
     params_type = NoParams
 
-    def fit(self, interactions: DataFrame, *, seed: int) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
         return _fit(self.name, interactions, user_weight=F.lit(0.0), item_weight=F.lit(1.0), can=_PREDICTS_AND_ORDERS)
 
 
@@ -53,7 +53,7 @@ class MeanOfMeans(Algorithm[NoParams]):
     name: ClassVar[str] = "mean_of_means"
     params_type = NoParams
 
-    def fit(self, interactions: DataFrame, *, seed: int) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
         third = F.lit(1.0 / 3.0)
         return _fit(self.name, interactions, user_weight=third, item_weight=third, can=_PREDICTS_AND_ORDERS)
 
@@ -64,7 +64,7 @@ class WeightedMean(Algorithm[WeightedMeanParams]):
     name: ClassVar[str] = "weighted_mean"
     params_type = WeightedMeanParams
 
-    def fit(self, interactions: DataFrame, *, seed: int) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
         kept = F.col("n_ratings") / (F.col("n_ratings") + F.lit(self.params.prior_weight))
         return _fit(self.name, interactions, user_weight=F.lit(0.0), item_weight=kept, can=_PREDICTS_AND_ORDERS)
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightreel.models.contract import Algorithm, Capability
+from nightreel.models.contract import Algorithm, Capability, Surroundings
 from nightreel.models.factors import FactorModel, bias_model, mean_rating
 from nightreel.models.means import means
 from nightreel.settings.sections import Section
@@ -26,7 +26,7 @@ class Popular(Algorithm[PopularParams]):
     name: ClassVar[str] = "popular"
     params_type = PopularParams
 
-    def fit(self, interactions: DataFrame, *, seed: int) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
         counted = F.count_if(F.col("rating") >= F.lit(self.params.min_rating))
         counts = interactions.groupBy("item_idx").agg(counted.alias("bias"))
         return bias_model(

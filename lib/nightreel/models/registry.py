@@ -11,12 +11,16 @@ from nightreel.models.als_implicit import AlsImplicit
 from nightreel.models.baseline import Baseline
 from nightreel.models.contract import Algorithm
 from nightreel.models.means import ItemMean, MeanOfMeans, UserMean, WeightedMean
+from nightreel.models.neural import Deep, Hybrid, Mf, MfBias, Ncf, Neumf
 from nightreel.models.popular import Popular
 from nightreel.settings import Layers
 
 _ALGORITHMS: dict[str, type[Algorithm[Any]]] = {
     algorithm.name: algorithm
-    for algorithm in (UserMean, ItemMean, MeanOfMeans, WeightedMean, Baseline, Popular, Als, AlsImplicit)
+    for algorithm in (
+        *(UserMean, ItemMean, MeanOfMeans, WeightedMean, Baseline, Popular, Als, AlsImplicit),
+        *(Mf, MfBias, Deep, Ncf, Neumf, Hybrid),
+    )
 }
 
 

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from nightreel.errors import ConfigurationError, TableError
 from nightreel.models.contract import TrainedModel
 from nightreel.models.factors import FactorModel
+from nightreel.models.network import NetworkModel
 from nightreel.settings.sections import Section
 from nightreel.tables import Tables, sql_text
 
@@ -76,7 +77,7 @@ def save(
     ----------
     started_at, finished_at : with their time zone
     """
-    if not isinstance(model, FactorModel):
+    if not isinstance(model, FactorModel | NetworkModel):
         raise TypeError(f"no tables are kept for models of form {model.form}")
     run = Run(
         run_id=run_id,
@@ -114,17 +115,13 @@ def load(tables: Tables, run_id: str) -> TrainedModel:
     TableError : there are no runs at all, or this version cannot read the run's form
     """
     run = find(tables, run_id=run_id)
-    if run.form != FactorModel.form:
-        raise TableError(
-            f"run {run_id}: form {run.form} is unknown here; was it trained by another version of nightreel?"
-        )
     of_run = F.col("run_id") == F.lit(run_id)
-    return FactorModel.restore(
-        run.model,
-        run.header,
-        users=tables.read("gold_user_factors").where(of_run),
-        items=tables.read("gold_item_factors").where(of_run),
-    )
+    users, items = (tables.read(f"gold_{side}_factors").where(of_run) for side in ("user", "item"))
+    if run.form == FactorModel.form:
+        return FactorModel.restore(run.model, run.header, users=users, items=items)
+    if run.form == NetworkModel.form:
+        return NetworkModel.restore(run.model, run.header, users=users, items=items)
+    raise TableError(f"run {run_id}: form {run.form} is unknown here; was it trained by another version of nightreel?")
 
 
 def find(tables: Tables, *, run_id: str | None = None, model: str | None = None, run_date: date | None = None) -> Run:

@@ -17,7 +17,7 @@ BLOCK_BYTES = 64 << 20
 """Item factors that travel to the executors with the task, and through the driver; more are split into such blocks."""
 
 _BLOCK_ITEMS = 1 << 20
-_RANKED = "user_idx int, rank int, item_idx int, score float"
+RANKED = "user_idx int, rank int, item_idx int, score float"
 
 
 def top_n(
@@ -44,7 +44,7 @@ def top_n(
     grain user x rank; columns user_idx int, rank int (from 1), item_idx int, score float. Fewer than n rows for a
     user with fewer than n items left
     """
-    _check_places(n)
+    check_places(n)
     rank, blocks, span = _blocks(items, block_bytes)
     if blocks == 0:
         return _nothing(users)
@@ -70,7 +70,7 @@ def similar_items(items: DataFrame, *, n: int, block_bytes: int = BLOCK_BYTES) -
     grain item x rank; columns item_idx int, rank int (from 1), similar_item_idx int, similarity float in [-1, 1].
     Never the item itself. Items whose factors are null, empty, zero or not finite have no similar items nor are any
     """
-    _check_places(n)
+    check_places(n)
     directions = _directions(items)
     rank, blocks, span = _blocks(directions, block_bytes)
     rows = directions.select(F.col("item_idx").alias("user_idx"), "bias", "factors", F.array("item_idx").alias("seen"))
@@ -88,7 +88,7 @@ def similar_items(items: DataFrame, *, n: int, block_bytes: int = BLOCK_BYTES) -
     )
 
 
-def _check_places(n: int) -> None:
+def check_places(n: int) -> None:
     if n < 1:
         raise ConfigurationError(f"n = {n}: must be 1 or more")
 
@@ -125,9 +125,9 @@ def _rank(rows: DataFrame, catalogue: Catalogue, n: int) -> DataFrame:
     def ranked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             users = users_of(batch, catalogue.rank, *seen_lists(batch.column("seen")))
-            yield from _ranked_rows(batch.column("user_idx"), users, catalogue.best(users, n)).to_batches()
+            yield from ranked_rows(batch.column("user_idx"), users, catalogue.best(users, n)).to_batches()
 
-    return rows.mapInArrow(ranked, _RANKED)
+    return rows.mapInArrow(ranked, RANKED)
 
 
 def _rank_unseen(users: DataFrame, seen: DataFrame, catalogue: Catalogue, n: int) -> DataFrame:
@@ -138,16 +138,16 @@ def _rank_unseen(users: DataFrame, seen: DataFrame, catalogue: Catalogue, n: int
     def ranked(left: pa.Table, right: pa.Table) -> pa.Table:
         user_idx = left.column("user_idx").to_numpy()
         asked = users_of(left, catalogue.rank, *unpacked(right, user_idx, groups=groups))
-        return _ranked_rows(left.column("user_idx"), asked, catalogue.best(asked, n))
+        return ranked_rows(left.column("user_idx"), asked, catalogue.best(asked, n))
 
     grouped = users.select(
         "user_idx", "bias", "factors", F.pmod("user_idx", F.lit(groups)).cast("int").alias("user_group")
     ).groupBy("user_group")
     pairs = packed(seen, groups=groups).groupBy("user_group")
-    return grouped.cogroup(pairs).applyInArrow(ranked, _RANKED)
+    return grouped.cogroup(pairs).applyInArrow(ranked, RANKED)
 
 
-def _ranked_rows(user_idx: pa.Array | pa.ChunkedArray, users: Users, best: Ranked) -> pa.Table:
+def ranked_rows(user_idx: pa.Array | pa.ChunkedArray, users: Users, best: Ranked) -> pa.Table:
     return pa.table(
         {
             "user_idx": user_idx.take(pa.array(best.row)),
@@ -177,7 +177,7 @@ def _rank_blocked(rows: DataFrame, items: DataFrame, *, rank: int, span: int, n:
     def ranked(left: pa.Table, right: pa.Table) -> pa.Table:
         users = users_of(left, rank, *seen_lists(left.column("seen")))
         best = catalogue_of(right, rank).best(users, n)
-        rows = _ranked_rows(left.column("user_idx"), users, best)
+        rows = ranked_rows(left.column("user_idx"), users, best)
         return rows.append_column("unbiased", pa.array(best.score, pa.float32()))
 
     user_blocks = rows.where(F.col("item_block") == 0).count() // span + 1
@@ -189,6 +189,6 @@ def _rank_blocked(rows: DataFrame, items: DataFrame, *, rank: int, span: int, n:
         F.explode(F.sequence(F.lit(0), F.lit(user_blocks - 1))).alias("user_block"),
     )
     left = rows.withColumn("user_block", user_block).groupBy("user_block", "item_block")
-    merged = left.cogroup(right.groupBy("user_block", "item_block")).applyInArrow(ranked, f"{_RANKED}, unbiased float")
+    merged = left.cogroup(right.groupBy("user_block", "item_block")).applyInArrow(ranked, f"{RANKED}, unbiased float")
     place = F.row_number().over(Window.partitionBy("user_idx").orderBy(F.desc("unbiased"), "item_idx"))
     return merged.withColumn("rank", place).where(F.col("rank") <= n).select("user_idx", "rank", "item_idx", "score")

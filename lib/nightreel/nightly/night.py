@@ -8,7 +8,7 @@ from typing import Any
 
 from nightreel.job import Job, Summary
 from nightreel.models import runs
-from nightreel.nightly import steps
+from nightreel.nightly import steps, training
 from nightreel.nightly.ledger import Ledger, fingerprint
 from nightreel.nightly.silver import BRONZE_READ, SILVER, prepare_settings
 from nightreel.settings import Settings
@@ -56,7 +56,7 @@ def trained_models(settings: Settings) -> list[str]:
 
 
 def _train(job: Job) -> Summary:
-    return steps.train(job, trained_models(job.settings), resume=not job.flags.again)
+    return training.train(job, trained_models(job.settings), resume=not job.flags.again)
 
 
 def _evaluate(job: Job) -> Summary:
@@ -69,7 +69,7 @@ def _recommend(job: Job) -> Summary:
 
 def _tonights(job: Job, model: str) -> runs.Run:
     """The run this night trained, whatever other nights and settings have trained since."""
-    return steps.chosen_run(job, run_id=steps.planned_run_id(job, model))
+    return steps.chosen_run(job, run_id=training.planned_run_id(job, model))
 
 
 STEPS = (

@@ -1,4 +1,4 @@
-"""The silver tables as one: three commits that count only where they come from the same prepare."""
+"""The silver tables as one: several commits that count only where they come from the same prepare."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from nightreel.nightly.ledger import fingerprint
 from nightreel.settings import Settings
 from nightreel.tables import Tables
 
-SILVER = ("silver_interactions", "silver_users", "silver_items")
+SILVER = ("silver_interactions", "silver_users", "silver_items", "silver_item_text", "silver_vocabulary")
 BRONZE_READ = ("bronze_ratings", "bronze_items")
 
 
 def prepare_settings(settings: Settings) -> list[Any]:
     """What of the configuration a prepare follows from; of the probe file, where one decides, its size and time."""
     probe = sources.prize_pairs_file(settings.split.probe) if settings.split.strategy == "probe" else None
-    return [settings.filter.model_dump(), settings.split.model_dump(), probe and [probe.size, probe.modified_at]]
+    return [
+        settings.filter.model_dump(),
+        settings.split.model_dump(),
+        settings.text.model_dump(),
+        probe and [probe.size, probe.modified_at],
+    ]
 
 
 def prepare_id(tables: Tables, settings: Settings) -> str:
@@ -27,7 +32,7 @@ def prepare_id(tables: Tables, settings: Settings) -> str:
 
 
 def current_prepare(tables: Tables) -> str:
-    """The prepare that all three tables come from.
+    """The prepare that all the tables come from.
 
     Raises
     ------

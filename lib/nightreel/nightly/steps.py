@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightreel import __version__, models, sources
 from nightreel import evaluate as evaluation
+from nightreel import models, sources
 from nightreel import prepare as preparation
 from nightreel import recommend as recommending
 from nightreel.errors import TableError
 from nightreel.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import SILVER, current_prepare, prepare_id
-from nightreel.schemas import SCHEMAS
+from nightreel.nightly.training import EPOCH_METRICS, METRIC_COLUMNS
 from nightreel.tables import sql_text
-
-METRIC_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in SCHEMAS["gold_metrics"].columns.items())
 
 
 def ingest(job: Job) -> Summary:
@@ -45,9 +44,7 @@ def prepare(job: Job) -> Summary:
     asked, rejects = _prize_pairs(job, probe) if probe else (None, {})
     stamp = prepare_id(job.tables, job.settings)
     with job.step("prepare"), preparation.prepare(ratings, items, job.settings, probe=asked) as silver:
-        job.tables.replace("silver_users", silver.users, stamp=stamp)
-        job.tables.replace("silver_items", silver.items, stamp=stamp)
-        job.tables.replace("silver_interactions", silver.interactions, stamp=stamp)
+        _write_silver(job, silver, stamp)
     report = silver.report
     rows = {
         "ratings in": report.rows_in,
@@ -61,43 +58,18 @@ def prepare(job: Job) -> Summary:
     return Summary(rows=rows, rejects=rejects, tables=SILVER)
 
 
-def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
-    """silver -> a recorded run of each named model; with `resume`, one finished with the same inputs is kept."""
-    algorithms = {name: models.create(name, job.layers) for name in names}
-    prepared = current_prepare(job.tables)
-    version = job.tables.version("silver_interactions")
-    interactions = job.tables.read("silver_interactions", version=version).where(F.col("split") == "train")
-    seed = job.settings.train.seed
-    trained_on = runs.finished(job.tables) if resume else {}
-    trained = 0
-    for name, algorithm in algorithms.items():
-        run_id = planned_run_id(job, name)
-        if trained_on.get(run_id) == prepared:
-            job.skip(f"train {name}", "already done for this date")
-            continue
-        trained += 1
-        with job.step(f"train {name}"):
-            started = datetime.now(UTC)
-            model = algorithm.fit(interactions.select("user_idx", "item_idx", "rating"), seed=seed)
-            runs.save(
-                job.tables,
-                model,
-                run_id=run_id,
-                run_date=job.run_date,
-                params=algorithm.params,
-                seed=seed,
-                interactions_version=version or 0,
-                prepare_id=prepared,
-                started_at=started,
-                finished_at=datetime.now(UTC),
-                code_version=__version__,
-            )
-    return Summary(rows={"models trained": trained}, tables=runs.TABLES if trained else ())
-
-
-def planned_run_id(job: Job, model: str) -> str:
-    """The run of the job's date, the model's hyperparameters and the seed: training it again replaces it."""
-    return runs.new_run_id(job.run_date, model, models.create(model, job.layers).params, job.settings.train.seed)
+def _write_silver(job: Job, silver: preparation.Silver, stamp: str) -> None:
+    """The small tables at once: most of a commit is waiting."""
+    small = {
+        "silver_users": silver.users,
+        "silver_items": silver.items,
+        "silver_item_text": silver.text.weights,
+        "silver_vocabulary": silver.text.vocabulary,
+    }
+    with ThreadPoolExecutor(len(small)) as pool:
+        for write in [pool.submit(job.tables.replace, table, rows, stamp=stamp) for table, rows in small.items()]:
+            write.result()
+    job.tables.replace("silver_interactions", silver.interactions, stamp=stamp)
 
 
 def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
@@ -113,7 +85,8 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
             measured.extend(labels | row.asDict() for row in metrics.collect())
     ids = ", ".join(sql_text(run.run_id) for run in chosen)
     frame = job.spark.createDataFrame(measured, METRIC_COLUMNS)
-    job.tables.replace_where("gold_metrics", frame, f"run_id IN ({ids}) AND split = '{split}'")
+    here = f"run_id IN ({ids}) AND split = '{split}' AND NOT {EPOCH_METRICS}"
+    job.tables.replace_where("gold_metrics", frame, here)
     return Summary(rows={"runs evaluated": len(chosen)}, tables=("gold_metrics",))
 
 

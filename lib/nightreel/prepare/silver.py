@@ -15,6 +15,7 @@ from nightreel.prepare.duplicates import deduplicate
 from nightreel.prepare.filters import keep_active, nothing_left
 from nightreel.prepare.scratch import Scratch
 from nightreel.prepare.splits import split
+from nightreel.prepare.text import ItemText, item_text
 from nightreel.settings import Settings
 
 _ROWS_PER_FILE = 4_000_000
@@ -46,11 +47,13 @@ class Silver:
         user_idx, item_idx, so that a file holds a narrow range of users
     users : grain user; as silver_users
     items : grain item; as silver_items
+    text : as silver_item_text and silver_vocabulary
     """
 
     interactions: DataFrame
     users: DataFrame
     items: DataFrame
+    text: ItemText
     report: PrepareReport
     scratch: Scratch
 
@@ -72,7 +75,7 @@ def prepare(ratings: DataFrame, items: DataFrame, settings: Settings, *, probe: 
     ----------
     ratings : grain rating as delivered; as bronze_ratings
     items : grain item; as bronze_items
-    settings : its sections filter and split
+    settings : its sections filter, split and text
     probe : for strategy probe: columns user_id, item_id
 
     Raises
@@ -104,10 +107,10 @@ def prepare(ratings: DataFrame, items: DataFrame, settings: Settings, *, probe: 
             items=dense.n_items,
         )
         on_failure.pop_all()
-        return _silver(dense, items, report, late)
+        return _silver(dense, items, report, settings, late)
 
 
-def _silver(dense: Dense, items: DataFrame, report: PrepareReport, scratch: Scratch) -> Silver:
+def _silver(dense: Dense, items: DataFrame, report: PrepareReport, settings: Settings, scratch: Scratch) -> Silver:
     files = -(-report.kept // _ROWS_PER_FILE)
     interactions = (
         dense.interactions.select("user_idx", "item_idx", "rating", "rated_at", "split")
@@ -116,7 +119,9 @@ def _silver(dense: Dense, items: DataFrame, report: PrepareReport, scratch: Scra
     )
     described = dense.items.join(items.select("item_id", "title", "year", "genres"), "item_id", "left")
     columns = ("item_idx", "item_id", "n_ratings", "mean_rating", "title", "year", "genres")
-    return Silver(interactions, dense.users, described.select(*columns), report, scratch)
+    told = scratch.keep(described.select(*columns))
+    text = item_text(told, settings.text, scratch=scratch)
+    return Silver(interactions, dense.users, told, text, report, scratch)
 
 
 def _check(rows: dict[str, int], settings: Settings) -> None:

@@ -79,6 +79,15 @@ class FilterSettings(Section):
     """Repeat both filters until neither drops a row (a k-core); off, each looks once at the unfiltered counts."""
 
 
+class TextSettings(Section):
+    """Which words of the items' text count."""
+
+    min_items: PositiveInt
+    """Words of fewer items are left out."""
+    max_share: Annotated[float, Field(gt=0.0, le=1.0)]
+    """And words of more than this share of the items."""
+
+
 class SplitSettings(Section):
     """Which rows are held out. A number of rows, where above 0, takes precedence over the share."""
 
@@ -104,6 +113,22 @@ class TrainSettings(Section):
     """What every training shares; hyperparameters stand in conf/models.toml."""
 
     seed: Seed
+
+
+class NeuralSettings(Section):
+    """Where and how neural models are trained; what is tuned about them stands in conf/models.toml."""
+
+    processes: PositiveInt
+    """Ranks; on GPUs, one each."""
+    local_mode: bool
+    """Train on the driver's machine; else on the executors, a task a rank."""
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["fp32", "bf16"]
+    feed: Literal["auto", "stream", "resident"]
+    """How rows reach a rank: in a stream of bounded memory, or read once and kept on the device."""
+    folder: str
+    """For checkpoints and weights, the same path on the driver, every rank and every executor; empty: in tables.root,
+    which then must be such a path."""
 
 
 class EvaluateSettings(Section):
@@ -138,7 +163,9 @@ class Settings(Section):
     ingest: IngestSettings
     filter: FilterSettings
     split: SplitSettings
+    text: TextSettings
     train: TrainSettings
+    neural: NeuralSettings
     evaluate: EvaluateSettings
     recommend: RecommendSettings
     nightly: NightlySettings

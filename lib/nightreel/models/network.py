@@ -1,0 +1,120 @@
+"""The network form: a torch module whose weights lie in a file, scored in batches on the executors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.models.contract import Capability, TrainedModel
+from nightreel.models.network_worker import Weights
+from nightreel.models.seen_pairs import USERS_A_GROUP, packed, unpacked
+from nightreel.models.top_n import RANKED, check_places, ranked_rows, similar_items
+
+
+@dataclass(frozen=True)
+class NetworkModel(TrainedModel):
+    """A trained network and who it knows.
+
+    Parameters
+    ----------
+    algorithm : the registry's name of what trained it
+    users : grain user; columns user_idx int, bias float, factors array<float> (both say nothing), mean_rating float
+    items : grain item; columns item_idx int, bias float, factors array<float> (the item's part of the first layer, by
+        which items are compared), mean_rating float
+    weights : the folder with model.safetensors and model.json, which every executor reaches, and their digest
+    global_mean : mean training rating, the fallback of a pair whose user and item are both unknown
+    """
+
+    form: ClassVar[str] = "network"
+    algorithm: str
+    users: DataFrame
+    items: DataFrame
+    weights: Weights
+    global_mean: float
+    capabilities: frozenset[Capability]
+
+    def predict(self, pairs: DataFrame) -> DataFrame:
+        self.require(Capability.PREDICT)
+        joined = pairs.join(_means(self.users, "user"), "user_idx", "left").join(
+            _means(self.items, "item"), "item_idx", "left"
+        )
+        both = F.col("_user_mean").isNotNull() & F.col("_item_mean").isNotNull()
+        score = F.arrow_udf(_scorer(self.weights), "float")(  # type: ignore[attr-defined]
+            F.when(both, F.col("user_idx")), F.when(both, F.col("item_idx"))
+        )
+        scored = joined.select(*(F.col(f"`{name}`") for name in joined.columns), score.alias("_score"))
+        fallback = F.coalesce("_item_mean", "_user_mean", F.lit(self.global_mean))
+        return scored.select(
+            *(F.col(f"`{name}`") for name in pairs.columns),
+            F.coalesce(F.col("_score").cast("double"), fallback).cast("float").alias("prediction"),
+            F.col("_score").isNull().alias("cold"),
+        )
+
+    def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
+        self.require(Capability.RECOMMEND)
+        check_places(n)
+        known = F.broadcast(self.users.select("user_idx", F.lit(True).alias("known")))
+        asked = users.select("user_idx").join(known, "user_idx", "left")
+        newest = asked.agg(F.max("user_idx")).first()
+        groups = (newest[0] if newest and newest[0] else 0) // USERS_A_GROUP + 1
+        grouped = asked.select(
+            F.col("user_idx"), "known", F.pmod("user_idx", F.lit(groups)).cast("int").alias("user_group")
+        ).groupBy("user_group")
+        pairs = packed(seen, groups=groups).groupBy("user_group")
+        items = self.items.select("item_idx").toArrow().column(0).to_numpy().astype("int32").tobytes()
+        return grouped.cogroup(pairs).applyInArrow(_ranker(self.weights, items, groups=groups, n=n), RANKED)
+
+    def similar(self, *, n: int) -> DataFrame:
+        self.require(Capability.SIMILAR)
+        return similar_items(self.items.select("item_idx", "factors"), n=n)
+
+    def header(self) -> dict[str, Any]:
+        """What is kept beside the two tables and the folder, as JSON types."""
+        return {
+            "global_mean": self.global_mean,
+            "folder": self.weights.folder,
+            "digest": self.weights.digest,
+            "capabilities": sorted(self.capabilities),
+        }
+
+    @classmethod
+    def restore(cls, algorithm: str, header: Mapping[str, Any], *, users: DataFrame, items: DataFrame) -> Self:
+        """The model whose `header` and tables these are."""
+        return cls(
+            algorithm=algorithm,
+            users=users.select("user_idx", "bias", "factors", "mean_rating"),
+            items=items.select("item_idx", "bias", "factors", "mean_rating"),
+            weights=Weights(header["folder"], header["digest"]),
+            global_mean=header["global_mean"],
+            capabilities=frozenset(map(Capability, header["capabilities"])),
+        )
+
+
+def _means(table: DataFrame, side: str) -> DataFrame:
+    """A side of the model under names that no column of the pairs has."""
+    return table.select(f"{side}_idx", F.col("mean_rating").cast("double").alias(f"_{side}_mean"))
+
+
+def _scorer(weights: Weights) -> Any:
+    def scores(users: pa.Array, items: pa.Array) -> pa.Array:
+        from nightreel.models.network_worker import scores_of_pairs
+
+        return scores_of_pairs(weights, users, items)
+
+    return scores
+
+
+def _ranker(weights: Weights, items: bytes, *, groups: int, n: int) -> Any:
+    def ranked(left: pa.Table, right: pa.Table) -> pa.Table:
+        from nightreel.models.network_worker import catalogue, users_of
+
+        user_idx = left.column("user_idx").to_numpy()
+        asked = users_of(weights, left, *unpacked(right, user_idx, groups=groups))
+        return ranked_rows(left.column("user_idx"), asked, catalogue(weights, items).best(asked, n))
+
+    return ranked

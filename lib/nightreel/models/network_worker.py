@@ -1,0 +1,160 @@
+"""What an executor does with a network: weights are loaded once a worker process, and score pairs and tiles."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from nightreel.errors import DataError
+from nightreel.models.catalogue import Catalogue, Floats, Ints, Users
+
+if TYPE_CHECKING:
+    from nightreel.neural.networks.tower_network import TowerNetwork
+
+_NETWORKS_HELD = 2
+_PAIRS_AT_ONCE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A trained network's folder, and the digest of its weights: another training in the same folder is another."""
+
+    folder: str
+    digest: str
+
+
+def digest_of(folder: str) -> str:
+    from nightreel.neural.networks.storage import WEIGHTS
+
+    with (Path(folder) / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def scores_of_pairs(weights: Weights, users: pa.Array, items: pa.Array) -> pa.Array:
+    """Scores of pairs of indices; null where either is null.
+
+    Parameters
+    ----------
+    users, items : (n,) int32
+    """
+    import torch
+
+    network = _network(weights)
+    both = users.is_valid().to_numpy(zero_copy_only=False) & items.is_valid().to_numpy(zero_copy_only=False)
+    asked = [_tensor(side.filter(pa.array(both))) for side in (users, items)]
+    scores = np.zeros(len(both), np.float32)
+    if both.any():
+        with torch.inference_mode():
+            parts = [network(*parts) for parts in zip(*(side.split(_PAIRS_AT_ONCE) for side in asked), strict=True)]
+        scores[both] = torch.cat(parts).numpy()
+    return pa.array(scores, mask=~both)
+
+
+def users_of(weights: Weights, rows: pa.Table, seen: Ints, seen_counts: Ints) -> Users:
+    """Columns user_idx int, known boolean: the users' part of the first layer; who is not known has the average's."""
+    import torch
+
+    network = _network(weights)
+    user_idx = rows.column("user_idx").to_numpy().astype(np.int64)
+    known = rows.column("known").is_valid().to_numpy()
+    average = network.domain.users
+    with torch.inference_mode():
+        parts = network.user_tower(torch.from_numpy(np.where(known, user_idx, average))).numpy()
+    return Users(np.zeros(len(parts), np.float32), parts, seen, seen_counts)
+
+
+def item_parts(weights: Weights, item_idx: pa.Array) -> Floats:
+    """The items' part of the first layer: (n,) int32 -> (n, width)."""
+    import torch
+
+    with torch.inference_mode():
+        parts: Floats = _network(weights).item_tower(_tensor(item_idx)).numpy()
+    return parts
+
+
+@lru_cache(maxsize=_NETWORKS_HELD)
+def catalogue(weights: Weights, item_idx: bytes) -> NetworkCatalogue:
+    """Items ready to be ranked; their indices as the bytes of an int32 array."""
+    return NetworkCatalogue(_network(weights), np.frombuffer(item_idx, np.int32))
+
+
+class NetworkCatalogue(Catalogue):
+    """The item side of a network: scores are tiles of users x items through the layers behind the first."""
+
+    def __init__(self, network: TowerNetwork[Any], item_idx: Ints) -> None:
+        import torch
+
+        with torch.inference_mode():
+            parts = network.item_tower(torch.from_numpy(item_idx.astype(np.int64))).numpy()
+        super().__init__(item_idx, np.zeros(len(item_idx), np.float32), parts)
+        self._network = network
+        self._parts = torch.from_numpy(np.ascontiguousarray(self._matrix[: self.rank, : len(self)].T))
+
+    def _scores(self, factors: Floats) -> Floats:
+        import torch
+
+        scores = np.full((len(factors), self._matrix.shape[1]), -np.inf, np.float32)
+        with torch.inference_mode():
+            tile = self._network.score_tile(torch.from_numpy(factors), self._parts)
+        scores[:, : len(self)] = tile.numpy()
+        return scores
+
+
+@lru_cache(maxsize=_NETWORKS_HELD)
+def _network(weights: Weights) -> TowerNetwork[Any]:
+    """The network, with one more user behind the last: the average of all."""
+    import torch
+
+    from nightreel.neural.networks.storage import load_network
+
+    found = digest_of(weights.folder)
+    if found != weights.digest:
+        raise DataError(f"{weights.folder}: holds the weights of another training ({found}, not {weights.digest})")
+    torch.set_num_threads(1)  # Spark runs a task on every core
+    network: Any = load_network(Path(weights.folder))
+    table = network.users.weight
+    network.users.weight = torch.nn.Parameter(torch.cat([table, table.mean(0, keepdim=True)]), requires_grad=False)
+    return network  # type: ignore[no-any-return]
+
+
+def _tensor(indices: pa.Array) -> Any:
+    import torch
+
+    return torch.from_numpy(indices.to_numpy(zero_copy_only=False).astype(np.int64))
+
+
+def factors_header(folder: str) -> tuple[float, int]:
+    """The mean and the rank of a network that ends in the factors form."""
+    factors = _factors(folder)
+    return factors.mean, int(factors.item_vectors.shape[1])
+
+
+def factors_of(folder: str, side: str, indices: Ints) -> pa.RecordBatch:
+    """Columns <side>_idx int, bias float, factors list<float> of some users or items."""
+    import torch
+
+    factors = _factors(folder)
+    bias, vectors = (getattr(factors, f"{side}_{part}") for part in ("bias", "vectors"))
+    rows = torch.from_numpy(indices.astype(np.int64))
+    values = vectors[rows].numpy()
+    ends = np.arange(len(rows) + 1, dtype=np.int32) * values.shape[1]
+    columns = [
+        pa.array(indices.astype(np.int32)),
+        pa.array(bias[rows].numpy()),
+        pa.ListArray.from_arrays(ends, values.reshape(-1)),
+    ]
+    return pa.RecordBatch.from_arrays(columns, [f"{side}_idx", "bias", "factors"])
+
+
+def _factors(folder: str) -> Any:
+    """Not held: the network is another after the next training in the same folder."""
+    from nightreel.neural.networks.storage import load_network
+
+    network: Any = load_network(Path(folder))
+    return network.factors()

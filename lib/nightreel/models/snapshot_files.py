@@ -1,0 +1,40 @@
+"""The Parquet files that hold just the rows of a frame, for readers that are not Spark."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote
+
+import pyarrow.parquet as pq
+from fsspec.core import url_to_fs
+from pyspark.sql import DataFrame
+
+_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
+
+
+def files_of(rows: DataFrame, files: Sequence[str], *, count: int, copy: Path) -> tuple[str, ...]:
+    """The files given, where they hold as many rows as the frame; else those of a copy.
+
+    So the train split of a Delta table is read where it lies: its partition is a set of files. Where there are no
+    files, or rows in them are marked as deleted, the rows are written to `copy` first.
+
+    Parameters
+    ----------
+    files : of the rows as they are, if there are any; as DataFrame.inputFiles gives them
+    count : rows of the frame
+    copy : a folder, which every reader reaches; replaced
+    """
+    if files and sum(map(_rows_in, files)) == count:
+        return tuple(files)
+    shutil.rmtree(copy, ignore_errors=True)
+    rows.write.parquet(str(copy))
+    return tuple(rows.sparkSession.read.parquet(str(copy)).inputFiles())
+
+
+def _rows_in(file: str) -> int:
+    filesystem, path = url_to_fs(unquote(file) if _URI.match(file) else file)
+    with filesystem.open(path) as opened:
+        return int(pq.read_metadata(opened).num_rows)

@@ -1,0 +1,127 @@
+"""The training step: silver tables in, a recorded run of each model out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel import __version__, models
+from nightreel.errors import ConfigurationError
+from nightreel.job import Job, Summary
+from nightreel.models import runs
+from nightreel.nightly.silver import current_prepare
+from nightreel.schemas import SCHEMAS
+from nightreel.tables import sql_text
+
+METRIC_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in SCHEMAS["gold_metrics"].columns.items())
+
+EPOCH_METRICS = "(metric = 'best_epoch' OR metric LIKE '%@epoch%')"
+"""The SQL condition of the metrics that training leaves; the others are evaluate's."""
+
+
+def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
+    """silver -> a recorded run of each named model.
+
+    With `resume`, a run finished with the same inputs is kept, and a network goes on from its last checkpoint.
+    """
+    algorithms = {name: models.create(name, job.layers) for name in names}
+    prepared = current_prepare(job.tables)
+    version = job.tables.version("silver_interactions") or 0
+    trained_on = runs.finished(job.tables) if resume else {}
+    trained = 0
+    for name, algorithm in algorithms.items():
+        run_id = planned_run_id(job, name)
+        if trained_on.get(run_id) == prepared:
+            job.skip(f"train {name}", "already done for this date")
+            continue
+        trained += 1
+        with job.step(f"train {name}"):
+            _train(job, algorithm, run_id=run_id, version=version, prepared=prepared, resume=resume)
+    return Summary(rows={"models trained": trained}, tables=runs.TABLES if trained else ())
+
+
+def planned_run_id(job: Job, model: str) -> str:
+    """The run of the job's date, the model's hyperparameters and the seed: training it again replaces it."""
+    return runs.new_run_id(job.run_date, model, models.create(model, job.layers).params, job.settings.train.seed)
+
+
+def _train(
+    job: Job, algorithm: models.Algorithm[Any], *, run_id: str, version: int, prepared: str, resume: bool
+) -> None:
+    started = datetime.now(UTC)
+    seed = job.settings.train.seed
+    epochs: list[models.EpochMetric] = []
+    rows = job.tables.read("silver_interactions", version=version)
+    ratings, validation, text = _ratings(rows, "train"), _validation(rows), job.tables.read("silver_item_text")
+    parts = {"train": ratings, "validation": validation, "item_text": text}
+    beside = models.Surroundings(
+        folder=str(_folder(job, run_id, version)),
+        scale=job.settings.scale,
+        launch=job.settings.neural,
+        validation=validation,
+        item_text=text,
+        files={name: part.inputFiles() for name, part in parts.items() if part is not None},
+        resume=resume,
+        keep_history=epochs.extend,
+    )
+    model = algorithm.fit(ratings, seed=seed, beside=beside)
+    runs.save(
+        job.tables,
+        model,
+        run_id=run_id,
+        run_date=job.run_date,
+        params=algorithm.params,
+        seed=seed,
+        interactions_version=version,
+        prepare_id=prepared,
+        started_at=started,
+        finished_at=datetime.now(UTC),
+        code_version=__version__,
+    )
+    if epochs:
+        _keep_history(job, epochs, run_id=run_id, model=algorithm.name)
+        _remove_earlier(job, run_id, version)
+
+
+def _ratings(rows: DataFrame, split: str) -> DataFrame:
+    return rows.where(F.col("split") == split).select("user_idx", "item_idx", "rating")
+
+
+def _validation(rows: DataFrame) -> DataFrame | None:
+    held_out = _ratings(rows, "validation")
+    return None if held_out.isEmpty() else held_out
+
+
+def _folder(job: Job, run_id: str, version: int) -> Path:
+    return _networks(job) / f"{run_id}-v{version}"
+
+
+def _networks(job: Job) -> Path:
+    """Where networks are kept: neural.folder, or beside the tables."""
+    named = job.settings.neural.folder
+    root = named or f"{job.settings.tables.root.removeprefix('file://')}/{job.settings.tables.dataset}/networks"
+    if "://" in root:
+        raise ConfigurationError(
+            f"neural.folder = {named!r}: tables.root = {job.settings.tables.root} is no path that torch can write to; "
+            "name a folder that the driver and all executors reach under the same path"
+        )
+    return Path(root).absolute()
+
+
+def _keep_history(job: Job, epochs: Sequence[models.EpochMetric], *, run_id: str, model: str) -> None:
+    labels = {"run_id": run_id, "run_date": job.run_date, "model": model}
+    frame = job.spark.createDataFrame([labels | epoch._asdict() for epoch in epochs], METRIC_COLUMNS)
+    job.tables.replace_where("gold_metrics", frame, f"run_id = {sql_text(run_id)}")
+
+
+def _remove_earlier(job: Job, run_id: str, version: int) -> None:
+    """Networks of the same run that was trained on earlier interactions."""
+    for folder in _networks(job).glob(f"{run_id}-v*"):
+        if folder.name != f"{run_id}-v{version}":
+            shutil.rmtree(folder)
