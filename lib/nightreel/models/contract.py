@@ -92,7 +92,8 @@ class TrainedModel(ABC):
 class Surroundings:
     """What a training may use beside its rows.
 
-    folder : of the run, for checkpoints and weights: a path that the driver and all executors reach
+    folder : of the run, for checkpoints and weights: a path that the driver and all executors reach; empty where
+        none is known
     scale : of the ratings
     launch : where neural models are trained
     validation : grain user x item; user_idx, item_idx, rating: tells when to stop; None where there is none
@@ -138,6 +139,6 @@ class Algorithm(ABC, Generic[ParamsT]):
         Parameters
         ----------
         interactions : grain user x item; columns user_idx int, item_idx int, rating float
-        seed : the same seed and rows give the same model
+        seed : the same seed and rows give the same model; of networks, rows in the same files
         beside : most algorithms need nothing beside the rows; those that do say so
         """

@@ -44,12 +44,15 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
         """
         if find_spec("torch") is None or find_spec("petastorm") is None:
             raise ConfigurationError(f"model {self.name}: needs torch and petastorm: pip install 'nightreel[neural]'")
-        if beside is None:
-            raise ConfigurationError(f"model {self.name}: needs a folder and a place to train (Surroundings)")
+        if beside is None or not beside.folder:
+            raise ConfigurationError(
+                f"model {self.name}: neural.folder: must name a folder that the driver and all executors reach under "
+                "the same path, as tables.root is none"
+            )
         if self.needs_text and beside.item_text is None:
             raise DataError(f"model {self.name}: needs the items' text, and there is none; prepare writes it")
         rows = interactions.select("user_idx", "item_idx", "rating").to(_schema(interactions.sparkSession))
-        extent = _extent(rows, beside.validation)
+        extent = _extent(rows, beside.validation, beside.item_text if self.needs_text else None)
         spec = self._spec(rows, extent, beside, seed=seed)
         outcome = _train(interactions.sparkSession, spec, beside)
         beside.keep_history(_metrics(outcome, rows=extent["rows"]))
@@ -154,16 +157,20 @@ def _schema(spark: SparkSession) -> Any:
     return spark.createDataFrame([], _RATINGS).schema
 
 
-def _extent(rows: DataFrame, validation: DataFrame | None) -> Row:
-    """users and items: one more than the largest index, of validation too; rows and mean: of training alone."""
+def _extent(rows: DataFrame, validation: DataFrame | None, text: DataFrame | None) -> Row:
+    """users and items: one more than the largest index in any of them; rows and mean: of training alone."""
     found = rows.agg(
         F.max("user_idx").alias("user"), F.max("item_idx").alias("item"), F.count("*").alias("rows"), F.avg("rating")
     ).first()
     if found is None or not found["rows"]:
         raise DataError("no ratings to train on: the training rows are empty")
-    further = validation.agg(F.max("user_idx"), F.max("item_idx")).first() if validation else None
-    users, items = (max(found[side], (further and further[side]) or 0) + 1 for side in (0, 1))
-    return Row(users=users, items=items, rows=found["rows"], mean=float(found[3]))
+    users, items = found["user"], found["item"]
+    for frame in (validation, text):
+        if frame is not None:
+            largest = frame.agg(*[F.max(key) for key in ("user_idx", "item_idx") if key in frame.columns]).first()
+            *user, item = largest or (0,)
+            users, items = max([users, *(user_idx or 0 for user_idx in user)]), max(items, item or 0)
+    return Row(users=users + 1, items=items + 1, rows=found["rows"], mean=float(found[3]))
 
 
 def _train(spark: SparkSession, spec: TrainingSpec, beside: Surroundings) -> dict[str, Any]:

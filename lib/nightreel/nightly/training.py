@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel import __version__, models
-from nightreel.errors import ConfigurationError
 from nightreel.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import current_prepare
@@ -33,6 +33,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
     algorithms = {name: models.create(name, job.layers) for name in names}
     prepared = current_prepare(job.tables)
     version = job.tables.version("silver_interactions") or 0
+    ratings, beside = _rows(job, version)
     trained_on = runs.finished(job.tables) if resume else {}
     trained = 0
     for name, algorithm in algorithms.items():
@@ -42,7 +43,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
             continue
         trained += 1
         with job.step(f"train {name}"):
-            _train(job, algorithm, run_id=run_id, version=version, prepared=prepared, resume=resume)
+            _train(job, algorithm, ratings, beside, run_id=run_id, version=version, prepared=prepared, resume=resume)
     return Summary(rows={"models trained": trained}, tables=runs.TABLES if trained else ())
 
 
@@ -52,25 +53,23 @@ def planned_run_id(job: Job, model: str) -> str:
 
 
 def _train(
-    job: Job, algorithm: models.Algorithm[Any], *, run_id: str, version: int, prepared: str, resume: bool
+    job: Job,
+    algorithm: models.Algorithm[Any],
+    ratings: DataFrame,
+    beside: models.Surroundings,
+    *,
+    run_id: str,
+    version: int,
+    prepared: str,
+    resume: bool,
 ) -> None:
     started = datetime.now(UTC)
     seed = job.settings.train.seed
     epochs: list[models.EpochMetric] = []
-    rows = job.tables.read("silver_interactions", version=version)
-    ratings, validation, text = _ratings(rows, "train"), _validation(rows), job.tables.read("silver_item_text")
-    parts = {"train": ratings, "validation": validation, "item_text": text}
-    beside = models.Surroundings(
-        folder=str(_folder(job, run_id, version)),
-        scale=job.settings.scale,
-        launch=job.settings.neural,
-        validation=validation,
-        item_text=text,
-        files={name: part.inputFiles() for name, part in parts.items() if part is not None},
-        resume=resume,
-        keep_history=epochs.extend,
-    )
-    model = algorithm.fit(ratings, seed=seed, beside=beside)
+    networks = _networks(job)
+    folder = networks and networks / f"{run_id}-v{version}"
+    here = replace(beside, folder=str(folder or ""), resume=resume, keep_history=epochs.extend)
+    model = algorithm.fit(ratings, seed=seed, beside=here)
     runs.save(
         job.tables,
         model,
@@ -84,9 +83,24 @@ def _train(
         finished_at=datetime.now(UTC),
         code_version=__version__,
     )
-    if epochs:
+    if folder and epochs:
         _keep_history(job, epochs, run_id=run_id, model=algorithm.name)
-        _remove_earlier(job, run_id, version)
+        _remove_earlier(folder, run_id)
+
+
+def _rows(job: Job, version: int) -> tuple[DataFrame, models.Surroundings]:
+    """The rows to train on, and what there is beside them."""
+    rows = job.tables.read("silver_interactions", version=version)
+    ratings, validation, text = _ratings(rows, "train"), _validation(rows), job.tables.read("silver_item_text")
+    parts = {"train": ratings, "validation": validation, "item_text": text}
+    return ratings, models.Surroundings(
+        folder="",
+        scale=job.settings.scale,
+        launch=job.settings.neural,
+        validation=validation,
+        item_text=text,
+        files={name: part.inputFiles() for name, part in parts.items() if part is not None},
+    )
 
 
 def _ratings(rows: DataFrame, split: str) -> DataFrame:
@@ -98,20 +112,10 @@ def _validation(rows: DataFrame) -> DataFrame | None:
     return None if held_out.isEmpty() else held_out
 
 
-def _folder(job: Job, run_id: str, version: int) -> Path:
-    return _networks(job) / f"{run_id}-v{version}"
-
-
-def _networks(job: Job) -> Path:
-    """Where networks are kept: neural.folder, or beside the tables."""
-    named = job.settings.neural.folder
-    root = named or f"{job.settings.tables.root.removeprefix('file://')}/{job.settings.tables.dataset}/networks"
-    if "://" in root:
-        raise ConfigurationError(
-            f"neural.folder = {named!r}: tables.root = {job.settings.tables.root} is no path that torch can write to; "
-            "name a folder that the driver and all executors reach under the same path"
-        )
-    return Path(root).absolute()
+def _networks(job: Job) -> Path | None:
+    """Where networks are kept: neural.folder, or beside the tables; None where these lie at no path."""
+    root = job.settings.neural.folder or job.settings.tables.root.removeprefix("file://")
+    return None if "://" in root else Path(root).absolute() / job.settings.tables.dataset / "networks"
 
 
 def _keep_history(job: Job, epochs: Sequence[models.EpochMetric], *, run_id: str, model: str) -> None:
@@ -120,8 +124,8 @@ def _keep_history(job: Job, epochs: Sequence[models.EpochMetric], *, run_id: str
     job.tables.replace_where("gold_metrics", frame, f"run_id = {sql_text(run_id)}")
 
 
-def _remove_earlier(job: Job, run_id: str, version: int) -> None:
+def _remove_earlier(folder: Path, run_id: str) -> None:
     """Networks of the same run that was trained on earlier interactions."""
-    for folder in _networks(job).glob(f"{run_id}-v*"):
-        if folder.name != f"{run_id}-v{version}":
-            shutil.rmtree(folder)
+    for other in folder.parent.glob(f"{run_id}-v*"):
+        if other != folder:
+            shutil.rmtree(other)

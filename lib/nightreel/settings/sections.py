@@ -127,8 +127,8 @@ class NeuralSettings(Section):
     feed: Literal["auto", "stream", "resident"]
     """How rows reach a rank: in a stream of bounded memory, or read once and kept on the device."""
     folder: str
-    """For checkpoints and weights, the same path on the driver, every rank and every executor; empty: in tables.root,
-    which then must be such a path."""
+    """For checkpoints and weights (<folder>/<dataset>/networks), the same path on the driver, every rank and every
+    executor; empty: tables.root, which then must be such a path."""
 
 
 class EvaluateSettings(Section):
