@@ -6,14 +6,15 @@ SHELL := /bin/bash
 PYTHON ?=
 VENV := .venv/bin/python
 READY := .venv/.ready
+NEURAL := .venv/.ready-neural
 PIP := $(VENV) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # An environment that was copied or moved points at the checkout it came from: it is set up again.
 ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
-$(shell rm -f $(READY))
+$(shell rm -f $(READY) $(NEURAL))
 endif
 
-.PHONY: help install demo test check format wheel bench clean distclean
+.PHONY: help install neural demo test check format wheel bench clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,10 +30,13 @@ demo: $(READY) demo/.generated ## Generate a small dump in the Netflix format an
 	@SPARK_ARGS="$(QUICK_START) $${SPARK_ARGS-}" \
 		./spark-submit.sh nightly --env local --set data.path=demo/raw --set tables.root=demo/tables
 
-test: $(READY) ## Run all tests
+neural: $(NEURAL) ## Add torch and petastorm to .venv, for the neural models (several GB)
+	@echo "ready: .venv, with torch"
+
+test: $(NEURAL) ## Run all tests
 	@$(VENV) -m pytest
 
-check: $(READY) ## Lint, formatting and types
+check: $(NEURAL) ## Lint, formatting and types
 	@$(VENV) -m ruff check
 	@$(VENV) -m ruff format --check
 	@$(VENV) -m mypy
@@ -45,7 +49,7 @@ wheel: $(READY) ## Build dist/nightreel-*.whl
 	@$(VENV) -m build --wheel --no-isolation --outdir dist
 
 bench: $(READY) ## Install what the programs in bench/ need besides, and name them
-	@$(PIP) --no-build-isolation --editable '.[spark,dev,bench]'
+	@$(PIP) --no-build-isolation --editable '.[spark,dev,neural,bench]'
 	@for program in bench/*.py; do echo "  $(VENV) $$program --help"; done
 
 clean: ## Remove what was built, generated and logged; .venv stays
@@ -85,3 +89,9 @@ $(READY): pyproject.toml constraints.txt
 		echo "nightreel: pip could not install the requirements (see above): is there a network?" >&2; exit 1; }; \
 	$(VENV) -m nightreel.launch.delta_jars || exit 1; \
 	printf '%s\n' "$(CURDIR)" >$(READY)
+
+$(NEURAL): $(READY)
+	@echo "Adding torch to .venv (once, some minutes) ..."; \
+	$(PIP) --no-build-isolation --editable '.[neural]' || { \
+		echo "nightreel: pip could not install torch and petastorm (see above): is there a network?" >&2; exit 1; }; \
+	touch $(NEURAL)
