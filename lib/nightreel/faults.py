@@ -13,6 +13,8 @@ _WRITE_FAULTS = {
     r"Mkdirs failed|Not a directory|ParentNotDirectoryException|Failed to create": "cannot create it as a folder",
 }
 _CONCURRENT = re.compile(r"DELTA_CONCURRENT|Concurrent\w+Exception|DELTA_\w*PROTOCOL_CHANGED|MetadataChanged")
+_OURS = re.compile(r"^\s*nightreel\.errors\.\w+: (.+)$", re.MULTILINE)
+"""How the traceback of a Python worker ends that raised one of our own errors."""
 _SCHEMA = re.compile(r"DELTA_FAILED_TO_MERGE_FIELDS|DELTA_METADATA_MISMATCH|schema mismatch", re.IGNORECASE)
 
 
@@ -28,6 +30,9 @@ def explain(error: BaseException, *, root: str) -> NightreelError:
     if isinstance(error, OSError) and error.filename:
         return NightreelError(f"{error.filename}: {error.strerror}")
     text = _whole_text(error)
+    told = _OURS.findall(text)
+    if told:
+        return NightreelError(told[-1])
     if _CONCURRENT.search(text):
         return TableError(
             f"{root}: another job wrote the same table at the same moment; it kept its rows, this job wrote none "
