@@ -33,8 +33,8 @@ PREDICTING = ["user_mean", "item_mean", "mean_of_means", "weighted_mean", "basel
 NIGHT = date(2026, 1, 1)
 
 
-def rewrite(movielens: Path, folder: Path) -> None:
-    """MovieLens' ratings as combined_data_1.txt."""
+def rewrite(movielens: Path, folder: Path) -> int:
+    """MovieLens' ratings as combined_data_1.txt, its movies as movie_titles.csv; returns how many ratings."""
     by_movie: dict[str, list[str]] = defaultdict(list)
     with (movielens / "ratings.csv").open(newline="") as file:
         for row in csv.DictReader(file):
@@ -44,6 +44,10 @@ def rewrite(movielens: Path, folder: Path) -> None:
     with (folder / "combined_data_1.txt").open("w") as dump:
         for movie, lines in by_movie.items():
             dump.writelines([f"{movie}:\n", *lines])
+    with (movielens / "movies.csv").open(newline="", encoding="utf-8") as file:
+        titles = [f"{row['movieId']},NULL,{row['title']}\n" for row in csv.DictReader(file)]
+    (folder / "movie_titles.csv").write_text("".join(titles), encoding="utf-8")
+    return sum(map(len, by_movie.values()))
 
 
 def run(spark: SparkSession, folder: Path, models: Sequence[str], more: Sequence[str], *, seed: int) -> Tables:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.quality import rewrite
 from pyspark.sql import SparkSession
 from tests.jobs.conftest import RunJob
 
@@ -15,23 +13,6 @@ from nightreel.settings import load
 from nightreel.tables import Tables
 
 MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
-
-
-def rewrite(movielens: Path, folder: Path) -> int:
-    """The ratings as combined_data_1.txt, the movies as movie_titles.csv; returns how many ratings."""
-    by_movie: dict[str, list[str]] = defaultdict(list)
-    with (movielens / "ratings.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            day = datetime.fromtimestamp(int(row["timestamp"]), UTC).date()
-            by_movie[row["movieId"]].append(f"{row['userId']},{row['rating']},{day}\n")
-    folder.mkdir()
-    with (folder / "combined_data_1.txt").open("w") as dump:
-        for movie, lines in by_movie.items():
-            dump.writelines([f"{movie}:\n", *lines])
-    with (movielens / "movies.csv").open(newline="", encoding="utf-8") as file:
-        titles = [f"{row['movieId']},NULL,{row['title']}\n" for row in csv.DictReader(file)]
-    (folder / "movie_titles.csv").write_text("".join(titles), encoding="utf-8")
-    return sum(map(len, by_movie.values()))
 
 
 def test_als_is_below_the_baseline_and_the_baseline_below_every_mean(

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.models.contract import Capability, TrainedModel
+from nightreel.models.known import beside_pairs, with_fallback
 from nightreel.models.top_n import similar_items, top_n
 
 NO_FACTORS = "cast(array() as array<float>)"
@@ -44,18 +45,11 @@ class FactorModel(TrainedModel):
 
     def predict(self, pairs: DataFrame) -> DataFrame:
         self.require(Capability.PREDICT)
-        joined = pairs.join(_side(self.users, "user"), "user_idx", "left").join(
-            _side(self.items, "item"), "item_idx", "left"
-        )
+        joined = beside_pairs(pairs, users=self.users, items=self.items)
         score = F.lit(self.mean) + F.col("_user_bias") + F.col("_item_bias")
         if self.rank:
             score += _dot("_user_factors", "_item_factors").cast("double")
-        fallback = F.coalesce("_item_mean", "_user_mean", F.lit(self.global_mean))
-        return joined.select(
-            *(F.col(f"`{name}`") for name in pairs.columns),
-            F.coalesce(score, fallback).cast("float").alias("prediction"),
-            score.isNull().alias("cold"),
-        )
+        return with_fallback(joined, score, columns=pairs.columns, global_mean=self.global_mean)
 
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
         self.require(Capability.RECOMMEND)
@@ -137,16 +131,6 @@ def _without_vectors(side: DataFrame, key: str) -> DataFrame:
         F.col("bias").cast("float").alias("bias"),
         F.expr(NO_FACTORS).alias("factors"),
         F.col("mean_rating").cast("float").alias("mean_rating"),
-    )
-
-
-def _side(table: DataFrame, side: str) -> DataFrame:
-    """Users or items under names that no column of the pairs has."""
-    return table.select(
-        f"{side}_idx",
-        F.col("bias").cast("double").alias(f"_{side}_bias"),
-        F.col("factors").alias(f"_{side}_factors"),
-        F.col("mean_rating").cast("double").alias(f"_{side}_mean"),
     )
 
 

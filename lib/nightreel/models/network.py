@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.models.contract import Capability, TrainedModel
+from nightreel.models.known import beside_pairs, with_fallback
 from nightreel.models.network_worker import Weights
 from nightreel.models.seen_pairs import USERS_A_GROUP, packed, unpacked
 from nightreel.models.top_n import RANKED, check_places, ranked_rows, similar_items
@@ -40,20 +41,13 @@ class NetworkModel(TrainedModel):
 
     def predict(self, pairs: DataFrame) -> DataFrame:
         self.require(Capability.PREDICT)
-        joined = pairs.join(_means(self.users, "user"), "user_idx", "left").join(
-            _means(self.items, "item"), "item_idx", "left"
-        )
+        joined = beside_pairs(pairs, users=self.users, items=self.items)
         both = F.col("_user_mean").isNotNull() & F.col("_item_mean").isNotNull()
         score = F.arrow_udf(_scorer(self.weights), "float")(  # type: ignore[attr-defined]
             F.when(both, F.col("user_idx")), F.when(both, F.col("item_idx"))
         )
         scored = joined.select(*(F.col(f"`{name}`") for name in joined.columns), score.alias("_score"))
-        fallback = F.coalesce("_item_mean", "_user_mean", F.lit(self.global_mean))
-        return scored.select(
-            *(F.col(f"`{name}`") for name in pairs.columns),
-            F.coalesce(F.col("_score").cast("double"), fallback).cast("float").alias("prediction"),
-            F.col("_score").isNull().alias("cold"),
-        )
+        return with_fallback(scored, F.col("_score"), columns=pairs.columns, global_mean=self.global_mean)
 
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
         self.require(Capability.RECOMMEND)
@@ -93,11 +87,6 @@ class NetworkModel(TrainedModel):
             global_mean=header["global_mean"],
             capabilities=frozenset(map(Capability, header["capabilities"])),
         )
-
-
-def _means(table: DataFrame, side: str) -> DataFrame:
-    """A side of the model under names that no column of the pairs has."""
-    return table.select(f"{side}_idx", F.col("mean_rating").cast("double").alias(f"_{side}_mean"))
 
 
 def _scorer(weights: Weights) -> Any:
