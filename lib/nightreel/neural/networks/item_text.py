@@ -1,0 +1,111 @@
+"""The items' TF-IDF text as one list of terms and weights, cut by offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from fsspec.core import url_to_fs
+from torch import Tensor
+
+from nightreel.errors import DataError
+
+
+@dataclass(frozen=True)
+class ItemText:
+    """Item i has terms[offsets[i] : offsets[i + 1]] and their weights; an item without text has an empty range.
+
+    offsets : (items + 1,) int64
+    terms : (entries,) int64, 0 .. vocabulary - 1
+    weights : (entries,) float32
+    vocabulary : number of terms
+    """
+
+    offsets: Tensor
+    terms: Tensor
+    weights: Tensor
+    vocabulary: int
+
+    @classmethod
+    def of_table(cls, rows: pa.Table, *, items: int) -> Self:
+        """From columns item_idx int, terms list<int>, weights list<float>, in any order; items without a row have none.
+
+        Raises
+        ------
+        DataError : an item_idx outside 0 .. items - 1 or twice, a negative term, or not as many weights as terms
+        """
+        item = _numbers(rows.column("item_idx"), np.int64)
+        terms, weights = (rows.column(name).combine_chunks() for name in ("terms", "weights"))
+        lengths = _lengths(terms)
+        _check(item, lengths, _lengths(weights), items=items)
+        order = np.argsort(item, kind="stable")
+        counts = np.zeros(items, np.int64)
+        counts[item] = lengths
+        sorted_terms = _numbers(terms.take(pa.array(order)).flatten(), np.int64)
+        if len(sorted_terms) and sorted_terms.min() < 0:
+            raise DataError(f"item text: term {sorted_terms.min()} is below 0")
+        return cls(
+            offsets=torch.from_numpy(np.concatenate([np.zeros(1, np.int64), counts.cumsum()])),
+            terms=torch.from_numpy(sorted_terms),
+            weights=torch.from_numpy(_numbers(weights.take(pa.array(order)).flatten(), np.float32)),
+            vocabulary=int(sorted_terms.max()) + 1 if len(sorted_terms) else 1,
+        )
+
+    def entries_of(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Places of the items' entries, item after item, and where each item's begin: (entries,), (n,) int64."""
+        starts, ends = self.offsets[items], self.offsets[items + 1]
+        lengths = ends - starts
+        begins = lengths.cumsum(0) - lengths
+        places = torch.repeat_interleave(starts - begins, lengths)
+        return places + torch.arange(len(places), device=places.device), begins
+
+
+def read_item_text(files: Sequence[str], *, items: int) -> ItemText:
+    """From Parquet files with the columns of `ItemText.of_table`.
+
+    Parameters
+    ----------
+    files : paths, or URIs with special characters escaped
+
+    Raises
+    ------
+    DataError : none is given, one cannot be read, or their rows are no text of these items
+    """
+    if not files:
+        raise DataError("item text: no files given, and the network needs the items' terms and weights")
+    return ItemText.of_table(pa.concat_tables(map(_read, files)), items=items)
+
+
+def _read(file: str) -> pa.Table:
+    try:
+        filesystem, path = url_to_fs(unquote(file) if ":/" in file else file)
+        with filesystem.open(path) as opened:
+            table: pa.Table = pq.read_table(opened, columns=["item_idx", "terms", "weights"])
+        return table
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{file}: cannot be read as item text: {str(error).splitlines()[0]}") from error
+
+
+def _check(item: np.ndarray, terms: np.ndarray, weights: np.ndarray, *, items: int) -> None:
+    if len(item) and not 0 <= item.min() <= item.max() < items:
+        raise DataError(f"item text: item_idx {item.min()} to {item.max()}; allowed are 0 to {items - 1}")
+    if len(np.unique(item)) < len(item):
+        raise DataError("item text: an item_idx stands in two rows; each item has one at most")
+    if not np.array_equal(terms, weights):
+        place = int(np.flatnonzero(terms != weights)[0])
+        raise DataError(f"item text: item {item[place]} has {terms[place]} terms and {weights[place]} weights")
+
+
+def _lengths(lists: pa.ListArray) -> np.ndarray:
+    return _numbers(lists.value_lengths().fill_null(0), np.int64)
+
+
+def _numbers(column: pa.Array | pa.ChunkedArray, kind: type[np.generic]) -> np.ndarray:
+    # A copy where Arrow's buffer is used as it is: torch wants memory that it may write to.
+    return np.array(column.to_numpy(zero_copy_only=False), dtype=kind)

@@ -1,0 +1,39 @@
+"""The inner product of a user's and an item's vector."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from nightreel.neural.networks.domain import Domain
+from nightreel.neural.networks.factor_network import FactorNetwork, Factors, inner
+from nightreel.neural.networks.params import MfParams
+
+
+class Mf(FactorNetwork):
+    """score = user vector . item vector, without biases and mean.
+
+    The vectors carry the level as well: they start around the value at which their product is the mean rating, which
+    spares them the way there and gives a better optimum than starting around zero.
+
+    Shapes: users (users, rank), items (items, rank).
+    """
+
+    name: ClassVar[str] = "mf"
+
+    def __init__(self, params: MfParams, domain: Domain) -> None:
+        super().__init__(params, domain, widths=(params.rank, params.rank))
+        level = math.sqrt(abs(domain.mean) / params.rank)
+        with torch.no_grad():
+            self.users.weight.add_(level)
+            self.items.weight.add_(math.copysign(level, domain.mean))
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        return inner(self.users(users), self.items(items))
+
+    def factors(self) -> Factors:
+        users, items = (table.detach() for table in self.tables())
+        return Factors(0.0, users.new_zeros(len(users)), users, items.new_zeros(len(items)), items)
