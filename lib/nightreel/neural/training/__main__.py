@@ -1,0 +1,117 @@
+"""Train a network on Parquet files, without Spark: alone, or on every process that torchrun starts.
+
+python -m nightreel.neural.training --spec run/spec.json
+python -m nightreel.neural.training --network ncf --train DIR --validation DIR --out DIR --set training.epochs=5
+python -m torch.distributed.run --nproc-per-node 2 -m nightreel.neural.training --spec run/spec.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from torch.distributed.elastic.multiprocessing.errors import record
+
+from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelError
+from nightreel.neural.networks.params import PARAMS
+from nightreel.neural.training.defaults import hyperparameters
+from nightreel.neural.training.spec import TrainingSpec, read_spec
+from nightreel.neural.training.survey import parquet_files, survey
+from nightreel.neural.training.train import Outcome, train
+
+
+# Errors that are not ours go through, with their traceback, to torchrun's account of what failed.
+@record
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit code, having said in one line what a person can mend."""
+    try:
+        outcome = train(_spec(_parser().parse_args(argv)))
+    except NightreelError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("training: interrupted; --resume goes on after the last whole epoch", file=sys.stderr)
+        return INTERRUPTED
+    if os.environ.get("RANK", "0") == "0":
+        print(_account(outcome))
+    return DONE
+
+
+def _spec(flags: argparse.Namespace) -> TrainingSpec:
+    if flags.spec is not None:
+        if flags.network or flags.train or flags.out or flags.set:
+            raise ConfigurationError("--spec: holds everything; --network, --train, --out and --set do not go with it")
+        spec = read_spec(flags.spec)
+        return spec.model_copy(update={"resume": True}) if flags.resume else spec
+    if not (flags.network and flags.train and flags.out):
+        raise ConfigurationError("either --spec, or --network, --train and --out (see --help)")
+    return _spec_of_folders(flags)
+
+
+def _spec_of_folders(flags: argparse.Namespace) -> TrainingSpec:
+    chosen = hyperparameters(flags.network, flags.set)
+    train_files = parquet_files(flags.train)
+    validation = parquet_files(flags.validation) if flags.validation else ()
+    return TrainingSpec(
+        network=flags.network,
+        params=chosen.network.model_dump(mode="json"),
+        domain=survey(train_files, validation),
+        recipe=chosen.training,
+        train=train_files,
+        validation=validation,
+        item_text=parquet_files(flags.item_text) if flags.item_text else (),
+        feed=flags.feed,
+        device=flags.device,
+        precision=flags.precision,
+        seed=flags.seed,
+        folder=str(flags.out.resolve()),
+        resume=flags.resume,
+    )
+
+
+def _account(outcome: Outcome) -> str:
+    validation = ""
+    if outcome.validation_loss is not None:
+        validation = f", validation loss {outcome.validation_loss:.4f}"
+    return (
+        f"{outcome.network}: {outcome.rows:,} rows, {len(outcome.history)} epochs on {outcome.device}, "
+        f"the best was {outcome.best_epoch}{validation}; kept in {outcome.folder}"
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line and exit code 2 instead of the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message} (see --help)")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m nightreel.neural.training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--spec", type=Path, metavar="FILE", help="a specification as JSON, instead of the flags below but --resume")
+    add("--network", choices=list(PARAMS))
+    add("--train", type=Path, metavar="DIR", help="Parquet files with user_idx int32, item_idx int32, rating float32")
+    add("--validation", type=Path, metavar="DIR", help="likewise; without it all epochs are trained")
+    add("--item-text", type=Path, metavar="DIR", help="Parquet files with item_idx, terms, weights; for hybrid")
+    add("--out", type=Path, metavar="DIR", help="of the run: checkpoints and the trained network")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="training.epochs=5, network.dropout=0.1, ...")
+    add("--feed", choices=["auto", "stream", "resident"], default="auto")
+    add("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add("--precision", choices=["fp32", "bf16"], default="fp32")
+    add("--seed", type=int, default=1)
+    add("--resume", action="store_true", help="go on from the last checkpoint in the run's folder, if there is one")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""What a training needs to go on after it was killed: written whole after each epoch, or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from nightreel.errors import ConfigurationError, DataError
+from nightreel.neural.networks.whole_files import sync, write_tensors, write_text
+from nightreel.neural.training.history import Epoch, History, best_place
+from nightreel.neural.training.spec import TrainingSpec
+
+_MODEL, _BEST, _OPTIMISER, _STATE = "model.safetensors", "best.safetensors", "optimiser.safetensors", "state.json"
+_HISTORY = TypeAdapter(tuple[Epoch, ...])
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """After an epoch.
+
+    history : of all epochs so far; it decides the learning rate and the patience left
+    model, best : weights by name, now and after the epoch of the lowest validation loss
+    optimiser : its state by name
+
+    Random numbers have no state to keep: they depend on the seed, the epoch and the rank.
+    """
+
+    history: History
+    model: Mapping[str, Tensor]
+    best: Mapping[str, Tensor]
+    optimiser: Mapping[str, Tensor]
+
+
+class Checkpoints:
+    """Those of one training, in a folder of the run; only the last is kept.
+
+    A checkpoint is a folder of three safetensors files and one JSON file, which gets its name once the disk has it all.
+    """
+
+    def __init__(self, run: Path, spec: TrainingSpec, *, world_size: int) -> None:
+        self._folder = run / "checkpoints"
+        settings = spec.model_dump(mode="json", exclude={"folder", "resume"})
+        self._belongs_to = {**_flat(settings), "processes": world_size}
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Replaces the one before."""
+        name = f"epoch-{len(checkpoint.history):05}"
+        unfinished = self._folder / f".{name}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        write_tensors(unfinished / _MODEL, checkpoint.model)
+        if best_place(checkpoint.history) != len(checkpoint.history) - 1:
+            write_tensors(unfinished / _BEST, checkpoint.best)
+        write_tensors(unfinished / _OPTIMISER, checkpoint.optimiser)
+        history = _HISTORY.dump_python(tuple(checkpoint.history), mode="json")
+        write_text(unfinished / _STATE, json.dumps({"history": history, "of": self._belongs_to}, indent=2) + "\n")
+        before = self._finished()
+        unfinished.rename(self._folder / name)
+        sync(self._folder)
+        for folder in before:
+            shutil.rmtree(folder)
+
+    def last(self) -> Checkpoint | None:
+        """The newest, or None where there is none.
+
+        Raises
+        ------
+        ConfigurationError : it is of another specification or number of processes
+        DataError : it cannot be read
+        """
+        finished = self._finished()
+        if not finished:
+            return None
+        folder = finished[-1]
+        try:
+            state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+            self._require_same(state["of"], folder)
+            model = load_file(folder / _MODEL)
+            best = load_file(folder / _BEST) if (folder / _BEST).exists() else model
+            history = _HISTORY.validate_json(json.dumps(state["history"]))
+            return Checkpoint(history, model, best, load_file(folder / _OPTIMISER))
+        except (OSError, ValueError, KeyError, ValidationError, SafetensorError) as error:
+            raise DataError(f"{folder}: the checkpoint cannot be read: {error}") from error
+
+    def clear(self) -> None:
+        """Remove all, for a training that starts anew."""
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
+
+    def _finished(self) -> list[Path]:
+        return sorted(self._folder.glob("epoch-*"))
+
+    def _require_same(self, of: Mapping[str, Any], folder: Path) -> None:
+        for key, now in self._belongs_to.items():
+            if of.get(key) != now:
+                raise ConfigurationError(
+                    f"resume: {key} is {now!r} and was {of.get(key)!r} when {folder} was written; "
+                    "set it back or start without resume"
+                )
+
+
+def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}"""
+    flat: dict[str, Any] = {}
+    for key, value in tables.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

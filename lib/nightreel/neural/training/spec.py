@@ -1,0 +1,65 @@
+"""All that a rank needs to know to train, as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, Strict, ValidationError, model_validator
+
+from nightreel.errors import ConfigurationError
+from nightreel.neural.networks.domain import Domain
+from nightreel.neural.networks.params import NetworkParams, checked
+from nightreel.neural.training.recipe import Recipe
+from nightreel.settings.sections import Section, Seed
+
+Files = Annotated[tuple[str, ...], Strict(False)]
+"""Absolute paths, or URIs with special characters escaped, as Spark's inputFiles gives them."""
+
+
+class TrainingSpec(Section):
+    """One training, the same on every rank."""
+
+    network: str
+    params: dict[str, Any]
+    """The network's hyperparameters, as JSON types."""
+    domain: Domain
+    recipe: Recipe
+    train: Annotated[Files, Field(min_length=1)]
+    """Parquet with columns user_idx int32, item_idx int32, rating float32."""
+    validation: Files
+    """Likewise; none: all epochs are trained and the last one is kept."""
+    item_text: Files
+    """Parquet with columns item_idx int, terms list<int>, weights list<float>; only for a network of text."""
+    feed: Literal["auto", "stream", "resident"]
+    device: Literal["auto", "cpu", "cuda"]
+    """`auto` takes a GPU where there is one."""
+    precision: Literal["fp32", "bf16"]
+    """bf16: matrix products in bfloat16, weights and optimiser in float32. It pays on a GPU."""
+    seed: Seed
+    folder: str
+    """Of the run: checkpoints and the trained network. All ranks must see it."""
+    resume: bool
+    """Go on from the last checkpoint in the folder, if there is one."""
+
+    @model_validator(mode="after")
+    def hyperparameters_are_the_networks(self) -> Self:
+        if self.recipe.schedule == "plateau" and not self.validation:
+            raise ValueError('recipe.schedule = "plateau" needs validation files')
+        return self
+
+    def network_params(self) -> NetworkParams:
+        """`params`, typed; raises ConfigurationError for those that the network does not have."""
+        return checked(self.network, self.params)
+
+
+def read_spec(file: Path) -> TrainingSpec:
+    """The specification in a JSON file; raises ConfigurationError, in one line, where it is none."""
+    try:
+        return TrainingSpec.model_validate_json(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error}") from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise ConfigurationError(f"{file}: {where or 'the specification'}: {fault['msg']}") from None
