@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal
 
 from deltalake import DeltaTable, Schema
@@ -15,6 +17,9 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 
 _WRITER_VERSION = 2
 """What a table of Spark's or ours asks of a writer; more means features that only Spark knows."""
+
+_FOLDERS_MADE = 3
+"""The table's, the dataset's and the root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +98,38 @@ def commit_files(
     table.create_write_transaction([*additions], mode=mode, schema=delta_schema)
 
 
-def discard(folder: str, files: Sequence[TableFile]) -> None:
-    """Remove files that were not taken in, and the folders that only they made."""
-    place = Path(folder)
-    for file in files:
-        (place / file.name).unlink(missing_ok=True)
-    for emptied in (place, place.parent, place.parent.parent):
-        if not emptied.is_dir() or any(emptied.iterdir()):
+class Staging:
+    """Where files wait in a table's folder for the commit that takes them in; a context manager.
+
+    What was not kept by its end is removed, as after a refusal, a full disk or an interruption, and with it the folders
+    that only it made.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        """`folder` is None where files cannot be taken in: there is then no prefix."""
+        self.prefix = None if folder is None else f"{folder}/rows-{uuid.uuid4()}"
+        """How the path of every file has to begin."""
+        self._kept = False
+
+    def keep(self) -> None:
+        """The files are the table's from now on."""
+        self._kept = True
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.prefix is None or self._kept:
             return
-        emptied.rmdir()
+        prefix = Path(self.prefix)
+        for file in prefix.parent.glob(f"{prefix.name}*"):
+            file.unlink()
+        for emptied in list(prefix.parents)[:_FOLDERS_MADE]:
+            if not emptied.is_dir() or any(emptied.iterdir()):
+                return
+            emptied.rmdir()
 
 
 def _add(file: TableFile) -> AddAction:

@@ -40,7 +40,7 @@ def test_both_ways_of_writing_give_the_same_table(
         patch.setattr(Tables, "folder_for_files", lambda *_: None)
         by_spark.ingest()
     names = [
-        {Path(file).name.startswith("ratings-") for file in place.tables().read("bronze_ratings").inputFiles()}
+        {Path(file).name.startswith("rows-") for file in place.tables().read("bronze_ratings").inputFiles()}
         for place in (by_python, by_spark)
     ]
     assert names == [{True}, {False}], "each went its own way"
@@ -86,6 +86,8 @@ def test_a_write_that_fails_leaves_the_table_as_it_was(place: Place, monkeypatch
         with pytest.raises(OSError, match="No space left"):
             place.ingest()
     assert (place.versions()["bronze_ratings"], place.ratings()) == before
+    left = [Path(file).name for file in place.tables().read("bronze_ratings").inputFiles()]
+    assert sorted(left) == sorted(file.name for file in Path(place.tables().path("bronze_ratings")).glob("*.parquet"))
     assert place.ingest().rows_kept == 3
     assert len(place.ratings()) == 6
 

@@ -12,13 +12,12 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightreel.errors import DataError
 from nightreel.settings import Settings
 from nightreel.sources.inventory import Inventory, take_inventory
 from nightreel.sources.netflix import NetflixDump
 from nightreel.sources.source import Source
 from nightreel.sources.survey import Survey, Tally, good_lines, refuse_damaged, refuse_rejects, rejects, take_survey
-from nightreel.table_files import TableFile, discard
+from nightreel.table_files import Staging, TableFile
 from nightreel.tables import Tables
 
 BRONZE = ("bronze_ratings", "bronze_quarantine", "bronze_items", "bronze_files")
@@ -74,15 +73,17 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
         inventory = take_inventory(tables, source.find(), reading=source.reading, read_all=read_all)
     if not inventory.files:
         return _report(inventory, [], clock)
-    folder = tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None
+    staging = Staging(tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None)
     items = source.items(tables.spark, inventory.titles).persist()
-    lines = source.survey(tables.spark, inventory.ratings, into=folder).unionByName(_survey_of_items(items)).persist()
+    of_ratings = source.survey(tables.spark, inventory.ratings, into=staging.prefix)
+    lines = of_ratings.unionByName(_survey_of_items(items)).persist()
     try:
-        with clock.time("read lines"):
-            survey = take_survey(lines)
-        _refuse(survey, inventory, settings, folder)
-        with clock.time("commit rows"):
-            _write(tables, inventory, source, survey=survey, lines=lines, items=items)
+        with staging:
+            with clock.time("read lines"):
+                survey = take_survey(lines)
+            _refuse(survey, inventory, settings)
+            with clock.time("commit rows"):
+                _write(tables, inventory, source, survey=survey, lines=lines, items=items, staging=staging)
         with clock.time("commit files"):
             _write_files(tables, inventory, survey.tallies, reading=source.reading, ingested_at=ingested_at)
     finally:
@@ -107,27 +108,29 @@ def _survey_of_items(items: DataFrame) -> DataFrame:
     return items.select("file_id", "position", "line", "reason", once, nowhere)
 
 
-def _refuse(survey: Survey, inventory: Inventory, settings: Settings, folder: str | None) -> None:
-    """Raise DataError where the lines are not to be kept; what was written of them is removed."""
-    try:
-        refuse_damaged(survey.tallies, inventory.files)
-        for files in (inventory.ratings, inventory.titles):
-            refuse_rejects(survey.tallies, files, max_share=settings.ingest.max_reject_share)
-    except DataError:
-        if folder is not None:
-            discard(folder, survey.written)
-        raise
+def _refuse(survey: Survey, inventory: Inventory, settings: Settings) -> None:
+    """Raise DataError where the lines are not to be kept."""
+    refuse_damaged(survey.tallies, inventory.files)
+    for files in (inventory.ratings, inventory.titles):
+        refuse_rejects(survey.tallies, files, max_share=settings.ingest.max_reject_share)
 
 
 def _write(
-    tables: Tables, inventory: Inventory, source: Source, *, survey: Survey, lines: DataFrame, items: DataFrame
+    tables: Tables,
+    inventory: Inventory,
+    source: Source,
+    *,
+    survey: Survey,
+    lines: DataFrame,
+    items: DataFrame,
+    staging: Staging,
 ) -> None:
     """The rows of three tables at once: most of a small table's commit is waiting."""
     quarantine = lines.where(F.col("reason").isNotNull()).select("file_id", "position", "line", "reason")
     titles = items.where(F.col("reason").isNull()).select("item_id", "title", "year", "genres")
     writes: list[Callable[[], None]] = [
         lambda: _put(tables, "bronze_quarantine", quarantine, inventory),
-        lambda: _put_ratings(tables, inventory, source, survey.written),
+        lambda: _put_ratings(tables, inventory, source, survey.written, staging),
     ]
     if inventory.titles or not tables.exists("bronze_items"):
         writes.append(lambda: tables.replace("bronze_items", titles))
@@ -136,9 +139,12 @@ def _write(
             write.result()
 
 
-def _put_ratings(tables: Tables, inventory: Inventory, source: Source, written: Sequence[TableFile]) -> None:
+def _put_ratings(
+    tables: Tables, inventory: Inventory, source: Source, written: Sequence[TableFile], staging: Staging
+) -> None:
     if written:
         tables.adopt("bronze_ratings", written, replace=inventory.replaces_all)
+        staging.keep()
     else:
         _put(tables, "bronze_ratings", source.ratings(tables.spark, inventory.ratings), inventory)
 

@@ -40,7 +40,8 @@ class Source(Protocol):
 
         Parameters
         ----------
-        into : a local folder; the good lines are written there, as Parquet with bronze_ratings' columns
+        into : how the local paths of Parquet files begin, to which the good lines are written with bronze_ratings'
+            columns; None: they are only counted
 
         Returns
         -------

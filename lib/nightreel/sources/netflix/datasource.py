@@ -52,7 +52,7 @@ class Reading:
     chunk_bytes: int
     partition_bytes: int
     into: str | None = None
-    """A local folder for the good lines that a survey counts."""
+    """How the local paths of Parquet files begin, to which a survey writes the good lines it counts."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -35,13 +35,17 @@ _FEW_VALUES = ["item_id", "rating", "rated_at", "file_id"]
 class RatingsFile:
     """A file begun with its first row. `close` tells what was written; nothing where there were no rows."""
 
-    folder: str
-    _name: str = field(default_factory=lambda: f"ratings-{uuid.uuid4()}.zstd.parquet")
+    prefix: str
+    """How its path begins."""
+    _path: Path = field(init=False)
     _writer: pq.ParquetWriter | None = None
     _held: list[pa.RecordBatch] = field(default_factory=list)
     _held_rows: int = 0
     _rows: int = 0
     _file_ids: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._path = Path(f"{self.prefix}-{uuid.uuid4()}.zstd.parquet")
 
     def add(self, rows: Rows, file_id: int) -> None:
         if not len(rows.user_id):
@@ -59,16 +63,12 @@ class RatingsFile:
             return None
         self._writer.close()
         return TableFile(
-            name=self._name,
+            name=self._path.name,
             size=self._path.stat().st_size,
             rows=self._rows,
             lowest={"file_id": min(self._file_ids)},
             highest={"file_id": max(self._file_ids)},
         )
-
-    @property
-    def _path(self) -> Path:
-        return Path(self.folder) / self._name
 
     def _write_held(self) -> None:
         if self._writer is None:
