@@ -12,7 +12,9 @@ _WRITE_FAULTS = {
     r"Read-only file system": "the file system is read-only",
     r"Mkdirs failed|Not a directory|ParentNotDirectoryException|Failed to create": "cannot create it as a folder",
 }
-_CONCURRENT = re.compile(r"DELTA_CONCURRENT|Concurrent\w+Exception|DELTA_\w*PROTOCOL_CHANGED|MetadataChanged")
+_CONCURRENT = re.compile(
+    r"DELTA_CONCURRENT|CommitFailedError|Concurrent\w+Exception|DELTA_\w*PROTOCOL_CHANGED|MetadataChanged"
+)
 _OURS = re.compile(r"^\s*nightreel\.errors\.\w+: (.+)$", re.MULTILINE)
 """How the traceback of a Python worker ends that raised one of our own errors."""
 _SCHEMA = re.compile(r"DELTA_FAILED_TO_MERGE_FIELDS|DELTA_METADATA_MISMATCH|schema mismatch", re.IGNORECASE)

@@ -184,3 +184,6 @@ _TABLES = (
 )
 
 SCHEMAS: Mapping[str, TableSchema] = {table.name: table for table in _TABLES}
+
+EPOCH_METRICS = "(metric = 'best_epoch' OR metric LIKE '%@epoch%')"
+"""The SQL condition of the rows of gold_metrics that training leaves; the others are evaluate's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import socket
 import sys
@@ -182,10 +183,20 @@ def tasks(session: SparkSession) -> tuple[int, int] | None:
 
 def writes_here(session: SparkSession) -> bool:
     """Whether Spark's files are this machine's: a classic session with a local master and local default storage."""
-    if not _is_classic(session) or not is_local({"spark.master": session.conf.get("spark.master", "") or ""}):
+    if not _is_classic(session) or "DATABRICKS_RUNTIME_VERSION" in os.environ:
         return False
-    storage = session.conf.get("spark.hadoop.fs.defaultFS", "file:///") or ""
-    return storage.startswith("file:")
+    if not is_local({"spark.master": session.conf.get("spark.master", "") or ""}):
+        return False
+    context = session.sparkContext
+    configuration = cast(Any, context._jsc).hadoopConfiguration()
+    storage = cast(Any, context._jvm).org.apache.hadoop.fs.FileSystem.getDefaultUri(configuration)
+    return str(storage.getScheme()) == "file"
+
+
+def local_path(root: str) -> Path | None:
+    """The folder that a root of tables names on this machine; None for one with a scheme other than file:."""
+    path = re.sub(r"^file:(//)?(?=/)", "", root)
+    return None if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path) else Path(path).absolute()
 
 
 def _is_classic(session: SparkSession) -> bool:

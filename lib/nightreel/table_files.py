@@ -7,16 +7,26 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Literal
 
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import TableNotFoundError
-from deltalake.transaction import AddAction, create_table_with_add_actions
+from deltalake.transaction import (
+    AddAction,
+    CommitProperties,
+    PostCommitHookProperties,
+    Transaction,
+    create_table_with_add_actions,
+)
 
 _WRITER_VERSION = 2
 """What a table of Spark's or ours asks of a writer; more means features that only Spark knows."""
+
+_WRITER = "nightreel"
+_NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+"""What fails after a commit would look as if the commit had failed; Spark's own commits write the checkpoints."""
 
 _FOLDERS_MADE = 3
 """The table's, the dataset's and the root."""
@@ -43,7 +53,7 @@ class TableFile:
 def newest_version(folder: str) -> int | None:
     """The newest Delta version of the table in a local folder, None where there is none: no query, no Spark."""
     try:
-        return DeltaTable(folder, without_files=True).version()
+        return DeltaTable(folder).version()
     except TableNotFoundError:
         return None
 
@@ -51,7 +61,7 @@ def newest_version(folder: str) -> int | None:
 def table_id(folder: str) -> str | None:
     """What tells the table from one that stood there before, None where there is none."""
     try:
-        return str(DeltaTable(folder, without_files=True).metadata().id)
+        return str(DeltaTable(folder).metadata().id)
     except TableNotFoundError:
         return None
 
@@ -59,7 +69,7 @@ def table_id(folder: str) -> str | None:
 def newest_stamp(folder: str) -> str | None:
     """The stamp of the newest commit that has one."""
     try:
-        commits = DeltaTable(folder, without_files=True).history()
+        commits = DeltaTable(folder).history()
     except TableNotFoundError:
         return None
     return next((str(commit["userMetadata"]) for commit in commits if commit.get("userMetadata")), None)
@@ -80,22 +90,34 @@ def commit_files(
     mode: Literal["append", "overwrite"],
     schema: Mapping[str, Any],
     properties: Mapping[str, str],
+    version: int | None,
 ) -> None:
-    """Make the files rows of the table, beside its others or in their place; the table is created where absent.
+    """Make the files rows of the table, beside its others or in their place.
 
     Parameters
     ----------
+    version : of the table as it was looked at, None where there was none, which creates it. A commit of the same kind
+        since then makes this one fail, and so of two that add files at once the second
     schema : Spark's JSON form of the columns, which is Delta's
     properties : of the table, where it is created
     """
     delta_schema = Schema.from_json(json.dumps(schema))
     additions = [_add(file) for file in files]
-    try:
-        table = DeltaTable(folder)
-    except TableNotFoundError:
-        create_table_with_add_actions(folder, delta_schema, additions, mode="error", configuration=dict(properties))
+    marked = CommitProperties(app_transactions=[Transaction(_WRITER, time.time_ns())])
+    if version is None:
+        create_table_with_add_actions(
+            folder,
+            delta_schema,
+            additions,
+            mode="error",
+            configuration=dict(properties),
+            commit_properties=marked,
+            post_commithook_properties=_NO_HOOKS,
+        )
         return
-    table.create_write_transaction([*additions], mode=mode, schema=delta_schema)
+    DeltaTable(folder, version=version).create_write_transaction(
+        [*additions], mode=mode, schema=delta_schema, commit_properties=marked, post_commithook_properties=_NO_HOOKS
+    )
 
 
 class Staging:
@@ -124,12 +146,22 @@ class Staging:
         if self.prefix is None or self._kept:
             return
         prefix = Path(self.prefix)
+        owned = _files_of(str(prefix.parent))
         for file in prefix.parent.glob(f"{prefix.name}*"):
-            file.unlink()
+            if file.name not in owned:
+                file.unlink()
         for emptied in list(prefix.parents)[:_FOLDERS_MADE]:
             if not emptied.is_dir() or any(emptied.iterdir()):
                 return
             emptied.rmdir()
+
+
+def _files_of(folder: str) -> set[str]:
+    """The names of the table's files: whatever seems to have gone wrong, those are not to be removed."""
+    try:
+        return {PurePosixPath(uri).name for uri in DeltaTable(folder).file_uris()}
+    except TableNotFoundError:
+        return set()
 
 
 def _add(file: TableFile) -> AddAction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
+from urllib.parse import unquote
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import TableError
 from nightreel.schemas import ID, SCHEMAS, TableSchema
-from nightreel.session import writes_here
+from nightreel.session import local_path, writes_here
 from nightreel.settings import TablesSettings
 from nightreel.table_files import TableFile, commit_files, newest_stamp, newest_version, table_id, takes_files
 
@@ -30,9 +30,9 @@ class Tables:
     def __init__(self, spark: SparkSession, settings: TablesSettings) -> None:
         self.spark = spark
         self._settings = settings
-        self._here = not settings.catalog and writes_here(spark) and "://" not in settings.root.removeprefix("file://")
-        root = settings.root.removeprefix("file://") if self._here else settings.root
-        self._root = str(Path(root).absolute()) if self._here else root.rstrip("/")
+        root = local_path(settings.root) if not settings.catalog and writes_here(spark) else None
+        self._here = root is not None
+        self._root = settings.root.rstrip("/") if root is None else str(root)
         self._watched: dict[str, int | None] = {}
 
     def name(self, table: str) -> str:
@@ -124,10 +124,10 @@ class Tables:
         columns or with Delta features beyond the plain ones.
         """
         folder = self._local_folder(table)
-        columns = None if folder is None else self._columns(table)
-        if folder is None or columns is None:
-            return folder
-        same = columns.keys() == SCHEMAS[table].columns.keys()
+        if folder is None or unquote(folder) != folder:  # delta-rs would decode it
+            return None
+        columns = self._columns(table)
+        same = columns is None or columns.keys() == SCHEMAS[table].columns.keys()
         return folder if same and takes_files(folder) else None
 
     def adopt(self, table: str, files: Sequence[TableFile], *, replace: bool) -> None:
@@ -142,13 +142,17 @@ class Tables:
         if folder is None:
             raise TableError(f"{self.name(table)}: only Spark can write there")
         rows = self.spark.read.parquet(*(f"{folder}/{file.name}" for file in files))
-        _check_schema(SCHEMAS[table], dict(rows.dtypes), f"files for {table}")
+        given, columns = dict(rows.dtypes), self._columns(table)
+        _check_schema(SCHEMAS[table], given, f"files for {table}")
+        if columns is not None and not replace and columns != given:
+            raise TableError(f"{self.name(table)}: has columns {columns}, and the files to add {given}")
         commit_files(
             folder,
             files,
             mode="overwrite" if replace else "append",
             schema=json.loads(rows.schema.json()),
             properties=SCHEMAS[table].properties,
+            version=self._watched[table] if table in self._watched else self.version(table),
         )
         self._written(table)
 

@@ -29,12 +29,15 @@ Rows = dict[tuple[object, ...], list[float]]
 
 def rows(frame: DataFrame) -> Rows:
     """The numbers of each row by all else that stands in it."""
-    return {
+    found = frame.collect()
+    told = {
         tuple(value for value in row if not isinstance(value, float)): [
             value for value in row if isinstance(value, float)
         ]
-        for row in frame.collect()
+        for row in found
     }
+    assert len(told) == len(found), "a row twice"
+    return told
 
 
 def check_same(again: Rows, before: Rows) -> None:

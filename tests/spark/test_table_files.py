@@ -114,3 +114,45 @@ def test_a_table_with_features_only_spark_knows_is_left_to_spark(place: Place) -
     place.write("combined_data_2.txt", CLEAN)
     place.ingest()
     assert len(place.ratings()) == 6
+
+
+def test_of_two_that_add_files_at_once_the_second_fails(place: Place) -> None:
+    place.write("combined_data_1.txt", CLEAN)
+    place.ingest()
+    first, second = place.tables(), place.tables()
+    folder = first.folder_for_files("bronze_ratings")
+    assert folder is not None
+    (whole,) = Path(folder).glob("rows-*.parquet")
+    for number, tables in enumerate((first, second), 2):
+        tables.watch("bronze_ratings")
+        copy = Path(folder) / f"rows-{number}.zstd.parquet"
+        copy.write_bytes(whole.read_bytes())
+    looked_at = first.version("bronze_ratings")
+    files = [
+        TableFile(name=f"rows-{number}.zstd.parquet", size=whole.stat().st_size, rows=3, lowest={}, highest={})
+        for number in (2, 3)
+    ]
+    first.adopt("bronze_ratings", files[:1], replace=False)
+    with pytest.MonkeyPatch.context() as late:
+        late.setattr(Tables, "_check_unchanged", lambda *_: None)
+        with pytest.raises(Exception, match="CommitFailed|concurrent|transaction"):
+            second.adopt("bronze_ratings", files[1:], replace=False)
+    assert second.version("bronze_ratings") == (looked_at or 0) + 1
+    assert len(place.ratings()) == 6
+
+
+def test_files_that_were_taken_in_are_not_removed_whatever_happens_after(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write("combined_data_1.txt", CLEAN)
+
+    def lights_out(*_: object) -> None:
+        raise RuntimeError("the lights went out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tables, "_written", lights_out)
+        with pytest.raises(RuntimeError, match="lights"):
+            place.ingest()
+    assert len(place.ratings()) == 3
+    assert place.ingest().rows_kept == 3
+    assert len(place.ratings()) == 3

@@ -132,6 +132,9 @@ class Algorithm(ABC, Generic[ParamsT]):
     def __init__(self, params: ParamsT) -> None:
         self.params = params
 
+    def check(self) -> None:
+        """Raise ConfigurationError where this installation lacks what the algorithm needs."""
+
     @abstractmethod
     def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> TrainedModel:
         """Train on ratings.

@@ -52,7 +52,7 @@ class NetworkModel(TrainedModel):
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
         self.require(Capability.RECOMMEND)
         check_places(n)
-        known = F.broadcast(self.users.select("user_idx", F.lit(True).alias("known")))
+        known = self.users.select("user_idx", F.lit(True).alias("known"))
         asked = users.select("user_idx").join(known, "user_idx", "left")
         newest = asked.agg(F.max("user_idx")).first()
         groups = (newest[0] if newest and newest[0] else 0) // USERS_A_GROUP + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _NETWORKS_HELD = 2
 _PAIRS_AT_ONCE = 1 << 16
+_TILE_BYTES = 32 << 20
+"""Of a layer's output for a tile of users x items; layers in a row hold twice that."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,11 @@ class Weights:
 def digest_of(folder: str) -> str:
     from nightreel.neural.networks.storage import WEIGHTS
 
-    with (Path(folder) / WEIGHTS).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    try:
+        with (Path(folder) / WEIGHTS).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise DataError(f"{folder}: the network's weights cannot be read: {error.strerror}; train it again") from error
 
 
 def scores_of_pairs(weights: Weights, users: pa.Array, items: pa.Array) -> pa.Array:
@@ -100,9 +106,12 @@ class NetworkCatalogue(Catalogue):
         import torch
 
         scores = np.full((len(factors), self._matrix.shape[1]), -np.inf, np.float32)
+        users = torch.from_numpy(factors)
+        items_a_tile = max(1, _TILE_BYTES // (4 * self._network.tile_width * max(1, len(users))))
         with torch.inference_mode():
-            tile = self._network.score_tile(torch.from_numpy(factors), self._parts)
-        scores[:, : len(self)] = tile.numpy()
+            for start in range(0, len(self), items_a_tile):
+                items = self._parts[start : start + items_a_tile]
+                scores[:, start : start + len(items)] = self._network.score_tile(users, items).numpy()
         return scores
 
 
@@ -135,21 +144,25 @@ def factors_header(folder: str) -> tuple[float, int]:
     return factors.mean, int(factors.item_vectors.shape[1])
 
 
-def factors_of(folder: str, side: str, indices: Ints) -> pa.RecordBatch:
-    """Columns <side>_idx int, bias float, factors list<float> of some users or items."""
+def factors_of(folder: str, side: str) -> Callable[[Ints], pa.RecordBatch]:
+    """From indices to columns <side>_idx int, bias float, factors list<float>; side is user or item."""
     import torch
 
     factors = _factors(folder)
     bias, vectors = (getattr(factors, f"{side}_{part}") for part in ("bias", "vectors"))
-    rows = torch.from_numpy(indices.astype(np.int64))
-    values = vectors[rows].numpy()
-    ends = np.arange(len(rows) + 1, dtype=np.int32) * values.shape[1]
-    columns = [
-        pa.array(indices.astype(np.int32)),
-        pa.array(bias[rows].numpy()),
-        pa.ListArray.from_arrays(ends, values.reshape(-1)),
-    ]
-    return pa.RecordBatch.from_arrays(columns, [f"{side}_idx", "bias", "factors"])
+
+    def learnt(indices: Ints) -> pa.RecordBatch:
+        rows = torch.from_numpy(indices.astype(np.int64))
+        values = vectors[rows].numpy()
+        ends = np.arange(len(rows) + 1, dtype=np.int32) * values.shape[1]
+        columns = [
+            pa.array(indices.astype(np.int32)),
+            pa.array(bias[rows].numpy()),
+            pa.ListArray.from_arrays(ends, values.reshape(-1)),
+        ]
+        return pa.RecordBatch.from_arrays(columns, [f"{side}_idx", "bias", "factors"])
+
+    return learnt
 
 
 def _factors(folder: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
+from pydantic import ValidationError
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
@@ -42,8 +43,7 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
         DataError : no rows, or no item text for a network that needs it
         NightreelError : the training failed
         """
-        if find_spec("torch") is None or find_spec("petastorm") is None:
-            raise ConfigurationError(f"model {self.name}: needs torch and petastorm: pip install 'nightreel[neural]'")
+        self.check()
         if beside is None or not beside.folder:
             raise ConfigurationError(
                 f"model {self.name}: neural.folder: must name a folder that the driver and all executors reach under "
@@ -53,10 +53,20 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
             raise DataError(f"model {self.name}: needs the items' text, and there is none; prepare writes it")
         rows = interactions.select("user_idx", "item_idx", "rating").to(_schema(interactions.sparkSession))
         extent = _extent(rows, beside.validation, beside.item_text if self.needs_text else None)
-        spec = self._spec(rows, extent, beside, seed=seed)
+        try:
+            spec = self._spec(rows, extent, beside, seed=seed)
+        except ValidationError as error:
+            raise ConfigurationError(f"[models.{self.name}]: {error.errors()[0]['msg']}") from None
         outcome = _train(interactions.sparkSession, spec, beside)
-        beside.keep_history(_metrics(outcome, rows=extent["rows"]))
+        held_out = 0 if beside.validation is None else beside.validation.count()
+        beside.keep_history(_metrics(outcome, rows=extent["rows"], held_out=held_out))
         return self._model(rows, extent, spec)
+
+    def check(self) -> None:
+        if find_spec("torch") is None or find_spec("petastorm") is None:
+            raise ConfigurationError(
+                f"model {self.name}: needs torch and petastorm: run `make neural`, or install nightreel's extra neural"
+            )
 
     def _spec(self, rows: DataFrame, extent: Row, beside: Surroundings, *, seed: int) -> TrainingSpec:
         def files(part: str, of: DataFrame | None, count: int | None = None) -> tuple[str, ...]:
@@ -180,7 +190,7 @@ def _train(spark: SparkSession, spec: TrainingSpec, beside: Surroundings) -> dic
     return outcome
 
 
-def _metrics(outcome: dict[str, Any], *, rows: int) -> Sequence[EpochMetric]:
+def _metrics(outcome: dict[str, Any], *, rows: int, held_out: int) -> Sequence[EpochMetric]:
     """What gold_metrics keeps of the epochs; the one whose weights were kept is `best_epoch`."""
     metrics = [EpochMetric("train", "best_epoch", float(outcome["best_epoch"]), rows)]
     for epoch in outcome["history"]:
@@ -190,7 +200,7 @@ def _metrics(outcome: dict[str, Any], *, rows: int) -> Sequence[EpochMetric]:
             for name, column in (("loss", "train_loss"), ("seconds", "seconds"), ("rows_per_second", "rows_per_second"))
         ]
         if epoch["validation_loss"] is not None:
-            metrics.append(EpochMetric("validation", f"loss{at}", float(epoch["validation_loss"]), rows))
+            metrics.append(EpochMetric("validation", f"loss{at}", float(epoch["validation_loss"]), held_out))
     return metrics
 
 
@@ -217,8 +227,9 @@ def _learnt(spark: SparkSession, folder: str, side: str, count: int) -> DataFram
     def rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from nightreel.models.network_worker import factors_of
 
+        learnt = factors_of(folder, side)
         for batch in batches:
-            yield factors_of(folder, side, batch.column(0).to_numpy())
+            yield learnt(batch.column(0).to_numpy())
 
     indices = spark.range(0, count, numPartitions=-(-count // _ROWS_A_TASK))
     return indices.mapInArrow(rows, f"{side}_idx int, bias float, factors array<float>")

@@ -51,4 +51,4 @@ def check(wanted: Iterable[str], layers: Layers) -> None:
                 f"[{key}] ({layers.origins.get(key, 'the configuration')}): unknown model; known: {', '.join(names())}"
             )
     for name in wanted:
-        create(name, layers)
+        create(name, layers).check()

@@ -25,13 +25,18 @@ def files_of(rows: DataFrame, files: Sequence[str], *, count: int, copy: Path) -
     ----------
     files : of the rows as they are, if there are any; as DataFrame.inputFiles gives them
     count : rows of the frame
-    copy : a folder, which every reader reaches; replaced
+    copy : a folder, which every reader reaches; what lies there of an earlier attempt is taken if it is whole
     """
     if files and sum(map(_rows_in, files)) == count:
         return tuple(files)
-    shutil.rmtree(copy, ignore_errors=True)
-    rows.write.parquet(str(copy))
-    return tuple(rows.sparkSession.read.parquet(str(copy)).inputFiles())
+    if not (copy / "_SUCCESS").exists() or sum(map(_rows_in, _copied(copy))) != count:
+        shutil.rmtree(copy, ignore_errors=True)
+        rows.write.parquet(str(copy))
+    return _copied(copy)
+
+
+def _copied(copy: Path) -> tuple[str, ...]:
+    return tuple(sorted(str(file) for file in copy.glob("*.parquet")))
 
 
 def _rows_in(file: str) -> int:

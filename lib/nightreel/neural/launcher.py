@@ -35,6 +35,7 @@ def launch(spark: SparkSession, spec: TrainingSpec, settings: NeuralSettings) ->
     use_gpu = _use_gpu(spark, settings)
     distributor = TorchDistributor(settings.processes, local_mode=settings.local_mode, use_gpu=use_gpu)
     Path(spec.folder).mkdir(parents=True, exist_ok=True)
+    read_failure(Path(spec.folder))  # of an earlier launch
     with _quiet(), _findable_library(), redirect_stdout(sys.stderr):
         try:
             return str(distributor.run(_train, spec.model_dump_json()))
@@ -56,12 +57,9 @@ def _train(spec: str) -> str:
 
 
 def _use_gpu(spark: SparkSession, settings: NeuralSettings) -> bool:
-    if settings.device == "cpu":
+    """Whether Spark hands out the GPUs; on the driver's machine every process takes its own."""
+    if settings.device == "cpu" or settings.local_mode:
         return False
-    if settings.local_mode:
-        import torch
-
-        return torch.cuda.device_count() > 0 or settings.device == "cuda"
     given = spark.conf.get(_GPUS_OF_A_TASK, None)
     if given is None and settings.device == "cuda":
         raise ConfigurationError(

@@ -17,7 +17,8 @@ from nightreel.errors import TableError
 from nightreel.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import SILVER, current_prepare, prepare_id
-from nightreel.nightly.training import EPOCH_METRICS, METRIC_COLUMNS
+from nightreel.nightly.training import METRIC_COLUMNS
+from nightreel.schemas import EPOCH_METRICS
 from nightreel.tables import sql_text
 
 

@@ -15,14 +15,13 @@ from pyspark.sql import functions as F
 from nightreel import __version__, models
 from nightreel.job import Job, Summary
 from nightreel.models import runs
+from nightreel.nightly.ledger import fingerprint
 from nightreel.nightly.silver import current_prepare
 from nightreel.schemas import SCHEMAS
+from nightreel.session import local_path
 from nightreel.tables import sql_text
 
 METRIC_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in SCHEMAS["gold_metrics"].columns.items())
-
-EPOCH_METRICS = "(metric = 'best_epoch' OR metric LIKE '%@epoch%')"
-"""The SQL condition of the metrics that training leaves; the others are evaluate's."""
 
 
 def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
@@ -44,7 +43,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
         trained += 1
         with job.step(f"train {name}"):
             _train(job, algorithm, ratings, beside, run_id=run_id, version=version, prepared=prepared, resume=resume)
-    return Summary(rows={"models trained": trained}, tables=runs.TABLES if trained else ())
+    return Summary(rows={"models trained": trained}, tables=[*runs.TABLES, "gold_metrics"] if trained else ())
 
 
 def planned_run_id(job: Job, model: str) -> str:
@@ -67,7 +66,7 @@ def _train(
     seed = job.settings.train.seed
     epochs: list[models.EpochMetric] = []
     networks = _networks(job)
-    folder = networks and networks / f"{run_id}-v{version}"
+    folder = networks and networks / f"{run_id}-v{version}-{fingerprint(launch=job.settings.neural.model_dump())}"
     here = replace(beside, folder=str(folder or ""), resume=resume, keep_history=epochs.extend)
     model = algorithm.fit(ratings, seed=seed, beside=here)
     runs.save(
@@ -85,7 +84,7 @@ def _train(
     )
     if folder and epochs:
         _keep_history(job, epochs, run_id=run_id, model=algorithm.name)
-        _remove_earlier(folder, run_id)
+        _remove_scaffold(folder, run_id)
 
 
 def _rows(job: Job, version: int) -> tuple[DataFrame, models.Surroundings]:
@@ -114,8 +113,8 @@ def _validation(rows: DataFrame) -> DataFrame | None:
 
 def _networks(job: Job) -> Path | None:
     """Where networks are kept: neural.folder, or beside the tables; None where these lie at no path."""
-    root = job.settings.neural.folder or job.settings.tables.root.removeprefix("file://")
-    return None if "://" in root else Path(root).absolute() / job.settings.tables.dataset / "networks"
+    root = local_path(job.settings.neural.folder or job.settings.tables.root)
+    return None if root is None else root / job.settings.tables.dataset / "networks"
 
 
 def _keep_history(job: Job, epochs: Sequence[models.EpochMetric], *, run_id: str, model: str) -> None:
@@ -124,8 +123,10 @@ def _keep_history(job: Job, epochs: Sequence[models.EpochMetric], *, run_id: str
     job.tables.replace_where("gold_metrics", frame, f"run_id = {sql_text(run_id)}")
 
 
-def _remove_earlier(folder: Path, run_id: str) -> None:
-    """Networks of the same run that was trained on earlier interactions."""
+def _remove_scaffold(folder: Path, run_id: str) -> None:
+    """What the training of a recorded run needed, and networks of the same run trained before."""
+    for done in ("checkpoints", "rows"):
+        shutil.rmtree(folder / done, ignore_errors=True)
     for other in folder.parent.glob(f"{run_id}-v*"):
         if other != folder:
             shutil.rmtree(other)

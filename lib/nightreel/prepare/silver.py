@@ -106,8 +106,9 @@ def prepare(ratings: DataFrame, items: DataFrame, settings: Settings, *, probe: 
             users=dense.n_users,
             items=dense.n_items,
         )
+        silver = _silver(dense, items, report, settings, late)
         on_failure.pop_all()
-        return _silver(dense, items, report, settings, late)
+        return silver
 
 
 def _silver(dense: Dense, items: DataFrame, report: PrepareReport, settings: Settings, scratch: Scratch) -> Silver:

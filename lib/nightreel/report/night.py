@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
+from nightreel.schemas import EPOCH_METRICS
 from nightreel.tables import Tables
 
 ROWS_TO_KNOW_A_USER = 20
@@ -112,7 +113,8 @@ def _counts(rows: DataFrame, column: str) -> dict[str, int]:
 
 def _scores(tables: Tables, run_date: date, split: str) -> tuple[ModelScores, ...]:
     """Of a model trained more than once for the date, the newest run that was measured."""
-    measured = tables.read("gold_metrics").where((F.col("run_date") == F.lit(run_date)) & (F.col("split") == split))
+    of_night = tables.read("gold_metrics").where((F.col("run_date") == F.lit(run_date)) & (F.col("split") == split))
+    measured = of_night.where(f"NOT {EPOCH_METRICS}")
     finished = tables.read("gold_runs").select("run_id", "finished_at")
     newest = Window.partitionBy("model").orderBy(F.desc("finished_at"), F.desc("run_id"))
     rows = (
