@@ -33,8 +33,9 @@ demo: $(READY) demo/.generated ## Generate a small dump in the Netflix format an
 neural: $(NEURAL) ## Add torch and petastorm to .venv, for the neural models (several GB)
 	@echo "ready: .venv, with torch"
 
+# Two files at a time, each process with its own Spark session: most of a test is one thread planning queries.
 test: $(NEURAL) ## Run all tests
-	@$(VENV) -m pytest
+	@$(VENV) -m pytest --numprocesses 2 --dist loadfile
 
 check: $(NEURAL) ## Lint, formatting and types
 	@$(VENV) -m ruff check
