@@ -36,7 +36,7 @@ def at(hour: int) -> datetime:
 
 
 def run(run_id: str, model: str, hour: int) -> tuple[object, ...]:
-    return (run_id, NIGHT, model, "{}", 1, 0, "0", at(hour), at(hour), "done", "factors", "{}")
+    return (run_id, NIGHT, model, "{}", 1, 0, "p", "0", at(hour), at(hour), "done", "factors", "{}")
 
 
 def metrics(run_id: str, model: str, values: dict[str, float], day: date = NIGHT) -> list[tuple[object, ...]]:
@@ -65,6 +65,7 @@ def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Tab
     runs = [run("mean1", "item_mean", 1), run("als1", "als", 2), run("als2", "als", 3), run("pop1", "popular", 4)]
     contents["gold_runs"] = runs
     measured = [
+        ("als2", NIGHT, "als", "test", "loss@epoch3", 0.7, 8),  # left by a training, not one of the night's measures
         *metrics("mean1", "item_mean", {"rmse": 0.99, "mae": 0.8, "cold_rows": 0.0}),
         *metrics("als1", "als", {"rmse": 0.111, "mae": 0.111, "ndcg@10": 0.111}),
         *metrics("als2", "als", {"rmse": 0.83, "mae": 0.65, "ndcg@10": 0.2, "catalogue_coverage@10": 0.75}),

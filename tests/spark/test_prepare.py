@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.prepare import Silver, prepare
-from nightreel.settings import FilterSettings, Settings, SplitSettings, TablesSettings
+from nightreel.settings import FilterSettings, Settings, SplitSettings, TablesSettings, TextSettings
 from nightreel.tables import Tables
 
 ITEMS = "item_id bigint, title string, year int, genres array<string>"
@@ -38,7 +38,7 @@ def settings(
         seed=42,
         probe="",
     )
-    return Settings.model_construct(filter=filters, split=splits)
+    return Settings.model_construct(filter=filters, split=splits, text=TextSettings(min_items=2, max_share=0.5))
 
 
 def bronze(spark: SparkSession, rows: list[tuple[int, int, float, int | None]]) -> DataFrame:
