@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Protocol
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ class Source(Protocol):
 
 
 class EpochFeed:
-    """Batches out of a source's chunks: see `Feed`. One epoch at a time: the next one ends one that is not done."""
+    """Batches out of a source's chunks: see `Feed`."""
 
     def __init__(self, source: Source, shares: Shares, ranks: Ranks) -> None:
         self.rows = shares.rows
@@ -32,22 +33,19 @@ class EpochFeed:
         self._shares = shares
         self._ranks = ranks
         self._sizes = shares.sizes(ranks.rank)
-        self._under_way: Generator[Batch, None, None] | None = None
+        self._under_way: WeakSet[Generator[Batch, None, None]] = WeakSet()
 
     def epoch(self, number: int) -> Iterator[Batch]:
         if self._source is None:
             raise RuntimeError("the feed is closed")
-        self._end()
-        self._under_way = self._batches(self._source, number)
-        return self._under_way
+        epoch = self._batches(self._source, number)
+        self._under_way.add(epoch)
+        return epoch
 
     def close(self) -> None:
-        self._end()
+        for epoch in list(self._under_way):
+            epoch.close()
         self._source = None
-
-    def _end(self) -> None:
-        if self._under_way is not None:
-            self._under_way.close()
 
     def _batches(self, source: Source, number: int) -> Generator[Batch, None, None]:
         got = 0

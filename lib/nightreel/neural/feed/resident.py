@@ -53,7 +53,7 @@ class Resident:
         """The rows of epoch `number`, users and items int64, ratings float32."""
         if not self._shuffle:
             for start in range(0, len(self._kept), CHUNK_ROWS):
-                yield _widened(self._kept.cut(start, start + CHUNK_ROWS))
+                yield _widened(self._kept.cut(start, start + CHUNK_ROWS).each(torch.clone))
             return
         drawn = on_device("epoch", *self._key, number, device=self._device)
         for chunk in self._drawn(drawn):

@@ -38,15 +38,16 @@ def read(rows: RowRange) -> Columns[Array]:
 
     Raises
     ------
-    DataError : the file cannot be read any more, or an index is null
+    DataError : the file cannot be read any more, or holds null
     """
     group = rows.group
     try:
         found = joined([no_rows(), *_parts(group)])
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{group.path}: cannot be read any more: {str(error).splitlines()[0]}") from error
-    if found.users.dtype != np.int32 or found.items.dtype != np.int32:
-        raise DataError(f"{group.path}: row group {group.number} holds a null index; every row needs a value")
+    # petastorm gives null as NaN, and a column of indices with one as floats.
+    if found.users.dtype != np.int32 or found.items.dtype != np.int32 or np.isnan(found.ratings).any():
+        raise DataError(f"{group.path}: row group {group.number} holds null; every row needs a value")
     return found.cut(rows.start, rows.stop)
 
 

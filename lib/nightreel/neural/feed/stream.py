@@ -33,7 +33,7 @@ class Stream:
     """One rank's rows in chunks: row groups in a random order, their rows mixed in a buffer.
 
     The ranks share out the epoch's order, so a row group that lies on a border is read by two of them. Held at most:
-    buffer_rows, READERS + 1 row groups, and CHUNKS_AHEAD + 1 chunks of about an eighth of buffer_rows.
+    BUFFER_ROWS, READERS + 1 row groups, and CHUNKS_AHEAD + 2 chunks of about an eighth of BUFFER_ROWS.
     """
 
     def __init__(
@@ -44,7 +44,6 @@ class Stream:
         ranks: Ranks,
         seed: int,
         shuffle: bool,
-        buffer_rows: int = BUFFER_ROWS,
     ) -> None:
         self._groups = snapshot.groups
         self._bounds = shares.bounds(ranks.rank)
@@ -52,7 +51,6 @@ class Stream:
         self._device = ranks.device
         self._seed = seed
         self._shuffle = shuffle
-        self._buffer_rows = buffer_rows
 
     def chunks(self, number: int) -> Generator[Columns[Tensor], None, None]:
         """The rows of epoch `number`, users and items int64, ratings float32."""
@@ -75,7 +73,7 @@ class Stream:
         return shuffled_blocks(read(rows), in_numpy("blocks", *self._key, number, place))
 
     def _mixed(self, blocks: Iterator[Columns[Array]], number: int) -> Iterator[Columns[Array]]:
-        return mixed(blocks, buffer_rows=self._buffer_rows, generator=in_numpy("chunks", *self._key, number))
+        return mixed(blocks, buffer_rows=BUFFER_ROWS, generator=in_numpy("chunks", *self._key, number))
 
     def _on_device(self, rows: Columns[Array]) -> Columns[Tensor]:
         return Columns(
