@@ -1,0 +1,128 @@
+"""Two processes with a process group: rows are counted over both, and both come to the same conclusion."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch.distributed as dist
+import torch.multiprocessing as processes
+from tests.neural.feed_snapshots import CPU, Row, all_rows, rows_of, write_snapshot
+
+from nightreel.errors import ConfigurationError, DataError
+from nightreel.neural.feed import open_feed, opening, stream
+from nightreel.neural.feed.row_group_reader import read
+
+RANKS = 2
+
+
+def opened(files, rank, **options):
+    given = {"mode": "stream", "batch_size": 64, "world_size": RANKS, "seed": 1, "device": CPU}
+    return open_feed(files, rank=rank, **{**given, **options})
+
+
+def outcome(action):
+    """What an action gives, or its error: neither may keep this rank from the next case."""
+    try:
+        return action()
+    except (DataError, ConfigurationError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def whole_epoch(files, rank):
+    return rows_of(opened(files, rank).epoch(0))
+
+
+def lost_on_the_second_rank(files, rank):
+    whole = read
+    try:
+        if rank == 1:
+            stream.read = lambda rows: whole(rows).cut(0, len(whole(rows)) - 1)
+        feed = opened(files, rank, shuffle=False)
+        return outcome(lambda: sum(len(batch) for batch in feed.epoch(4)))
+    finally:
+        stream.read = whole
+
+
+def auto_where_one_rank_has_no_memory(files, rank):
+    fits = opening._fits
+    try:
+        opening._fits = lambda *_: rank == 0
+        feed = opened(files, rank, mode="auto")
+        return type(feed._source).__name__, len(rows_of(feed.epoch(0)))
+    finally:
+        opening._fits = fits
+
+
+def other_files_on_the_second_rank(files, rank):
+    return outcome(lambda: opened(files[: 2 - rank], rank).rows)
+
+
+def a_world_of_three(files, rank):
+    return outcome(lambda: opened(files, rank, world_size=3).rows)
+
+
+def alone_in_a_group(files, rank):
+    return len(rows_of(opened(files, 0, world_size=1).epoch(0))) if rank == 0 else None
+
+
+CASES = (
+    whole_epoch,
+    lost_on_the_second_rank,
+    auto_where_one_rank_has_no_memory,
+    other_files_on_the_second_rank,
+    a_world_of_three,
+    alone_in_a_group,
+)
+
+
+def one_rank(rank, folder, files, results):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=RANKS)
+    results.put((rank, {case.__name__: case(files, rank) for case in CASES}))
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> dict[str, list[object]]:
+    """Each case's outcome on both ranks."""
+    folder: Path = tmp_path_factory.mktemp("ranks")
+    results = processes.get_context("spawn").SimpleQueue()
+    files = write_snapshot(folder, [[300, 200], [500]])
+    running = processes.spawn(one_rank, (str(folder), files, results), nprocs=RANKS, join=False)
+    found = dict(results.get() for _ in range(RANKS))
+    while not running.join():
+        pass
+    return {case.__name__: [found[rank][case.__name__] for rank in range(RANKS)] for case in CASES}
+
+
+def test_rows_are_counted_over_both(outcomes):
+    of_ranks: list[list[Row]] = outcomes["whole_epoch"]
+    assert [len(rows) for rows in of_ranks] == [500, 500]
+    assert sum(map(Counter, of_ranks), Counter()) == all_rows(1000)
+
+
+def test_a_row_lost_on_one_rank_is_the_error_of_both(outcomes):
+    common = "DataError: epoch 4: 999 rows arrived where the footers of the snapshot's files count 1,000"
+    assert outcomes["lost_on_the_second_rank"] == [
+        f"{common} (rank 0 of 2: 500 of 500)",
+        f"{common} (rank 1 of 2: 499 of 500)",
+    ]
+
+
+def test_if_one_rank_cannot_be_resident_none_is(outcomes):
+    assert outcomes["auto_where_one_rank_has_no_memory"] == [("Stream", 500), ("Stream", 500)]
+
+
+def test_ranks_that_see_other_rows_are_refused_on_both(outcomes):
+    message = "DataError: the ranks see from 500 to 1,000 rows; give all of them the same files"
+    assert outcomes["other_files_on_the_second_rank"] == [message, message]
+
+
+def test_a_world_size_that_is_not_the_groups_is_refused(outcomes):
+    message = "ConfigurationError: world_size 3: must be 1 or the process group's, which is 2"
+    assert outcomes["a_world_of_three"] == [message, message]
+
+
+def test_a_feed_for_one_rank_asks_no_other(outcomes):
+    assert outcomes["alone_in_a_group"] == [1000, None]
