@@ -24,8 +24,6 @@ from nightreel.neural.training.survey import parquet_files, survey
 from nightreel.neural.training.train import Outcome, train
 
 
-# Errors that are not ours go through, with their traceback, to torchrun's account of what failed.
-@record
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code, having said in one line what a person can mend."""
     try:
@@ -114,4 +112,5 @@ def _parser() -> _Parser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # What is not a NightreelError goes through with its traceback, also to torchrun's account of what failed.
+    sys.exit(record(main)())
