@@ -22,6 +22,8 @@ class Learner:
     ----------
     objective : on the process's device, and with the same weights on every rank
     precision : of matrix products
+
+    Its `module` is the objective as it learns: with more than one rank, wrapped to average gradients.
     """
 
     def __init__(
@@ -32,7 +34,7 @@ class Learner:
         self.optimiser = Optimiser(objective.network, recipe, world_size=process.world_size)
         self._device = process.device.type
         self._half = precision == "bf16"
-        self._module = _distributed(objective, process)
+        self.module = _distributed(objective, process)
 
     def learn(self, batch: Batch, *, rate: float) -> Tensor:
         """Take a step; to be called on every rank. Returns the losses of the batch's entries, (m,) float32."""
@@ -50,7 +52,7 @@ class Learner:
         """
         share = batch.weight / max(1, len(batch) * self.objective.entries_a_row)
         with torch.autocast(self._device, dtype=torch.bfloat16, enabled=self._half):
-            losses: Tensor = self._module(batch.users, batch.items, batch.ratings)
+            losses: Tensor = self.module(batch.users, batch.items, batch.ratings)
         (losses.sum() * share).backward()  # type: ignore[no-untyped-call]
         return losses.detach(), share
 

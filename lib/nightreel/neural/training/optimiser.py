@@ -45,18 +45,22 @@ class Optimiser:
         share : what an entry of this rank's batch weighs in the step's loss, times the number of ranks
         rate : what the recipe's learning rates are multiplied by
         """
-        # Said explicitly, as torch warns once a process of the default.
-        with torch.sparse.check_sparse_tensor_invariants(enable=False):  # type: ignore[no-untyped-call]
-            self.exchange(share=share)
+        self.exchange(share=share)
+        self.apply(rate=rate)
+
+    def exchange(self, *, share: float) -> None:
+        """The tables' gradients become the average over the ranks; those of other weights already are."""
+        with _unchecked():
+            row_gradients.average(self._tables, share=share, l2=self._recipe.table_l2, world_size=self._world_size)
+
+    def apply(self, *, rate: float) -> None:
+        """Clip the gradients and move the weights."""
+        with _unchecked():
             self._clip()
             for name, stepper in self._steppers.items():
                 for group in stepper.param_groups:
                     group["lr"] = self._rates[name] * rate
                 stepper.step()
-
-    def exchange(self, *, share: float) -> None:
-        """The tables' gradients become the average over the ranks; those of other weights already are."""
-        row_gradients.average(self._tables, share=share, l2=self._recipe.table_l2, world_size=self._world_size)
 
     def state(self) -> dict[str, Tensor]:
         """All that the next step depends on, by names such as dense.0.exp_avg; shares memory with the optimiser."""
@@ -94,3 +98,8 @@ def _adamw(weights: Sequence[Tensor], *, weight_decay: float) -> torch.optim.Ada
     decayed = {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": weight_decay}
     others = {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0}
     return torch.optim.AdamW([group for group in (decayed, others) if group["params"]], fused=True)
+
+
+def _unchecked() -> torch.sparse.check_sparse_tensor_invariants:
+    """Sparse tensors are taken to be right, which is torch's default as well; but for that it warns once a process."""
+    return torch.sparse.check_sparse_tensor_invariants(enable=False)  # type: ignore[no-untyped-call]

@@ -1,0 +1,97 @@
+"""Checkpoints: whole or not there, the last one only, and of this training or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tests.neural.training_samples import spec
+
+from nightreel.errors import ConfigurationError, DataError
+from nightreel.neural.training.checkpoint import Checkpoint, Checkpoints
+from nightreel.neural.training.history import Epoch
+
+
+def after(*losses: float) -> Checkpoint:
+    """Of a network of one weight, which counts the epochs."""
+    history = tuple(
+        Epoch(number=place + 1, train_loss=1 / 3, validation_loss=loss, seconds=0.1, rows_per_second=1e6)
+        for place, loss in enumerate(losses)
+    )
+    now, best = float(len(losses)), float(losses.index(min(losses)) + 1)
+    return Checkpoint(history, {"w": torch.tensor([now])}, {"w": torch.tensor([best])}, {"s": torch.tensor(now)})
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Checkpoints:
+    return Checkpoints(tmp_path / "run", spec(tmp_path), world_size=1)
+
+
+def test_there_is_none_at_first(checkpoints: Checkpoints) -> None:
+    assert checkpoints.last() is None
+    checkpoints.clear()
+
+
+@pytest.mark.parametrize("losses", [(0.9,), (0.9, 0.7), (0.9, 0.7, 0.8)])
+def test_what_comes_back_is_what_was_written(checkpoints: Checkpoints, losses: tuple[float, ...]) -> None:
+    checkpoints.write(after(*losses))
+    found = checkpoints.last()
+    assert found is not None
+    assert found.history == after(*losses).history
+    for part in ("model", "best", "optimiser"):
+        written, read = getattr(after(*losses), part), getattr(found, part)
+        assert written.keys() == read.keys() and all(torch.equal(written[key], read[key]) for key in written)
+
+
+def test_only_the_last_is_kept(checkpoints: Checkpoints, tmp_path: Path) -> None:
+    for losses in ((0.9,), (0.9, 0.8), (0.9, 0.8, 0.7)):
+        checkpoints.write(after(*losses))
+    assert [folder.name for folder in (tmp_path / "run" / "checkpoints").iterdir()] == ["epoch-00003"]
+
+
+def test_one_that_was_cut_short_is_no_checkpoint(
+    checkpoints: Checkpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints.write(after(0.9))
+
+    def full_disk(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("nightreel.neural.training.checkpoint.write_text", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            checkpoints.write(after(0.9, 0.8))
+    found = checkpoints.last()
+    assert found is not None and len(found.history) == 1
+    checkpoints.write(after(0.9, 0.8))
+    assert [folder.name for folder in (tmp_path / "run" / "checkpoints").iterdir()] == ["epoch-00002"]
+
+
+def test_one_that_cannot_be_read_is_named_and_not_passed_over(checkpoints: Checkpoints, tmp_path: Path) -> None:
+    checkpoints.write(after(0.9))
+    (tmp_path / "run" / "checkpoints" / "epoch-00001" / "model.safetensors").write_bytes(b"{}")
+    with pytest.raises(DataError, match=r"epoch-00001: the checkpoint cannot be read: "):
+        checkpoints.last()
+
+
+@pytest.mark.parametrize(
+    ("changed", "processes", "complaint"),
+    [
+        ({"changes": {"batch_size": 32}}, 1, r"^resume: recipe\.batch_size is 32 and was 64 when .*epoch-00001 was "),
+        ({"seed": 2}, 1, r"^resume: seed is 2 and was 1 when "),
+        ({}, 2, r"^resume: processes is 2 and was 1 when "),
+    ],
+)
+def test_one_of_another_training_is_refused(
+    checkpoints: Checkpoints, tmp_path: Path, changed: dict[str, object], processes: int, complaint: str
+) -> None:
+    checkpoints.write(after(0.9))
+    with pytest.raises(ConfigurationError, match=complaint):
+        Checkpoints(tmp_path / "run", spec(tmp_path, **changed), world_size=processes).last()
+
+
+def test_a_run_may_move_and_resume(checkpoints: Checkpoints, tmp_path: Path) -> None:
+    checkpoints.write(after(0.9))
+    moved = spec(tmp_path).model_copy(update={"folder": "elsewhere", "resume": True})
+    assert Checkpoints(tmp_path / "run", moved, world_size=1).last() is not None
