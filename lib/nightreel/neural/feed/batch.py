@@ -26,7 +26,7 @@ class Batch:
     weight: float
 
     def __len__(self) -> int:
-        return len(self.users)
+        return self.users.shape[0]
 
 
 class Feed(Protocol):

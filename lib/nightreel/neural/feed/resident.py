@@ -31,9 +31,10 @@ class Resident:
     """One rank's rows in chunks, each a random draw from all of them.
 
     Loading puts every row in a random place. An epoch draws runs of RUN neighbours at random until a chunk is full, and
-    shuffles the chunk. So each epoch's order is uniformly random, since any order of randomly placed rows is, while
-    memory is read in runs and in cache, at a multiple of the speed of one permutation over all rows. The price: rows
-    that are neighbours share a chunk in every epoch. Where all rows fit one chunk, epochs are independent.
+    shuffles the chunk, all chunks of an epoch alike. So each epoch's order is uniformly random, since any order of
+    randomly placed rows is, while memory is read in runs and in cache, at a multiple of the speed of one permutation
+    over all rows. The price: rows that are neighbours share a chunk in every epoch. Where all rows fit one chunk,
+    epochs are independent.
 
     Raises
     ------
@@ -56,8 +57,11 @@ class Resident:
                 yield _widened(self._kept.cut(start, start + CHUNK_ROWS).each(torch.clone))
             return
         drawn = on_device("epoch", *self._key, number, device=self._device)
+        order = torch.empty(0)
         for chunk in self._drawn(drawn):
-            yield _widened(_picked(chunk, torch.randperm(len(chunk), generator=drawn, device=self._device)))
+            if len(order) != len(chunk):
+                order = torch.randperm(len(chunk), generator=drawn, device=self._device)
+            yield _widened(_picked(chunk, order))
 
     def _drawn(self, drawn: torch.Generator) -> Iterator[Columns[Tensor]]:
         """Chunks of whole runs; the rows that make no whole run come with the last chunk."""

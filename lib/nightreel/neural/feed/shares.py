@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from nightreel.neural.feed.snapshot import RowGroup
@@ -24,7 +25,7 @@ class Shares:
     batch_size: int
     world_size: int
 
-    @property
+    @cached_property
     def steps(self) -> int:
         return -(-self.rows // self.batch_size)
 
