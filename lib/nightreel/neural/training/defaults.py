@@ -1,15 +1,12 @@
-"""The networks' hyperparameters as shipped, under those that a person sets."""
+"""The networks' hyperparameters as conf/models.toml has them, under those that a person sets."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from importlib import resources
-from typing import Any
+from collections.abc import Sequence
 
 from nightreel.neural.networks.params import NetworkParams, params_type
 from nightreel.neural.training.hyperparameters import Hyperparameters, hyperparameters_type
-from nightreel.settings import Layers, read_layers
+from nightreel.settings import read_layers
 
 
 def hyperparameters(name: str, overrides: Sequence[str] = ()) -> Hyperparameters[NetworkParams]:
@@ -26,13 +23,4 @@ def hyperparameters(name: str, overrides: Sequence[str] = ()) -> Hyperparameters
     params_type(name)
     prefix = f"models.{name}"
     layers = read_layers("local", [f"{prefix}.{override}" for override in overrides])
-    shipped = tomllib.loads(resources.files(__package__).joinpath("defaults.toml").read_text(encoding="utf-8"))
-    return Layers(_over(shipped, layers.values), layers.origins).parse(hyperparameters_type(name), prefix=prefix)
-
-
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _over(merged[key], value) if nested else value
-    return merged
+    return layers.parse(hyperparameters_type(name), prefix=prefix)
