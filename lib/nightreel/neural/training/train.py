@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from nightreel.neural.feed import Feed
 from nightreel.neural.networks.network import Network
 from nightreel.neural.networks.storage import save_network
 from nightreel.neural.networks.whole_files import write_text
 from nightreel.neural.training import from_spec
 from nightreel.neural.training.checkpoint import Checkpoints
+from nightreel.neural.training.freed_memory import keep_freed_memory
 from nightreel.neural.training.history import Epoch, best_place
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.loop import Fitted, Loop
@@ -50,29 +53,31 @@ def train(spec: TrainingSpec) -> Outcome:
     NightreelError : the loss is not finite
     """
     with process_group(spec.device) as process, _random_numbers(process.device):
+        if process.device.type == "cpu":
+            keep_freed_memory()
         network = from_spec.network(spec, process.device)
         with from_spec.feeds(spec, process) as (feed, held_out):
-            checkpoints = Checkpoints(Path(spec.folder), spec, world_size=process.world_size)
-            loop = Loop(
-                Learner(
-                    from_spec.objective(spec, network, process.device),
-                    spec.recipe,
-                    process,
-                    precision=spec.precision,
-                ),
-                feed,
-                from_spec.validation(spec, network, held_out, process.device),
-                recipe=spec.recipe,
-                process=process,
-                seed=spec.seed,
-                checkpoints=checkpoints,
-            )
-            begin(loop, checkpoints, process, resume=spec.resume)
-            fitted = loop.run()
+            fitted = _fit(spec, network, feed, held_out, process)
             outcome = _outcome(spec, fitted.history, process, rows=feed.rows)
         if process.first:
             _save(network, fitted, outcome)
         return outcome
+
+
+def _fit(spec: TrainingSpec, network: Network[Any], feed: Feed, held_out: Feed | None, process: Process) -> Fitted:
+    objective = from_spec.objective(spec, network, process.device)
+    checkpoints = Checkpoints(Path(spec.folder), spec, world_size=process.world_size)
+    loop = Loop(
+        Learner(objective, spec.recipe, process, precision=spec.precision),
+        feed,
+        from_spec.validation(spec, network, held_out, process.device),
+        recipe=spec.recipe,
+        process=process,
+        seed=spec.seed,
+        checkpoints=checkpoints,
+    )
+    begin(loop, checkpoints, process, resume=spec.resume)
+    return loop.run()
 
 
 def _outcome(spec: TrainingSpec, history: tuple[Epoch, ...], process: Process, *, rows: int) -> Outcome:
@@ -95,7 +100,7 @@ def _save(network: Network[Any], fitted: Fitted, outcome: Outcome) -> None:
     write_text(Path(outcome.folder) / OUTCOME, outcome.model_dump_json(indent=2) + "\n")
 
 
-def _random_numbers(device: torch.device) -> Any:
+def _random_numbers(device: torch.device) -> AbstractContextManager[None]:
     """torch's generators are as before in the end: a training must not change what its caller draws."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
