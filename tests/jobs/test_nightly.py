@@ -14,7 +14,7 @@ from nightreel.sample import generate
 from nightreel.settings import load
 from nightreel.tables import Tables
 
-NIGHT = ["--run-date", "2005-12-31", "--set", 'nightly.models=["item_mean", "baseline", "als"]']
+NIGHT = ["--run-date", "2005-12-31", "--set", 'nightly.models=["item_mean", "als"]']
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def check_same(again: Rows, before: Rows) -> None:
     assert all(again[key] == pytest.approx(before[key], abs=1e-4, nan_ok=True) for key in shared)
 
 
+@pytest.mark.timeout(1_500)
 def test_a_night_leaves_every_table_and_the_same_date_twice_the_same_rows(
     spark: SparkSession, run_job: RunJob, settings_for: Callable[..., list[str]], tmp_path: Path, raw: Path
 ) -> None:
@@ -96,7 +97,7 @@ def check_silver(tables: Tables) -> None:
 
 def check_gold(tables: Tables) -> None:
     values = {(row["model"], row["metric"]): row["value"] for row in tables.read("gold_metrics").collect()}
-    assert values["als", "rmse"] < values["baseline", "rmse"] < values["item_mean", "rmse"]
+    assert values["als", "rmse"] < values["item_mean", "rmse"]
     recommended = tables.read("gold_recommendations")
     per_user = recommended.groupBy("user_id").agg(F.count("*").alias("n"), F.max("rank").alias("last"))
     assert per_user.where("n != last or n > 10").count() == 0

@@ -37,7 +37,7 @@ def complaint(ended: subprocess.CompletedProcess[str]) -> str:
 def test_make_alone_lists_the_targets(fresh: Path) -> None:
     ended = make(fresh)
     listed = re.findall(r"^  make (\w+) +\S", ended.stdout, re.MULTILINE)
-    assert listed[:5] == ["help", "install", "neural", "demo", "test"]
+    assert listed[:5] == ["help", "install", "demo", "neural", "test"]
     assert "wheel" in listed
 
 

@@ -11,6 +11,9 @@ from nightreel.settings import Settings
 from nightreel.tables import Tables
 
 SILVER = ("silver_interactions", "silver_users", "silver_items", "silver_item_text", "silver_vocabulary")
+_TELLING = SILVER[:3]
+"""Those whose stamps tell: prepare writes silver_users first and silver_interactions last. Of the others an empty one
+written over an empty one is no commit, and keeps an earlier stamp."""
 BRONZE_READ = ("bronze_ratings", "bronze_items")
 
 
@@ -40,8 +43,8 @@ def current_prepare(tables: Tables) -> str:
     """
     for table in SILVER:
         tables.read(table)
-    stamps = {table: tables.stamp(table) or "none" for table in SILVER}
+    stamps = {table: tables.stamp(table) or "none" for table in _TELLING}
     if len(set(stamps.values())) > 1:
         told = ", ".join(f"{table} {stamp}" for table, stamp in stamps.items())
         raise TableError(f"the silver tables come from different prepares ({told}): run prepare again")
-    return stamps[SILVER[0]]
+    return stamps["silver_interactions"]

@@ -60,9 +60,9 @@ def prepare(job: Job) -> Summary:
 
 
 def _write_silver(job: Job, silver: preparation.Silver, stamp: str) -> None:
-    """The small tables at once: most of a commit is waiting."""
+    """The users first and the interactions last, so that it shows where a prepare was cut off; the others at once."""
+    job.tables.replace("silver_users", silver.users, stamp=stamp)
     small = {
-        "silver_users": silver.users,
         "silver_items": silver.items,
         "silver_item_text": silver.text.weights,
         "silver_vocabulary": silver.text.vocabulary,

@@ -57,7 +57,7 @@ class Resident:
                 yield _widened(self._kept.cut(start, start + CHUNK_ROWS).each(torch.clone))
             return
         drawn = on_device("epoch", *self._key, number, device=self._device)
-        order = torch.empty(0)
+        order = torch.empty(0, dtype=torch.int64, device=self._device)
         for chunk in self._drawn(drawn):
             if len(order) != len(chunk):
                 order = torch.randperm(len(chunk), generator=drawn, device=self._device)
