@@ -33,6 +33,7 @@ from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Network
 from nightreel.neural.networks.registry import build, names
 from nightreel.neural.training.defaults import hyperparameters
+from nightreel.neural.training.freed_memory import keep_freed_memory
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.objective import RatingObjective
 from nightreel.neural.training.process_group import Process, process_group
@@ -230,6 +231,8 @@ def main() -> None:
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     arguments = parser.parse_args()
     with process_group(arguments.device) as process, tempfile.TemporaryDirectory() as folder:
+        if process.device.type == "cpu":
+            keep_freed_memory()
         file = Path(folder) / "ratings.parquet"
         write_ratings(file, arguments.rows)
         for text in tables(arguments, file, process):

@@ -12,8 +12,11 @@ from tests.neural.network_samples import TEXTS, text_rows
 from tests.neural.processes import run_alone, run_two
 from tests.neural.training_samples import spec, two_tastes
 
+from nightreel.neural.networks.params import params_type
+from nightreel.neural.networks.registry import names
 from nightreel.neural.networks.storage import load_network
 from nightreel.neural.training.__main__ import main
+from nightreel.neural.training.defaults import hyperparameters
 from nightreel.neural.training.spec import TrainingSpec, read_spec
 from nightreel.neural.training.train import Outcome, train
 
@@ -140,6 +143,13 @@ def test_a_wrong_specification_is_one_line(
     wrong = json.loads(spec(tmp_path).model_dump_json()) | {key: value}
     (tmp_path / "spec.json").write_text(json.dumps(wrong), encoding="utf-8")
     assert complaint(["--spec", str(tmp_path / "spec.json")], capsys).removeprefix(f"{tmp_path}/").startswith(text)
+
+
+@pytest.mark.parametrize("network", names())
+def test_every_network_has_its_hyperparameters_in_the_configuration(network: str) -> None:
+    shipped = hyperparameters(network, ["training.epochs=3", "training.epochs=4"])
+    assert isinstance(shipped.network, params_type(network))
+    assert shipped.training.epochs == 4
 
 
 def test_plateau_needs_validation(tmp_path: Path) -> None:
