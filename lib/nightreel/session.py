@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 
 from nightreel.errors import NightreelError
 from nightreel.launch import delta_jars
+from nightreel.launch.environment import environment, python_path
 from nightreel.launch.java import require_java
 from nightreel.launch.properties import is_local, read_properties
 from nightreel.log import log_folder
@@ -124,25 +125,15 @@ def _launch_environment(properties: Mapping[str, str]) -> Iterator[None]:
     Connect session, which warns of every one that is fixed at the start.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    library = str(Path(__file__).parents[1])
-    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     words = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
     logging = f"'-Dlog4j2.configurationFile={conf_folder() / 'spark' / 'log4j2.properties'}' '-Dnightreel.log={_log()}'"
     temporary = {
-        "PYTHONPATH": os.pathsep.join(paths if library in paths else [library, *paths]),
+        "PYTHONPATH": python_path(),
         "PYSPARK_SUBMIT_ARGS": f"{shlex.join(words)} {os.environ.get('PYSPARK_SUBMIT_ARGS', 'pyspark-shell')}",
         "SPARK_SUBMIT_OPTS": f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} {logging}".strip(),
     }
-    before = {name: os.environ.get(name) for name in temporary}
-    os.environ.update(temporary)
-    try:
+    with environment(temporary):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _settle(session: SparkSession, checkpoints: str) -> None:

@@ -123,19 +123,14 @@ def commit_files(
 class Staging:
     """Where files wait in a table's folder for the commit that takes them in; a context manager.
 
-    What was not kept by its end is removed, as after a refusal, a full disk or an interruption, and with it the folders
-    that only it made.
+    What is not the table's by its end is removed, as after a refusal, a full disk or an interruption, and with it the
+    folders that only it made.
     """
 
     def __init__(self, folder: str | None) -> None:
         """`folder` is None where files cannot be taken in: there is then no prefix."""
         self.prefix = None if folder is None else f"{folder}/rows-{uuid.uuid4()}"
         """How the path of every file has to begin."""
-        self._kept = False
-
-    def keep(self) -> None:
-        """The files are the table's from now on."""
-        self._kept = True
 
     def __enter__(self) -> Staging:
         return self
@@ -143,7 +138,7 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.prefix is None or self._kept:
+        if self.prefix is None:
             return
         prefix = Path(self.prefix)
         owned = _files_of(str(prefix.parent))

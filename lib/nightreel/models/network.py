@@ -10,11 +10,11 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from nightreel.models.catalogue import Ints, Ranked, Users
 from nightreel.models.contract import Capability, TrainedModel
 from nightreel.models.known import beside_pairs, with_fallback
 from nightreel.models.network_worker import Weights
-from nightreel.models.seen_pairs import USERS_A_GROUP, packed, unpacked
-from nightreel.models.top_n import RANKED, check_places, ranked_rows, similar_items
+from nightreel.models.top_n import BestOfGroup, check_places, rank_unseen, similar_items
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,8 @@ class NetworkModel(TrainedModel):
         check_places(n)
         known = self.users.select("user_idx", F.lit(True).alias("known"))
         asked = users.select("user_idx").join(known, "user_idx", "left")
-        newest = asked.agg(F.max("user_idx")).first()
-        groups = (newest[0] if newest and newest[0] else 0) // USERS_A_GROUP + 1
-        grouped = asked.select(
-            F.col("user_idx"), "known", F.pmod("user_idx", F.lit(groups)).cast("int").alias("user_group")
-        ).groupBy("user_group")
-        pairs = packed(seen, groups=groups).groupBy("user_group")
         items = self.items.select("item_idx").toArrow().column(0).to_numpy().astype("int32").tobytes()
-        return grouped.cogroup(pairs).applyInArrow(_ranker(self.weights, items, groups=groups, n=n), RANKED)
+        return rank_unseen(asked.select("user_idx", "known"), seen, _best(self.weights, items, n=n))
 
     def similar(self, *, n: int) -> DataFrame:
         self.require(Capability.SIMILAR)
@@ -98,12 +92,11 @@ def _scorer(weights: Weights) -> Any:
     return scores
 
 
-def _ranker(weights: Weights, items: bytes, *, groups: int, n: int) -> Any:
-    def ranked(left: pa.Table, right: pa.Table) -> pa.Table:
+def _best(weights: Weights, items: bytes, *, n: int) -> BestOfGroup:
+    def best(group: pa.Table, seen: Ints, counts: Ints) -> tuple[Users, Ranked]:
         from nightreel.models.network_worker import catalogue, users_of
 
-        user_idx = left.column("user_idx").to_numpy()
-        asked = users_of(weights, left, *unpacked(right, user_idx, groups=groups))
-        return ranked_rows(left.column("user_idx"), asked, catalogue(weights, items).best(asked, n))
+        asked = users_of(weights, group, seen, counts)
+        return asked, catalogue(weights, items).best(asked, n)
 
-    return ranked
+    return best

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
 import pyarrow.parquet as pq
-from fsspec.core import url_to_fs
 from pyspark.sql import DataFrame
 
-_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
+from nightreel.neural.spark_files import locate
 
 
 def files_of(rows: DataFrame, files: Sequence[str], *, count: int, copy: Path) -> tuple[str, ...]:
@@ -40,6 +37,6 @@ def _copied(copy: Path) -> tuple[str, ...]:
 
 
 def _rows_in(file: str) -> int:
-    filesystem, path = url_to_fs(unquote(file) if _URI.match(file) else file)
+    filesystem, path = locate(file)
     with filesystem.open(path) as opened:
         return int(pq.read_metadata(opened).num_rows)

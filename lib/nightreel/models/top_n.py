@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
-from nightreel.models.catalogue import Catalogue, Ranked, Users
+from nightreel.models.catalogue import Catalogue, Ints, Ranked, Users
 from nightreel.models.factor_arrays import catalogue_of, seen_lists, users_of
 from nightreel.models.seen_pairs import USERS_A_GROUP, packed, unpacked
 
@@ -17,7 +18,10 @@ BLOCK_BYTES = 64 << 20
 """Item factors that travel to the executors with the task, and through the driver; more are split into such blocks."""
 
 _BLOCK_ITEMS = 1 << 20
-RANKED = "user_idx int, rank int, item_idx int, score float"
+BestOfGroup: TypeAlias = Callable[[pa.Table, Ints, Ints], tuple[Users, Ranked]]
+"""From a group of users, the items they have seen one user after another, and how many are whose: their best."""
+
+_RANKED = "user_idx int, rank int, item_idx int, score float"
 
 
 def top_n(
@@ -52,7 +56,12 @@ def top_n(
         return _rank_blocked(_with_seen(users, seen, span, blocks), items, rank=rank, span=span, n=n)
     catalogue = catalogue_of(items.select("item_idx", "bias", "factors").toArrow(), rank)
     if seen is not None:
-        return _rank_unseen(users, seen, catalogue, n)
+
+        def best(group: pa.Table, items: Ints, counts: Ints) -> tuple[Users, Ranked]:
+            asked = users_of(group, catalogue.rank, items, counts)
+            return asked, catalogue.best(asked, n)
+
+        return rank_unseen(users.select("user_idx", "bias", "factors"), seen, best)
     nothing = F.array().cast("array<int>").alias("seen")
     return _rank(users.select("user_idx", "bias", "factors", nothing), catalogue, n)
 
@@ -125,29 +134,37 @@ def _rank(rows: DataFrame, catalogue: Catalogue, n: int) -> DataFrame:
     def ranked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             users = users_of(batch, catalogue.rank, *seen_lists(batch.column("seen")))
-            yield from ranked_rows(batch.column("user_idx"), users, catalogue.best(users, n)).to_batches()
+            yield from _ranked_rows(batch.column("user_idx"), users, catalogue.best(users, n)).to_batches()
 
-    return rows.mapInArrow(ranked, RANKED)
+    return rows.mapInArrow(ranked, _RANKED)
 
 
-def _rank_unseen(users: DataFrame, seen: DataFrame, catalogue: Catalogue, n: int) -> DataFrame:
-    """Every group of users meets the pairs they have seen in one task."""
+def rank_unseen(users: DataFrame, seen: DataFrame, best: BestOfGroup) -> DataFrame:
+    """Every group of users meets the pairs they have seen in one task.
+
+    Parameters
+    ----------
+    users : grain user; column user_idx int and what `best` needs beside it
+    seen : grain user x item; columns user_idx, item_idx
+    best : runs on the executors
+
+    Returns
+    -------
+    grain user x rank; as top_n
+    """
     newest = users.agg(F.max("user_idx")).first()
     groups = (newest[0] if newest and newest[0] else 0) // USERS_A_GROUP + 1
 
     def ranked(left: pa.Table, right: pa.Table) -> pa.Table:
         user_idx = left.column("user_idx").to_numpy()
-        asked = users_of(left, catalogue.rank, *unpacked(right, user_idx, groups=groups))
-        return ranked_rows(left.column("user_idx"), asked, catalogue.best(asked, n))
+        return _ranked_rows(left.column("user_idx"), *best(left, *unpacked(right, user_idx, groups=groups)))
 
-    grouped = users.select(
-        "user_idx", "bias", "factors", F.pmod("user_idx", F.lit(groups)).cast("int").alias("user_group")
-    ).groupBy("user_group")
+    group = F.pmod("user_idx", F.lit(groups)).cast("int").alias("user_group")
     pairs = packed(seen, groups=groups).groupBy("user_group")
-    return grouped.cogroup(pairs).applyInArrow(ranked, RANKED)
+    return users.select("*", group).groupBy("user_group").cogroup(pairs).applyInArrow(ranked, _RANKED)
 
 
-def ranked_rows(user_idx: pa.Array | pa.ChunkedArray, users: Users, best: Ranked) -> pa.Table:
+def _ranked_rows(user_idx: pa.Array | pa.ChunkedArray, users: Users, best: Ranked) -> pa.Table:
     return pa.table(
         {
             "user_idx": user_idx.take(pa.array(best.row)),
@@ -177,7 +194,7 @@ def _rank_blocked(rows: DataFrame, items: DataFrame, *, rank: int, span: int, n:
     def ranked(left: pa.Table, right: pa.Table) -> pa.Table:
         users = users_of(left, rank, *seen_lists(left.column("seen")))
         best = catalogue_of(right, rank).best(users, n)
-        rows = ranked_rows(left.column("user_idx"), users, best)
+        rows = _ranked_rows(left.column("user_idx"), users, best)
         return rows.append_column("unbiased", pa.array(best.score, pa.float32()))
 
     user_blocks = rows.where(F.col("item_block") == 0).count() // span + 1
@@ -189,6 +206,6 @@ def _rank_blocked(rows: DataFrame, items: DataFrame, *, rank: int, span: int, n:
         F.explode(F.sequence(F.lit(0), F.lit(user_blocks - 1))).alias("user_block"),
     )
     left = rows.withColumn("user_block", user_block).groupBy("user_block", "item_block")
-    merged = left.cogroup(right.groupBy("user_block", "item_block")).applyInArrow(ranked, f"{RANKED}, unbiased float")
+    merged = left.cogroup(right.groupBy("user_block", "item_block")).applyInArrow(ranked, f"{_RANKED}, unbiased float")
     place = F.row_number().over(Window.partitionBy("user_idx").orderBy(F.desc("unbiased"), "item_idx"))
     return merged.withColumn("rank", place).where(F.col("rank") <= n).select("user_idx", "rank", "item_idx", "score")

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import SparkSession
 
 from nightreel.errors import ConfigurationError, NightreelError
+from nightreel.launch.environment import environment, python_path
 from nightreel.neural.training.failure import read_failure
 from nightreel.neural.training.spec import TrainingSpec
 from nightreel.settings.sections import NeuralSettings
 
 _GPUS_OF_A_TASK = "spark.task.resource.gpu.amount"
-_LIBRARY = str(Path(__file__).parents[2])
 
 
 def launch(spark: SparkSession, spec: TrainingSpec, settings: NeuralSettings) -> str:
@@ -36,7 +35,7 @@ def launch(spark: SparkSession, spec: TrainingSpec, settings: NeuralSettings) ->
     distributor = TorchDistributor(settings.processes, local_mode=settings.local_mode, use_gpu=use_gpu)
     Path(spec.folder).mkdir(parents=True, exist_ok=True)
     read_failure(Path(spec.folder))  # of an earlier launch
-    with _quiet(), _findable_library(), redirect_stdout(sys.stderr):
+    with _quiet(), environment({"PYTHONPATH": python_path()}), redirect_stdout(sys.stderr):
         try:
             return str(distributor.run(_train, spec.model_dump_json()))
         except Exception as error:
@@ -78,20 +77,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-@contextmanager
-def _findable_library() -> Iterator[None]:
-    """Ranks on this machine are fresh processes: they find the library by PYTHONPATH, installed or not."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([_LIBRARY, *([before] if before else [])])
-    try:
-        yield
-    finally:
-        with suppress(KeyError):
-            del os.environ["PYTHONPATH"]
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
 
 
 def _last_line(error: BaseException) -> str:

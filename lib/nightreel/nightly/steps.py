@@ -76,11 +76,12 @@ def _write_silver(job: Job, silver: preparation.Silver, stamp: str) -> None:
 def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
     """Runs -> their metrics on the held-out split."""
     interactions = job.tables.read("silver_interactions")
+    prepared = current_prepare(job.tables)
     split = job.settings.evaluate.split
     measured: list[dict[str, object]] = []
     for run in chosen:
         with job.step(f"evaluate {run.model}"):
-            model = _loaded(job, run)
+            model = _loaded(job, run, prepared)
             metrics = evaluation.evaluate(model, interactions, job.settings.evaluate, scale=job.settings.scale)
             labels = {"run_id": run.run_id, "run_date": run.run_date, "model": run.model, "split": split}
             measured.extend(labels | row.asDict() for row in metrics.collect())
@@ -93,7 +94,7 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
 
 def recommend(job: Job, run: runs.Run) -> Summary:
     """A run -> top-N of every user, and similar items where the model can tell."""
-    model = _loaded(job, run)
+    model = _loaded(job, run, current_prepare(job.tables))
     users, items = job.tables.read("silver_users"), job.tables.read("silver_items")
     condition = f"run_date = DATE'{job.run_date}'"
     with job.step(f"recommend by {run.model}"):
@@ -120,7 +121,7 @@ def recommend(job: Job, run: runs.Run) -> Summary:
 
 def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | None) -> Summary:
     """A run -> predictions for the pairs asked for, in their order; also as a file where one is named."""
-    model = _loaded(job, run)
+    model = _loaded(job, run, current_prepare(job.tables))
     model.require(models.Capability.PREDICT)
     users, items = job.tables.read("silver_users"), job.tables.read("silver_items")
     asked, rejects = _pairs(job, pairs, users=users, items=items)
@@ -146,9 +147,8 @@ def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | N
     )
 
 
-def _loaded(job: Job, run: runs.Run) -> models.TrainedModel:
+def _loaded(job: Job, run: runs.Run, prepared: str) -> models.TrainedModel:
     """The run's model, if it was trained on the interactions as they stand: `prepare` numbers users and items anew."""
-    prepared = current_prepare(job.tables)
     if prepared != run.prepare_id:
         raise TableError(
             f"run {run.run_id}: trained on the silver tables of prepare {run.prepare_id}, which are now those of "

@@ -34,7 +34,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
     version = job.tables.version("silver_interactions") or 0
     ratings, beside = _rows(job, version)
     trained_on = runs.finished(job.tables) if resume else {}
-    trained = 0
+    trained, written = 0, dict[str, None]()
     for name, algorithm in algorithms.items():
         run_id = planned_run_id(job, name)
         if trained_on.get(run_id) == prepared:
@@ -42,8 +42,11 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
             continue
         trained += 1
         with job.step(f"train {name}"):
-            _train(job, algorithm, ratings, beside, run_id=run_id, version=version, prepared=prepared, resume=resume)
-    return Summary(rows={"models trained": trained}, tables=[*runs.TABLES, "gold_metrics"] if trained else ())
+            tables = _train(
+                job, algorithm, ratings, beside, run_id=run_id, version=version, prepared=prepared, resume=resume
+            )
+        written |= dict.fromkeys(tables)
+    return Summary(rows={"models trained": trained}, tables=[*written])
 
 
 def planned_run_id(job: Job, model: str) -> str:
@@ -61,7 +64,8 @@ def _train(
     version: int,
     prepared: str,
     resume: bool,
-) -> None:
+) -> Sequence[str]:
+    """Returns the tables written."""
     started = datetime.now(UTC)
     seed = job.settings.train.seed
     epochs: list[models.EpochMetric] = []
@@ -82,9 +86,11 @@ def _train(
         finished_at=datetime.now(UTC),
         code_version=__version__,
     )
-    if folder and epochs:
-        _keep_history(job, epochs, run_id=run_id, model=algorithm.name)
-        _remove_scaffold(folder, run_id)
+    if not folder or not epochs:
+        return runs.TABLES
+    _keep_history(job, epochs, run_id=run_id, model=algorithm.name)
+    _remove_scaffold(folder, run_id)
+    return [*runs.TABLES, "gold_metrics"]
 
 
 def _rows(job: Job, version: int) -> tuple[DataFrame, models.Surroundings]:

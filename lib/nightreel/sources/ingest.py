@@ -83,7 +83,7 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
                 survey = take_survey(lines)
             _refuse(survey, inventory, settings)
             with clock.time("commit rows"):
-                _write(tables, inventory, source, survey=survey, lines=lines, items=items, staging=staging)
+                _write(tables, inventory, source, survey=survey, lines=lines, items=items)
         with clock.time("commit files"):
             _write_files(tables, inventory, survey.tallies, reading=source.reading, ingested_at=ingested_at)
     finally:
@@ -116,21 +116,14 @@ def _refuse(survey: Survey, inventory: Inventory, settings: Settings) -> None:
 
 
 def _write(
-    tables: Tables,
-    inventory: Inventory,
-    source: Source,
-    *,
-    survey: Survey,
-    lines: DataFrame,
-    items: DataFrame,
-    staging: Staging,
+    tables: Tables, inventory: Inventory, source: Source, *, survey: Survey, lines: DataFrame, items: DataFrame
 ) -> None:
     """The rows of three tables at once: most of a small table's commit is waiting."""
     quarantine = lines.where(F.col("reason").isNotNull()).select("file_id", "position", "line", "reason")
     titles = items.where(F.col("reason").isNull()).select("item_id", "title", "year", "genres")
     writes: list[Callable[[], None]] = [
         lambda: _put(tables, "bronze_quarantine", quarantine, inventory),
-        lambda: _put_ratings(tables, inventory, source, survey.written, staging),
+        lambda: _put_ratings(tables, inventory, source, survey.written),
     ]
     if inventory.titles or not tables.exists("bronze_items"):
         writes.append(lambda: tables.replace("bronze_items", titles))
@@ -139,12 +132,9 @@ def _write(
             write.result()
 
 
-def _put_ratings(
-    tables: Tables, inventory: Inventory, source: Source, written: Sequence[TableFile], staging: Staging
-) -> None:
+def _put_ratings(tables: Tables, inventory: Inventory, source: Source, written: Sequence[TableFile]) -> None:
     if written:
         tables.adopt("bronze_ratings", written, replace=inventory.replaces_all)
-        staging.keep()
     else:
         _put(tables, "bronze_ratings", source.ratings(tables.spark, inventory.ratings), inventory)
 

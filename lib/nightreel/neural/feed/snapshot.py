@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
-from fsspec.core import url_to_fs
 
 from nightreel.errors import DataError
+from nightreel.neural.spark_files import locate
 
 COLUMNS = {"user_idx": pa.int32(), "item_idx": pa.int32(), "rating": pa.float32()}
 """The columns read, and their types."""
 
-_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 _FOOTERS_AT_ONCE = 16
 
 
@@ -66,7 +63,7 @@ def read_snapshot(files: Sequence[str]) -> Snapshot:
 
 def _row_groups(file: str) -> list[RowGroup]:
     try:
-        filesystem, path = url_to_fs(unquote(file) if _URI.match(file) else file)
+        filesystem, path = locate(file)
         with filesystem.open(path) as opened:
             footer = pq.read_metadata(opened)
     except (OSError, pa.ArrowException, ImportError, ValueError) as error:

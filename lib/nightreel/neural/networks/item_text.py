@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from fsspec.core import url_to_fs
 from torch import Tensor
 
 from nightreel.errors import DataError
+from nightreel.neural.spark_files import locate
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def read_item_text(files: Sequence[str], *, items: int) -> ItemText:
 
 def _read(file: str) -> pa.Table:
     try:
-        filesystem, path = url_to_fs(unquote(file) if ":/" in file else file)
+        filesystem, path = locate(file)
         with filesystem.open(path) as opened:
             table: pa.Table = pq.read_table(opened, columns=["item_idx", "terms", "weights"])
         return table

@@ -1,7 +1,7 @@
 """Good rows straight into a Parquet file with bronze_ratings' columns, as they are parsed.
 
 What goes from Python through Spark into Parquet crosses a socket and is turned from columns to rows and back; that
-takes five times as long as to parse it.
+takes several times as long as to parse it.
 """
 
 from __future__ import annotations
