@@ -26,6 +26,7 @@ _TABLES = (
         "file ingested",
         {
             "file_id": "int",
+            "kind": "string",  # ratings, items or metadata
             "path": "string",
             "size": "bigint",
             "modified_at": "timestamp",
@@ -41,7 +42,55 @@ _TABLES = (
         {"user_id": ID, "item_id": ID, "rating": "float", "rated_at": "timestamp", "file_id": "int"},
         properties={"delta.dataSkippingStatsColumns": "file_id"},
     ),
-    TableSchema("bronze_items", "item", {"item_id": ID, "title": "string", "year": "int", "genres": "array<string>"}),
+    TableSchema(
+        "bronze_items",
+        "item",
+        {
+            "item_id": ID,
+            "title": "string",
+            "year": "int",
+            "genres": "array<string>",
+            "other_title": "string",  # in another language, or the original one
+            "other_year": "int",  # the year that stands with the other title
+            "grade": "string",  # whom it is suitable for
+            "cast": "array<string>",  # in the order of billing
+            "leading": "array<string>",  # those of the cast in leading roles
+            "countries": "array<string>",
+            "tags": "array<string>",  # users' words for it, the most frequent first
+            "imdb_id": "string",  # tt and seven digits or more
+            "tmdb_id": "bigint",
+        },
+    ),
+    TableSchema(
+        "bronze_metadata",
+        "metadata row",
+        {
+            "metadata_id": "bigint",  # TMDB's
+            "imdb_id": "string",
+            "title": "string",
+            "original_title": "string",
+            "year": "int",
+            "overview": "string",
+            "genres": "array<string>",
+            "keywords": "array<string>",
+            "cast": "array<string>",
+            "directors": "array<string>",
+            "countries": "array<string>",
+            "vote_average": "double",
+            "vote_count": "bigint",
+            "file_id": "int",
+        },
+    ),
+    TableSchema(
+        "bronze_quality",
+        "ingest x measure x of what",
+        {
+            "ingested_at": "timestamp",
+            "measure": "string",  # ratings, users, rejected, rated, ...
+            "of": "string",  # the rating's value, the reject's reason; null where the measure stands alone
+            "value": "double",
+        },
+    ),
     TableSchema(
         "bronze_quarantine",
         "rejected line",
@@ -74,6 +123,21 @@ _TABLES = (
             "title": "string",
             "year": "int",
             "genres": "array<string>",
+            "overview": "string",
+            "metadata_id": "bigint",  # the row of bronze_metadata found for it
+            "matched_by": "string",  # the rule that found it, or why none was found
+        },
+    ),
+    TableSchema(
+        "silver_match_rates",
+        "rule, or reason for no match",
+        {
+            "matched_by": "string",
+            "matched": "boolean",
+            "items": "bigint",
+            "item_share": "double",
+            "ratings": "bigint",
+            "rating_share": "double",
         },
     ),
     TableSchema(

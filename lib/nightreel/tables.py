@@ -232,8 +232,22 @@ def _older(schema: TableSchema) -> str:
 _WRITTEN_BY = {
     table: job
     for job, tables in {
-        "ingest": ("bronze_files", "bronze_ratings", "bronze_items", "bronze_quarantine"),
-        "prepare": ("silver_interactions", "silver_users", "silver_items", "silver_item_text", "silver_vocabulary"),
+        "ingest": (
+            "bronze_files",
+            "bronze_ratings",
+            "bronze_items",
+            "bronze_metadata",
+            "bronze_quality",
+            "bronze_quarantine",
+        ),
+        "prepare": (
+            "silver_interactions",
+            "silver_users",
+            "silver_items",
+            "silver_match_rates",
+            "silver_item_text",
+            "silver_vocabulary",
+        ),
         "train": ("gold_runs", "gold_user_factors", "gold_item_factors"),
         "evaluate": ("gold_metrics",),
         "recommend": ("gold_recommendations", "gold_similar_items"),

@@ -59,7 +59,7 @@ def test_titles_are_found_beside_the_ratings_and_above_the_training_set(folder: 
 
 
 def test_what_is_not_there_is_named(folder: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"data\.titles: .*no such file"):
+    with pytest.raises(ConfigurationError, match=r"data\.items: .*no such file"):
         find_titles(str(folder / "titles.csv"), [])
     with pytest.raises(DataError, match=r"data\.path: .*looked for combined_data"):
         (folder / "training_set" / "empty").mkdir()

@@ -84,7 +84,7 @@ def prepare(ratings: DataFrame, items: DataFrame, settings: Settings, *, probe: 
     """
     with ExitStack() as on_failure, Scratch() as early:
         late = on_failure.enter_context(Scratch())
-        unique = early.keep(deduplicate(ratings))
+        unique = early.keep(deduplicate(ratings, rule=settings.filter.repeats))
         totals = unique.agg(F.count(F.lit(1)), F.coalesce(F.sum("deliveries"), F.lit(0))).first()
         distinct, rows_in = (totals[0], totals[1]) if totals else (0, 0)
         if rows_in == 0:

@@ -2,10 +2,13 @@
 
 from nightreel.settings.layers import Layers, load, read_layers
 from nightreel.settings.sections import (
+    ColumnSettings,
     DataSettings,
     EvaluateSettings,
     FilterSettings,
     IngestSettings,
+    ItemColumnSettings,
+    MetadataSettings,
     NeuralSettings,
     NightlySettings,
     RecommendSettings,
@@ -18,11 +21,14 @@ from nightreel.settings.sections import (
 )
 
 __all__ = [
+    "ColumnSettings",
     "DataSettings",
     "EvaluateSettings",
     "FilterSettings",
     "IngestSettings",
+    "ItemColumnSettings",
     "Layers",
+    "MetadataSettings",
     "NeuralSettings",
     "NightlySettings",
     "RecommendSettings",

@@ -62,7 +62,7 @@ class Layers:
 
 
 def load(env: str, overrides: Sequence[str] = (), *, conf: Path | None = None) -> Settings:
-    """conf/base.toml and models.toml, then conf/<env>.toml, then `section.key=value` overrides.
+    """conf/base.toml and models.toml, conf/sources/<data.source>.toml, conf/<env>.toml, `section.key=value` overrides.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def load(env: str, overrides: Sequence[str] = (), *, conf: Path | None = None) -
 def read_layers(env: str, overrides: Sequence[str] = (), *, conf: Path | None = None) -> Layers:
     """The layers merged but not yet checked, for callers that type a part themselves."""
     folder = conf_folder() if conf is None else conf
-    layers = [(f"conf/{name}", _read(folder / name)) for name in DEFAULTS]
+    defaults = [(f"conf/{name}", _read(folder / name)) for name in DEFAULTS]
     environments = sorted(
         file.name.removesuffix(".toml")
         for file in folder.iterdir()
@@ -82,9 +82,17 @@ def read_layers(env: str, overrides: Sequence[str] = (), *, conf: Path | None = 
     )
     if env not in environments:
         raise ConfigurationError(f"--env {env}: unknown environment; known: {', '.join(environments)}")
-    layers.append((f"conf/{env}.toml", _read(folder / f"{env}.toml")))
-    layers.extend(("--set", _override(text)) for text in overrides)
-    return _merge(layers)
+    above = [(f"conf/{env}.toml", _read(folder / f"{env}.toml"))]
+    above.extend(("--set", _override(text)) for text in overrides)
+    return _merge([*defaults, *_of_source(folder, _merge([*defaults, *above])), *above])
+
+
+def _of_source(folder: Traversable, merged: Layers) -> list[tuple[str, dict[str, Any]]]:
+    """What goes without saying for the format that the other layers name, such as its scale."""
+    data = merged.values.get("data")
+    source = data.get("source") if isinstance(data, dict) else None
+    file = folder / "sources" / f"{source}.toml"
+    return [(f"conf/sources/{source}.toml", _read(file))] if file.is_file() else []
 
 
 def conf_folder() -> Traversable:

@@ -24,14 +24,51 @@ Names = Annotated[
 """One name or a list of them."""
 
 
+class ColumnSettings(Section):
+    """Own data: the columns of the ratings or events. Empty: the data has no such column."""
+
+    user: Annotated[str, Field(min_length=1)]
+    item: Annotated[str, Field(min_length=1)]
+    rating: str
+    """Of events, how much one counts; without it, each counts 1."""
+    time: str
+    """Seconds or milliseconds since 1970, or an ISO 8601 date or time; without an offset it is UTC."""
+
+
+class ItemColumnSettings(Section):
+    """Own data: the columns of the items file. Empty: the file has no such column."""
+
+    item: Annotated[str, Field(min_length=1)]
+    title: str
+    year: str
+    genres: str
+    """Names separated by `|`, or a list where the format has lists."""
+
+
 class DataSettings(Section):
     """What `ingest` reads."""
 
-    source: Literal["netflix"]
+    source: Literal["auto", "netflix", "movielens", "kmrd", "own", "events"]
+    """The format; auto: whichever of netflix, movielens and kmrd the files are. own: ratings with columns of any
+    names; events: the same of implicit feedback."""
     path: Annotated[Names, Field(min_length=1)]
-    """Files, directories or globs of ratings; anything fsspec opens (s3://, gs://, abfss://, hdfs://)."""
-    titles: str
-    """The titles file; empty: looked for as movie_titles.csv or movie_titles.txt beside the ratings."""
+    """Files, directories or globs of ratings; anything fsspec opens (s3://, gs://, abfss://, hdfs://). Of own data
+    also Delta tables, by path or catalog name."""
+    items: str
+    """The file of titles or items; empty: looked for beside the ratings under the format's own names."""
+    separator: Annotated[str, Field(min_length=1, max_length=1)]
+    """Own data: what stands between the fields of a CSV line."""
+    columns: ColumnSettings
+    item_columns: ItemColumnSettings
+
+
+class MetadataSettings(Section):
+    """Films' descriptions to look the items' titles up in."""
+
+    path: Annotated[Names, Field()]
+    """movies_metadata.csv or tmdb_5000_movies.csv, or folders or globs of such; none: nothing is looked up."""
+    min_votes: Annotated[int, Field(ge=0)]
+    """Films with fewer votes are not looked at."""
 
 
 class TablesSettings(Section):
@@ -65,6 +102,10 @@ class IngestSettings(Section):
     """What one Spark task reads; small files are packed together up to it."""
     max_line_bytes: Annotated[int, Field(ge=16)]
     max_reject_share: Annotated[float, Field(ge=0.0, le=1.0)]
+    max_drop_share: Annotated[float, Field(ge=0.0, le=1.0)]
+    """By which share the ratings may be fewer than after the last ingest."""
+    measure: bool
+    """Describe the ratings once they are in: users, items, density, scale, dates, repeats (bronze_quality)."""
 
 
 class FilterSettings(Section):
@@ -77,21 +118,40 @@ class FilterSettings(Section):
     item_quantile: Share
     iterate: bool
     """Repeat both filters until neither drops a row (a k-core); off, each looks once at the unfiltered counts."""
+    repeats: Literal["latest", "sum"]
+    """What several ratings of an item by one user become: the latest of them, or (of events) their sum."""
 
 
 class TextSettings(Section):
     """Which words of the items' text count."""
 
+    fields: Annotated[
+        tuple[Literal["title", "overview", "genres", "keywords", "cast", "directors", "tags"], ...],
+        Strict(False),
+        Field(min_length=1),
+    ]
+    stop_words: Literal["none", "english"]
+    """Words to leave out before terms are formed."""
+    ngrams: Annotated[tuple[PositiveInt, PositiveInt], Strict(False)]
+    """Of how many words in a row terms consist, the fewest and the most."""
     min_items: PositiveInt
-    """Words of fewer items are left out."""
+    """Terms of fewer items are left out."""
     max_share: Annotated[float, Field(gt=0.0, le=1.0)]
-    """And words of more than this share of the items."""
+    """And terms of more than this share of the items."""
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        if self.ngrams[0] > self.ngrams[1]:
+            raise ValueError("ngrams must be [fewest, most]")
+        return self
 
 
 class SplitSettings(Section):
     """Which rows are held out. A number of rows, where above 0, takes precedence over the share."""
 
-    strategy: Literal["random", "per_user", "chronological", "chronological_per_user", "leave_one_out", "probe"]
+    strategy: Literal[
+        "random", "per_user", "chronological", "chronological_per_user", "leave_one_out", "probe", "published"
+    ]
     test_share: Share
     test_rows: Annotated[int, Field(ge=0)]
     validation_share: Share
@@ -99,11 +159,15 @@ class SplitSettings(Section):
     seed: Seed
     probe: str
     """The Prize's probe.txt, for strategy = "probe"."""
+    fold: str
+    """For strategy = "published": ml-100k's u1 .. u5, ua or ub."""
 
     @model_validator(mode="after")
     def leaves_something_to_train_on(self) -> Self:
         if not self.test_rows and not self.validation_rows and self.test_share + self.validation_share >= 1:
             raise ValueError("test_share + validation_share must be below 1")
+        if self.strategy == "published" and not self.fold:
+            raise ValueError('strategy = "published" needs fold = "<u1 .. u5, ua or ub>"')
         if self.strategy == "probe" and not self.probe:
             raise ValueError('strategy = "probe" needs probe = "<path of probe.txt>"')
         return self
@@ -158,6 +222,7 @@ class Settings(Section):
     """The whole configuration."""
 
     data: DataSettings
+    metadata: MetadataSettings
     tables: TablesSettings
     scale: ScaleSettings
     ingest: IngestSettings

@@ -12,17 +12,17 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from nightreel.errors import DataError
 from nightreel.settings import Settings
 from nightreel.sources.inventory import Inventory, take_inventory
-from nightreel.sources.netflix import NetflixDump
-from nightreel.sources.source import Source
+from nightreel.sources.metadata import find_metadata, read_metadata
+from nightreel.sources.registry import source_of
+from nightreel.sources.source import Described, Source
 from nightreel.sources.survey import Survey, Tally, good_lines, refuse_damaged, refuse_rejects, rejects, take_survey
 from nightreel.table_files import Staging, TableFile
 from nightreel.tables import Tables
 
 BRONZE = ("bronze_ratings", "bronze_quarantine", "bronze_items", "bronze_files")
-
-_SOURCES: Mapping[str, Callable[[Settings], Source]] = {"netflix": NetflixDump}
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,23 @@ class IngestReport:
     rows_in: int
     rows_kept: int
     items: int
-    """Titles read; 0 also where the titles file is unchanged."""
+    """Lines that describe items; 0 also where their files are unchanged."""
+    metadata: int
+    """Rows of metadata; 0 also where their files are unchanged."""
     rejects: Mapping[str, int]
-    """Lines quarantined by reason, those of the titles file included."""
+    """Lines quarantined by reason, those of items and metadata included."""
     seconds: Mapping[str, float]
 
 
 def check(settings: Settings) -> None:
-    """Raise what `ingest` would where the settings name no rating files; needs no Spark."""
-    _SOURCES[settings.data.source](settings).find()
+    """Raise what `ingest` would where the settings name no files to read; needs no Spark."""
+    source_of(settings).find()
+    find_metadata(settings.metadata)
 
 
 def pairs_to_score(settings: Settings) -> str | None:
     """A file that `score` can predict, where one lies beside the ratings."""
-    return _SOURCES[settings.data.source](settings).pairs_to_score()
+    return source_of(settings).pairs_to_score()
 
 
 def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> IngestReport:
@@ -67,28 +70,33 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
     """
     clock = _Clock()
     tables.watch(*BRONZE)
-    source = _SOURCES[settings.data.source](settings)
+    source = source_of(settings)
     with clock.time("find files"):
         read_all = not all(tables.exists(table) for table in BRONZE)
-        inventory = take_inventory(tables, source.find(), reading=source.reading, read_all=read_all)
+        metadata = find_metadata(settings.metadata)
+        inventory = take_inventory(tables, source.find(), metadata, reading=source.reading, read_all=read_all)
     if not inventory.files:
         return _report(inventory, [], clock)
     staging = Staging(tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None)
-    items = source.items(tables.spark, inventory.titles).persist()
+    items = source.items(tables.spark, inventory.items)
+    films = read_metadata(tables.spark, inventory.metadata, settings.ingest)
     of_ratings = source.survey(tables.spark, inventory.ratings, into=staging.prefix)
-    lines = of_ratings.unionByName(_survey_of_items(items)).persist()
+    of_others = items.lines.unionByName(films.lines).withColumn("written", F.lit(None).cast("string"))
+    lines = of_ratings.unionByName(of_others)
+    kept = [items.records.persist(), films.records.persist(), lines.persist()]
     try:
         with staging:
             with clock.time("read lines"):
                 survey = take_survey(lines)
             _refuse(survey, inventory, settings)
+            _refuse_drop(tables, inventory, survey, settings)
             with clock.time("commit rows"):
-                _write(tables, inventory, source, survey=survey, lines=lines, items=items)
+                _write(tables, inventory, source, survey=survey, lines=lines, items=items, films=films)
         with clock.time("commit files"):
             _write_files(tables, inventory, survey.tallies, reading=source.reading, ingested_at=ingested_at)
     finally:
-        lines.unpersist()
-        items.unpersist()
+        for rows in kept:
+            rows.unpersist()
     return _report(inventory, survey.tallies, clock)
 
 
@@ -103,30 +111,49 @@ class _Clock:
         self.seconds[part] = time.perf_counter() - begun
 
 
-def _survey_of_items(items: DataFrame) -> DataFrame:
-    once, nowhere = F.lit(1).cast("bigint").alias("lines"), F.lit(None).cast("string").alias("written")
-    return items.select("file_id", "position", "line", "reason", once, nowhere)
-
-
 def _refuse(survey: Survey, inventory: Inventory, settings: Settings) -> None:
     """Raise DataError where the lines are not to be kept."""
     refuse_damaged(survey.tallies, inventory.files)
-    for files in (inventory.ratings, inventory.titles):
+    for files in (inventory.ratings, inventory.items, inventory.metadata):
         refuse_rejects(survey.tallies, files, max_share=settings.ingest.max_reject_share)
 
 
+def _refuse_drop(tables: Tables, inventory: Inventory, survey: Survey, settings: Settings) -> None:
+    """Raise DataError where the ratings would be fewer than the settings let them become."""
+    if not inventory.ratings or not tables.exists("bronze_files"):
+        return
+    files = tables.read("bronze_files").select("file_id", "rows").where("kind = 'ratings'").collect()
+    before = sum(rows for _, rows in files)
+    stay = sum(rows for file_id, rows in files if file_id not in inventory.ratings)
+    after = stay + good_lines([one for one in survey.tallies if one.file_id in inventory.ratings])
+    least = (1 - settings.ingest.max_drop_share) * before
+    if after < least:
+        raise DataError(
+            f"{after:,} ratings where the last ingest left {before:,} ({1 - after / before:.1%} fewer), and "
+            f"ingest.max_drop_share allows {settings.ingest.max_drop_share:.1%}; nothing was written"
+        )
+
+
 def _write(
-    tables: Tables, inventory: Inventory, source: Source, *, survey: Survey, lines: DataFrame, items: DataFrame
+    tables: Tables,
+    inventory: Inventory,
+    source: Source,
+    *,
+    survey: Survey,
+    lines: DataFrame,
+    items: Described,
+    films: Described,
 ) -> None:
-    """The rows of three tables at once: most of a small table's commit is waiting."""
+    """The rows of the tables at once: most of a small table's commit is waiting."""
     quarantine = lines.where(F.col("reason").isNotNull()).select("file_id", "position", "line", "reason")
-    titles = items.where(F.col("reason").isNull()).select("item_id", "title", "year", "genres")
     writes: list[Callable[[], None]] = [
         lambda: _put(tables, "bronze_quarantine", quarantine, inventory),
         lambda: _put_ratings(tables, inventory, source, survey.written),
     ]
-    if inventory.titles or not tables.exists("bronze_items"):
-        writes.append(lambda: tables.replace("bronze_items", titles))
+    if inventory.items or not tables.exists("bronze_items"):
+        writes.append(lambda: tables.replace("bronze_items", items.rows))
+    if inventory.metadata:
+        writes.append(lambda: tables.replace("bronze_metadata", films.rows))
     with ThreadPoolExecutor(len(writes)) as pool:
         for write in [pool.submit(write) for write in writes]:
             write.result()
@@ -150,8 +177,8 @@ def _write_files(
     tables: Tables, inventory: Inventory, tallies: Sequence[Tally], *, reading: str, ingested_at: datetime
 ) -> None:
     schema = (
-        "file_id int, path string, size bigint, modified_at timestamp, rows bigint, rejected bigint, reading string, "
-        "ingested_at timestamp"
+        "file_id int, kind string, path string, size bigint, modified_at timestamp, rows bigint, rejected bigint, "
+        "reading string, ingested_at timestamp"
     )
     counts: dict[int, list[Tally]] = {file_id: [] for file_id in inventory.files}
     for one in tallies:
@@ -159,6 +186,7 @@ def _write_files(
     rows = [
         (
             file_id,
+            inventory.kind(file_id),
             file.path,
             file.size,
             file.modified_at,
@@ -185,7 +213,8 @@ def _report(inventory: Inventory, tallies: Sequence[Tally], clock: _Clock) -> In
         files_gone=inventory.gone,
         rows_in=kept + rejects(of_ratings).total(),
         rows_kept=kept,
-        items=good_lines([one for one in tallies if one.file_id in inventory.titles]),
+        items=good_lines([one for one in tallies if one.file_id in inventory.items]),
+        metadata=good_lines([one for one in tallies if one.file_id in inventory.metadata]),
         rejects=dict(rejects(tallies).most_common()),
         seconds=clock.seconds,
     )

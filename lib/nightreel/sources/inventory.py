@@ -24,14 +24,20 @@ class Inventory:
     """
 
     ratings: Mapping[int, RawFile]
-    titles: Mapping[int, RawFile]
+    items: Mapping[int, RawFile]
+    metadata: Mapping[int, RawFile]
     unchanged: int
     gone: int
     largest_known: int
 
     @property
     def files(self) -> Mapping[int, RawFile]:
-        return {**self.ratings, **self.titles}
+        return {**self.ratings, **self.items, **self.metadata}
+
+    def kind(self, file_id: int) -> str:
+        if file_id in self.ratings:
+            return "ratings"
+        return "items" if file_id in self.items else "metadata"
 
     @property
     def replaces_all(self) -> bool:
@@ -58,29 +64,34 @@ class _Known:
     reading: str
 
 
-def take_inventory(tables: Tables, found: Found, *, reading: str, read_all: bool) -> Inventory:
-    """Compare the files found with bronze_files: a file is read again if its size, time or `reading` differs."""
+def take_inventory(
+    tables: Tables, found: Found, metadata: Sequence[RawFile], *, reading: str, read_all: bool
+) -> Inventory:
+    """Compare the files found with bronze_files: a file is read again if its size, time or `reading` differs.
+
+    Those of items, and those of metadata, are read again together.
+    """
     known = _known_files(tables.read("bronze_files")) if tables.exists("bronze_files") else {}
     largest = max((file.file_id for file in known.values()), default=0)
     fresh = count(largest + 1)
-    ids = {path: known[path].file_id if path in known else next(fresh) for path in _paths(found)}
+    listed = [*found.ratings, *found.items, *metadata]
+    ids = {file.path: known[file.path].file_id if file.path in known else next(fresh) for file in listed}
 
     def to_read(files: Iterable[RawFile]) -> dict[int, RawFile]:
         return {ids[file.path]: file for file in files if read_all or not _same(file, known.get(file.path), reading)}
 
-    ratings = to_read(found.ratings)
-    titles = to_read([found.titles] if found.titles else [])
+    def together(files: Sequence[RawFile]) -> dict[int, RawFile]:
+        return {ids[file.path]: file for file in files} if to_read(files) else {}
+
+    ratings, items, films = to_read(found.ratings), together(found.items), together(metadata)
     return Inventory(
         ratings=ratings,
-        titles=titles,
-        unchanged=len(ids) - len(ratings) - len(titles),
+        items=items,
+        metadata=films,
+        unchanged=len(ids) - len(ratings) - len(items) - len(films),
         gone=len(known.keys() - ids.keys()),
         largest_known=largest,
     )
-
-
-def _paths(found: Found) -> Sequence[str]:
-    return [file.path for file in [*found.ratings, *([found.titles] if found.titles else [])]]
 
 
 def _known_files(files: DataFrame) -> dict[str, _Known]:

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from nightreel.schemas import ID, SCHEMAS
 from nightreel.sources.files import RawFile
+
+SURVEY_COLUMNS = "file_id int, position bigint, line string, reason string, lines bigint"
+"""Of rows that tell what lines are good or rejected (see Source.survey)."""
 
 UNREADABLE = "the file cannot be read"
 """The reason a survey gives for a file that is damaged or closed to us; its line tells what went wrong."""
@@ -19,7 +24,30 @@ class Found:
     """The files a source consists of, in the order of their paths."""
 
     ratings: Sequence[RawFile]
-    titles: RawFile | None
+    items: Sequence[RawFile] = ()
+    """What describes the items: titles, genres, casts. They are read together: one that changed, all again."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """What files of items, or of metadata, hold.
+
+    records : what the other two are computed from, to be kept while both are used
+    rows : grain item (metadata row); columns of bronze_items (bronze_metadata), those the format lacks null
+    lines : grain rejected line, and rows that count a file's good ones; columns as Source.survey without `written`
+    """
+
+    records: DataFrame
+    rows: DataFrame
+    lines: DataFrame
+
+
+def with_all_columns(rows: DataFrame, table: str) -> DataFrame:
+    """The rows with the table's columns in its order, those they lack null."""
+    columns = {name: kind for name, kind in SCHEMAS[table].columns.items() if kind != ID or name in rows.columns}
+    return rows.select(
+        *(F.col(name) if name in rows.columns else F.lit(None).cast(kind).alias(name) for name, kind in columns.items())
+    )
 
 
 class Source(Protocol):
@@ -53,11 +81,5 @@ class Source(Protocol):
     def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
         """Grain good line; columns user_id, item_id, rating float, rated_at timestamp, file_id int."""
 
-    def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
-        """The titles file's lines.
-
-        Returns
-        -------
-        grain line; columns item_id, title string, year int, genres array<string> of the good ones (item_id null in
-        the others), file_id int, and position bigint, line string, reason string of the rejected ones
-        """
+    def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
+        """The items, of all the files that describe them."""

@@ -15,7 +15,7 @@ from nightreel.sources.netflix.datasource import Output, Reading, read
 from nightreel.sources.netflix.grammar import Grammar
 from nightreel.sources.netflix.layout import find_pairs_beside, find_ratings, find_titles
 from nightreel.sources.netflix.segments import Segment
-from nightreel.sources.source import Found
+from nightreel.sources.source import Described, Found, with_all_columns
 
 _GRAMMAR_VERSION = 1  # count up when a file would be read into other rows than before
 
@@ -41,7 +41,8 @@ class NetflixDump:
 
     def find(self) -> Found:
         ratings = find_ratings(self._data.path)
-        return Found(ratings, find_titles(self._data.titles, ratings))
+        titles = find_titles(self._data.items, ratings)
+        return Found(ratings, [titles] if titles else [])
 
     def pairs_to_score(self) -> str | None:
         file = find_pairs_beside(find_ratings(self._data.path))
@@ -55,10 +56,11 @@ class NetflixDump:
         rows = self._read(spark, files, Output.RATINGS)
         return rows.select("user_id", "item_id", "rating", "rated_at", "file_id")
 
-    def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
+    def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
         lines = self._read(spark, files, Output.TITLES)
-        genres = F.lit(None).cast("array<string>").alias("genres")
-        return lines.select("item_id", "title", "year", genres, "file_id", "position", "line", "reason")
+        titles = lines.where(F.col("reason").isNull()).select("item_id", "title", "year")
+        survey = lines.select("file_id", "position", "line", "reason", F.lit(1).cast("bigint").alias("lines"))
+        return Described(records=lines, rows=with_all_columns(titles, "bronze_items"), lines=survey)
 
     def _read(
         self, spark: SparkSession, files: Mapping[int, RawFile], output: Output, *, into: str | None = None

@@ -42,9 +42,9 @@ def find_titles(titles: str, ratings: Sequence[RawFile]) -> RawFile | None:
     ConfigurationError : the file named does not exist, or is a folder
     """
     if titles:
-        files = find(titles, setting="data.titles", in_folder=_is_titles, in_glob=_is_titles)
+        files = find(titles, setting="data.items", in_folder=_is_titles, in_glob=_is_titles)
         if len(files) != 1:
-            raise ConfigurationError(f"data.titles: {titles}: must be one file, found {len(files)}")
+            raise ConfigurationError(f"data.items: {titles}: must be one file, found {len(files)}")
         return files[0]
     for folder in _folders(ratings):
         files = find(folder, setting="data.path", in_folder=_is_titles, in_glob=_is_titles)
