@@ -17,6 +17,7 @@ from nightreel.prepare.scratch import Scratch
 from nightreel.prepare.splits import split
 from nightreel.prepare.text import ItemText, item_text
 from nightreel.settings import Settings
+from nightreel.sources.source import with_all_columns
 
 _ROWS_PER_FILE = 4_000_000
 
@@ -119,8 +120,7 @@ def _silver(dense: Dense, items: DataFrame, report: PrepareReport, settings: Set
         .sortWithinPartitions("split", "user_idx", "item_idx")
     )
     described = dense.items.join(items.select("item_id", "title", "year", "genres"), "item_id", "left")
-    columns = ("item_idx", "item_id", "n_ratings", "mean_rating", "title", "year", "genres")
-    told = scratch.keep(described.select(*columns))
+    told = scratch.keep(with_all_columns(described, "silver_items"))
     text = item_text(told, settings.text, scratch=scratch)
     return Silver(interactions, dense.users, told, text, report, scratch)
 
