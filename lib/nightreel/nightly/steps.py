@@ -24,17 +24,39 @@ from nightreel.tables import sql_text
 
 def ingest(job: Job) -> Summary:
     """Raw files -> bronze tables; only new and changed files are read."""
+    now = datetime.now(UTC)
     with job.step("ingest"):
-        report = sources.ingest(job.tables, job.settings, ingested_at=datetime.now(UTC))
+        report = sources.ingest(job.tables, job.settings, ingested_at=now)
+    quality = _measured(job, report, now) if report.files_read and job.settings.ingest.measure else []
     files = {"files read": report.files_read, "files unchanged": report.files_unchanged}
-    rows = {"rating lines read": report.rows_in, "ratings kept": report.rows_kept, "titles read": report.items}
+    rows = {"rating lines read": report.rows_in, "ratings kept": report.rows_kept, "lines about items": report.items}
+    if report.metadata:
+        rows["metadata rows"] = report.metadata
     gone = f"{report.files_gone} files ingested earlier are no longer there; their ratings are kept"
     return Summary(
         rows=files | (rows if report.files_read else {}),
         rejects=report.rejects,
-        tables=sources.BRONZE if report.files_read else (),
-        notes=[gone] if report.files_gone else [],
+        tables=_written_by_ingest(report, measured=bool(quality)),
+        notes=[*quality, *([gone] if report.files_gone else [])],
     )
+
+
+def _measured(job: Job, report: sources.IngestReport, now: datetime) -> list[str]:
+    """What the data looks like, in lines to read; bronze_quality keeps it."""
+    with job.step("measure"):
+        quality = sources.measure(job.tables, report)
+        sources.keep_quality(job.tables, quality, ingested_at=now)
+    return quality.lines()
+
+
+def _written_by_ingest(report: sources.IngestReport, *, measured: bool) -> list[str]:
+    if not report.files_read:
+        return []
+    return [
+        *sources.BRONZE,
+        *(["bronze_metadata"] if report.metadata else []),
+        *(["bronze_quality"] if measured else []),
+    ]
 
 
 def prepare(job: Job) -> Summary:

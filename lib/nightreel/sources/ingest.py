@@ -43,6 +43,11 @@ class IngestReport:
     """Lines quarantined by reason, those of items and metadata included."""
     seconds: Mapping[str, float]
 
+    @property
+    def lines_in(self) -> int:
+        """Lines read of all kinds of files, those rejected among them."""
+        return self.rows_kept + self.items + self.metadata + sum(self.rejects.values())
+
 
 def check(settings: Settings) -> None:
     """Raise what `ingest` would where the settings name no files to read; needs no Spark."""

@@ -1,0 +1,120 @@
+"""What ingested data looks like: sizes, scale, dates, repeats, gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.sources.ingest import IngestReport
+from nightreel.tables import Tables
+
+_MOST_VALUES = 20
+"""A scale of more values is shown in so many ranges of the same width."""
+
+
+@dataclass(frozen=True)
+class DataQuality:
+    """The ratings as they stand after an ingest, and what that ingest rejected."""
+
+    ratings: int
+    users: int
+    items: int
+    """Rated ones."""
+    repeated: int
+    """Ratings beyond the first of a user and item."""
+    without_title: int
+    """Rated items without one."""
+    rated: Mapping[str, int]
+    """Ratings by value, or by range of values, in ascending order."""
+    first: datetime | None
+    last: datetime | None
+    """When the first and the last rating with a time were given, UTC."""
+    rejected: Mapping[str, float]
+    """By reason, the share of the lines that were read."""
+
+    @property
+    def density(self) -> float:
+        """The share of all user x item pairs that are rated."""
+        return (self.ratings - self.repeated) / (self.users * self.items) if self.ratings else 0.0
+
+    def rows(self) -> Iterator[tuple[str, str | None, float]]:
+        """Grain measure x of what: as bronze_quality has them, without the time of the ingest."""
+        for measure in ("ratings", "users", "items", "density", "repeated", "without_title"):
+            yield measure, None, float(getattr(self, measure))
+        for measure, moment in (("first_rated", self.first), ("last_rated", self.last)):
+            if moment is not None:
+                yield measure, None, moment.timestamp()
+        yield from (("rated", value, float(count)) for value, count in self.rated.items())
+        yield from (("reject_share", reason, share) for reason, share in self.rejected.items())
+
+    def lines(self) -> list[str]:
+        """What a person reads of it."""
+        shares = ", ".join(f"{value}: {count / self.ratings:.1%}" for value, count in self.rated.items())
+        told = [f"{self.density:.2%} of all pairs of the {self.users:,} users and {self.items:,} items are rated"]
+        told += [f"ratings by value: {shares}"] if shares else []
+        if self.first and self.last:
+            told.append(f"rated from {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}")
+        if self.repeated:
+            told.append(f"{self.repeated:,} ratings repeat a user and item")
+        if self.without_title:
+            told.append(f"{self.without_title:,} rated items have no title")
+        return told
+
+
+def measure(tables: Tables, report: IngestReport) -> DataQuality:
+    """Look at bronze_ratings and bronze_items once they are written."""
+    ratings, items = tables.read("bronze_ratings"), tables.read("bronze_items")
+    by_user = ratings.groupBy("user_id").agg(
+        F.count(F.lit(1)).alias("ratings"), F.size(F.collect_set("item_id")).alias("items")
+    )
+    users, rows, pairs = _only(by_user.agg(F.count(F.lit(1)), F.sum("ratings"), F.sum("items")))
+    rated_items = ratings.groupBy("item_id").agg(F.min("rated_at").alias("first"), F.max("rated_at").alias("last"))
+    titles = items.where("title IS NOT NULL").select("item_id").distinct().withColumn("titled", F.lit(True))
+    counted, without_title, first, last = _only(
+        rated_items.join(titles, "item_id", "left").agg(
+            F.count(F.lit(1)),
+            F.count_if(F.col("titled").isNull()),
+            F.unix_seconds(F.min("first")),
+            F.unix_seconds(F.max("last")),
+        )
+    )
+    lines = report.lines_in or 1
+    return DataQuality(
+        ratings=rows or 0,
+        users=users,
+        items=counted,
+        repeated=(rows or 0) - (pairs or 0),
+        without_title=without_title,
+        rated=_histogram(ratings),
+        first=None if first is None else datetime.fromtimestamp(first, UTC),
+        last=None if last is None else datetime.fromtimestamp(last, UTC),
+        rejected={reason: count / lines for reason, count in report.rejects.items()},
+    )
+
+
+def keep(tables: Tables, quality: DataQuality, *, ingested_at: datetime) -> None:
+    """Add the measures to bronze_quality, as of this ingest."""
+    rows = [(ingested_at, *row) for row in quality.rows()]
+    frame = tables.spark.createDataFrame(rows, "ingested_at timestamp, measure string, of string, value double")
+    tables.replace_where("bronze_quality", frame, f"ingested_at = TIMESTAMP'{ingested_at:%Y-%m-%d %H:%M:%S.%f} UTC'")
+
+
+def _only(aggregated: DataFrame) -> Sequence[int]:
+    (row,) = aggregated.collect()
+    return row
+
+
+def _histogram(ratings: DataFrame) -> dict[str, int]:
+    values = ratings.groupBy("rating").count().orderBy("rating").limit(_MOST_VALUES + 1).collect()
+    if len(values) <= _MOST_VALUES:
+        return {f"{value:g}": count for value, count in values}
+    lowest, highest = _only(ratings.agg(F.min("rating").cast("double"), F.max("rating").cast("double")))
+    width = (highest - lowest) / _MOST_VALUES
+    place = F.least(F.floor((F.col("rating") - lowest) / width), F.lit(_MOST_VALUES - 1)).alias("place")
+    counts = {row["place"]: row["count"] for row in ratings.groupBy(place).count().collect()}
+    bounds = [lowest + width * step for step in range(_MOST_VALUES + 1)]
+    return {f"{bounds[i]:g} to {bounds[i + 1]:g}": counts.get(i, 0) for i in range(_MOST_VALUES)}
