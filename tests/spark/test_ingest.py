@@ -182,6 +182,18 @@ def test_too_many_rejects_are_refused_before_anything_changes(place: Place) -> N
     assert place.ingest("ingest.max_reject_share=0.25").rows_kept == 3
 
 
+def test_far_fewer_ratings_than_before_are_refused(place: Place) -> None:
+    path = place.write("combined_data_1.txt", CLEAN)
+    place.ingest()
+    before, ratings = place.versions(), place.ratings()
+    path.write_bytes(b"1:\n10,3,2005-09-06\n")
+    said = r"1 ratings where the last ingest left 3 \(66\.7% fewer\).*max_drop_share allows 50\.0%; nothing was written"
+    with pytest.raises(DataError, match=said):
+        place.ingest()
+    assert (place.versions(), place.ratings()) == (before, ratings)
+    assert place.ingest("ingest.max_drop_share=0.7").rows_kept == 1
+
+
 def test_a_wholly_broken_titles_file_is_refused_though_ratings_are_many(place: Place) -> None:
     place.write("combined_data_1.txt", CLEAN * 50)
     place.write("movie_titles.csv", b"<html>\n")

@@ -48,6 +48,21 @@ def test_the_environment_stands_above_the_base_and_set_above_both(conf: Path) ->
     assert settings.filter.user_quantile == 0.0
 
 
+def test_a_sources_layer_stands_between_the_base_and_the_environment(conf: Path) -> None:
+    (conf / "sources").mkdir()
+    (conf / "sources" / "kmrd.toml").write_text("[scale]\nlowest = 2.0\nhighest = 10.0\n", encoding="utf-8")
+    assert load("local", conf=conf).scale.highest == 5.0
+    (conf / "local.toml").write_text('[data]\nsource = "kmrd"\n[scale]\nlowest = 3.0\n', encoding="utf-8")
+    scale = load("local", conf=conf).scale
+    assert (scale.lowest, scale.highest) == (3.0, 10.0)
+    assert load("local", ["data.source=netflix"], conf=conf).scale.highest == 5.0
+
+
+@pytest.mark.parametrize("source", ["netflix", "movielens", "kmrd", "own", "events"])
+def test_every_shipped_source_is_valid(source: str) -> None:
+    assert load("local", [f"data.source={source}"]).tables.dataset == source
+
+
 def test_the_last_set_wins(conf: Path) -> None:
     assert load("local", ["train.seed=1", "train.seed=2"], conf=conf).train.seed == 2
 
