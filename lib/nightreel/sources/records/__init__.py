@@ -1,0 +1,17 @@
+"""Small files of records, such as movies.csv: each read whole in one task, its bad records told from its good ones."""
+
+from nightreel.sources.records.dialect import UTF8_OR_LATIN1, Dialect
+from nightreel.sources.records.parse import Record, RecordReason, parse_records
+from nightreel.sources.records.reading import names_in_header, read_files, read_records, survey_of
+
+__all__ = [
+    "UTF8_OR_LATIN1",
+    "Dialect",
+    "Record",
+    "RecordReason",
+    "names_in_header",
+    "parse_records",
+    "read_files",
+    "read_records",
+    "survey_of",
+]
