@@ -1,0 +1,141 @@
+"""Datasets known by the names of their files: which of them lie where the settings point."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nightreel.errors import ConfigurationError, DataError
+from nightreel.sources import archives
+from nightreel.sources.files import EVERY_FOLDER, RawFile, find
+
+
+@dataclass(frozen=True)
+class Form:
+    """One of the forms in which a dataset is published. File names are regular expressions, and may end in .gz too."""
+
+    said: str
+    """What a person calls it."""
+    ratings: str
+    looked_for: str
+    """The names of rating files in words."""
+    begins: str
+    """A regular expression: how the first line of the ratings begins."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """The names of the files that lie beside the ratings, by what they hold."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The ratings of a form in one folder, which may lie in an archive."""
+
+    form: Form
+    folder: str
+    ratings: Sequence[RawFile]
+
+    def others(self) -> dict[str, RawFile]:
+        """What of Form.others lies in the folder, or else where the archive lies that holds it.
+
+        Raises
+        ------
+        ConfigurationError : several files there hold the same
+        """
+        own = [file for file in _find_others(self.folder, self.form, "data.path") if file.folder == self.folder]
+        archive = archives.split(self.folder)[1]
+        if not own and archive:
+            own = _find_others(RawFile(archive, 0, None).folder, self.form, "data.path")
+        return _by_role(own, self.form)
+
+
+def find_published(paths: Sequence[str], forms: Sequence[Form]) -> list[Published]:
+    """The datasets that files, folders, globs and archives hold; folders are looked into one deep.
+
+    Raises
+    ------
+    ConfigurationError : a path does not exist or a glob matches nothing
+    DataError : an archive is damaged or encrypted
+    """
+    named = _is_any([form.ratings for form in forms])
+    files: dict[str, RawFile] = {}
+    for path in paths:
+        listed = find(path, setting="data.path", in_folder=named, in_glob=named, below=("", EVERY_FOLDER))
+        files |= {file.path: file for file in listed}
+    unpacked = _without_packed_twins(files.values())
+    folders = sorted({file.folder for file in unpacked})
+    datasets = (
+        Published(form, folder, [file for file in unpacked if file.folder == folder and _is(form.ratings, file.name)])
+        for folder in folders
+        for form in forms
+    )
+    return [one for one in datasets if one.ratings]
+
+
+def find_one(paths: Sequence[str], forms: Sequence[Form], *, name: str) -> Published:
+    """The only dataset of these forms that the paths hold; it has one file of ratings.
+
+    Raises
+    ------
+    ConfigurationError : there are several, or as `find_published`
+    DataError : there is none, or as `find_published`
+    """
+    found = find_published(paths, forms)
+    ratings = [file for one in found for file in one.ratings]
+    where = f"data.path: {', '.join(paths)}"
+    if not ratings:
+        looked_for = ", ".join(form.looked_for for form in forms)
+        raise DataError(f"{where}: no ratings of {name} there; looked for {looked_for}, each also as .gz or in a .zip")
+    if len(ratings) > 1:
+        raise ConfigurationError(f"{where}: must be one dataset of {name}, found {_listed(ratings)}")
+    return found[0]
+
+
+def find_named_others(path: str, form: Form) -> dict[str, RawFile]:
+    """What of Form.others a file, folder, glob or archive named in data.items holds.
+
+    Raises
+    ------
+    ConfigurationError : nothing, or several files that hold the same
+    """
+    found = _by_role(_find_others(path, form, "data.items"), form)
+    if not found:
+        raise ConfigurationError(f"data.items: {path}: none of the files of {form.said}: {', '.join(form.others)}")
+    return found
+
+
+def _find_others(path: str, form: Form, setting: str) -> list[RawFile]:
+    named = _is_any(form.others.values())
+    files = find(path, setting=setting, in_folder=named, in_glob=named)
+    return _without_packed_twins([file for file in files if named(file.name)])
+
+
+def _by_role(files: Sequence[RawFile], form: Form) -> dict[str, RawFile]:
+    roles: dict[str, RawFile] = {}
+    for role, pattern in form.others.items():
+        several = [file for file in files if _is(pattern, file.name)]
+        if len(several) > 1:
+            raise ConfigurationError(f"data.items: must name one file of {role}, found {_listed(several)}")
+        if several:
+            roles[role] = several[0]
+    return roles
+
+
+def _without_packed_twins(files: Collection[RawFile]) -> list[RawFile]:
+    there = {(file.folder, file.name) for file in files}
+    return [
+        file
+        for file in files
+        if not file.name.endswith(".gz") or (file.folder, file.name.removesuffix(".gz")) not in there
+    ]
+
+
+def _is_any(patterns: Iterable[str]) -> Callable[[str], bool]:
+    return lambda name: any(_is(pattern, name) for pattern in patterns)
+
+
+def _is(pattern: str, name: str) -> bool:
+    return re.fullmatch(pattern, name.removesuffix(".gz")) is not None
+
+
+def _listed(files: Sequence[RawFile]) -> str:
+    return ", ".join(file.path for file in files)

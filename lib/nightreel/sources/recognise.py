@@ -1,0 +1,84 @@
+"""Which dataset files are, by their names and first lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nightreel.errors import ConfigurationError
+from nightreel.sources import archives
+from nightreel.sources.files import find
+from nightreel.sources.first_line import first_line
+from nightreel.sources.kmrd.forms import KMRD_FILES
+from nightreel.sources.movielens.forms import FORMS as MOVIELENS_FORMS
+from nightreel.sources.published import Form, Published, find_published
+
+_NAMES_SHOWN = 6
+_SHOWN = 3
+_CHARACTERS_SHOWN = 60
+_NETFLIX = Form(
+    said="Netflix Prize",
+    ratings=r"(combined_data_\d+|mv_\d+)\.txt",
+    looked_for="combined_data_*.txt, mv_*.txt",
+    begins=r"\d+:$",
+    others={"titles": r"movie_titles\.(csv|txt)"},
+)
+_SOURCES = {"netflix": (_NETFLIX,), "movielens": MOVIELENS_FORMS, "kmrd": (KMRD_FILES,)}
+_SOURCE_OF = {form.said: source for source, forms in _SOURCES.items() for form in forms}
+_FORMS = [form for forms in _SOURCES.values() for form in forms]
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What files are: a name for data.source, and the finding in a person's words."""
+
+    source: str
+    said: str
+
+
+def recognise(paths: Sequence[str]) -> Recognised:
+    """The one dataset that files, folders, globs and archives of data.path hold; needs no Spark.
+
+    Raises
+    ------
+    ConfigurationError : they hold none, or several; a path does not exist
+    DataError : a file cannot be read
+    """
+    begun = [(one, first_line(one.ratings[0])) for one in find_published(paths, _FORMS)]
+    datasets = [one for one, line in begun if re.match(one.form.begins, line)]
+    sources = dict.fromkeys(_SOURCE_OF[one.form.said] for one in datasets)
+    if len(sources) == 1:
+        return Recognised(*sources, said="; ".join(_said(one) for one in datasets[:_SHOWN]))
+    where = f'data.source = "auto": {", ".join(paths)}'
+    if datasets:
+        several = "; ".join(_said(one) for one in datasets[:_SHOWN])
+        raise ConfigurationError(f"{where}: holds several datasets ({several}): name one in data.path")
+    there = "; ".join(_but(one, line) for one, line in begun[:_SHOWN]) or _there(paths)
+    looked_for = ", ".join(form.looked_for for form in _FORMS)
+    raise ConfigurationError(
+        f"{where}: none of {', '.join(_SOURCES)}: looked for {looked_for}; found {there}; if these are ratings of "
+        'another form, set data.source = "own"'
+    )
+
+
+def _said(dataset: Published) -> str:
+    names = [file.name for file in [*dataset.ratings, *dataset.others().values()]]
+    shown = ", ".join(names[:_NAMES_SHOWN]) + (f" and {len(names) - _NAMES_SHOWN} more" * (len(names) > _NAMES_SHOWN))
+    inside, archive = archives.split(dataset.folder)
+    return f"{dataset.form.said} ({shown}) in {(archive or inside).rpartition('/')[2] or '/'}"
+
+
+def _but(dataset: Published, line: str) -> str:
+    name = dataset.ratings[0].name
+    return f"{name}, which begins {line[:_CHARACTERS_SHOWN]!r} and so is not of {dataset.form.said}"
+
+
+def _there(paths: Sequence[str]) -> str:
+    """The first files that lie there, whatever they are."""
+    files = [
+        file.name
+        for path in paths
+        for file in find(path, setting="data.path", in_folder=lambda _: True, in_glob=lambda _: True)
+    ]
+    return ", ".join(files[:_NAMES_SHOWN]) + (" ..." * (len(files) > _NAMES_SHOWN)) or "no file"
