@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from nightreel.sources.netflix.grammar import Entry, Grammar, Header, Reason, Reject, days, quarantined_text
+from nightreel.sources.lines.quarantine import quarantined_text
+from nightreel.sources.netflix.grammar import Entry, Grammar, Header, Reason, Reject, days
 
 RATINGS = Grammar(rows="ratings", lowest=1.0, highest=5.0, max_line_bytes=60)
 PAIRS = Grammar(rows="pairs", lowest=0.0, highest=0.0, max_line_bytes=60)

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from nightreel.sources.lines.quarantine import quarantined_text
+from nightreel.sources.lines.segments import PADDING, Segment, cut, first_line, read_blocks
 from nightreel.sources.netflix import words
 from nightreel.sources.netflix.block import BlockParser
-from nightreel.sources.netflix.grammar import Entry, Grammar, Header, Reason, Reject, days, quarantined_text
-from nightreel.sources.netflix.segments import Segment, cut, first_line, item_at, read_blocks
+from nightreel.sources.netflix.grammar import Entry, Grammar, Header, Reason, Reject, days
+from nightreel.sources.netflix.header_search import item_at
 
 RATINGS = Grammar(rows="ratings", lowest=1.0, highest=5.0, max_line_bytes=64)
 SHORT_RATINGS = Grammar(rows="ratings", lowest=0.5, highest=10.0, max_line_bytes=16)
@@ -153,7 +155,7 @@ def test_small_files_share_a_task_and_big_ones_are_cut() -> None:
 
 def test_usual_lines_need_no_grammar() -> None:
     lines = [b"7,4,2001-02-03\n", b"7,3.5,2001-02-03\r\n", b"2147483647,5.0,2001-02-03\n", b"12345678,1,2001-02-03\r\n"]
-    block = bytes(words.PADDING) + b"".join(lines)
+    block = bytes(PADDING) + b"".join(lines)
     feeds = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
-    starts = np.append(words.PADDING, feeds[:-1] + 1)
+    starts = np.append(PADDING, feeds[:-1] + 1)
     assert words.parse(block, starts, feeds, RATINGS).recognised.all()

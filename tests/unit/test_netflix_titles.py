@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nightreel.sources.netflix.segments import Block
+from nightreel.sources.lines.segments import PADDING, Block
 from nightreel.sources.netflix.titles import Title, TitleReason, parse_title, parse_titles
-from nightreel.sources.netflix.words import PADDING
 
 
 @pytest.mark.parametrize(

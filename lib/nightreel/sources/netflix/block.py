@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from nightreel.sources.lines.quarantine import Rejected, quarantined_text
+from nightreel.sources.lines.segments import PADDING
 from nightreel.sources.netflix import words
 from nightreel.sources.netflix.grammar import (
     UNDER_REJECTED_HEADER,
@@ -20,9 +22,7 @@ from nightreel.sources.netflix.grammar import (
     Header,
     Reason,
     Reject,
-    Rejected,
     days,
-    quarantined_text,
 )
 
 _LINES_AT_A_TIME = 32_768  # a slice's arrays stay in the processor's cache
@@ -65,14 +65,14 @@ class BlockParser:
 
         Parameters
         ----------
-        block : words.PADDING zero bytes, then lines that each end in a line feed
+        block : PADDING zero bytes, then lines that each end in a line feed
         position : offset in the file of the first line
         """
         feeds = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
-        start = int(words.PADDING)
+        start = PADDING
         for first in range(0, len(feeds), _LINES_AT_A_TIME):
             ends = feeds[first : first + _LINES_AT_A_TIME]
-            yield self._lines(block, start, ends, position - words.PADDING)
+            yield self._lines(block, start, ends, position - PADDING)
             start = int(ends[-1]) + 1
 
     def _lines(self, block: bytes, start: int, ends: NDArray[np.int64], offset: int) -> Rows:

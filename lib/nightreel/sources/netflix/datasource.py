@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import IO
 
 import pyarrow as pa
@@ -15,17 +15,19 @@ from pyspark.sql import functions as F
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
+from nightreel.sources.lines.parquet import RatingsFile
+from nightreel.sources.lines.quarantine import Rejected
+from nightreel.sources.lines.segments import Block, Segment, cut, first_line, open_lines, read_blocks
+from nightreel.sources.lines.survey import Parsed, survey
+from nightreel.sources.lines.tasks import FAULTS, SegmentsReader, Task
 from nightreel.sources.netflix import batches
 from nightreel.sources.netflix.block import BlockParser, Rows
-from nightreel.sources.netflix.grammar import Grammar, Rejected
-from nightreel.sources.netflix.parquet import RatingsFile
-from nightreel.sources.netflix.segments import Block, Segment, cut, first_line, item_at, open_lines, read_blocks
+from nightreel.sources.netflix.grammar import Grammar
+from nightreel.sources.netflix.header_search import item_at
 from nightreel.sources.netflix.titles import parse_titles
 from nightreel.sources.source import UNREADABLE
 
 _MICROS_PER_DAY = 86_400_000_000
-_FAULTS = (OSError, EOFError, zlib.error)
-"""What reading a damaged or closed file raises."""
 
 
 class Output(StrEnum):
@@ -93,27 +95,14 @@ class DumpSource(DataSource):
         return DumpReader(Reading.from_json(self.options["reading"]), Output(self.options["output"]))
 
 
-@dataclass
-class Task(InputPartition):
-    """What one Spark task reads."""
-
-    segments: Sequence[Segment]
-
-
-class DumpReader(DataSourceReader):
+class DumpReader(SegmentsReader):
     """Cuts the files into tasks on the driver, reads them on the executors."""
 
     def __init__(self, reading: Reading, output: Output) -> None:
         whole = output is Output.TITLES
-        self._tasks = [[file] for file in reading.files] if whole else cut(reading.files, reading.partition_bytes)
+        super().__init__([[file] for file in reading.files] if whole else cut(reading.files, reading.partition_bytes))
         self._reading = replace(reading, files=())
         self._output = output
-
-    def partitions(self) -> Sequence[InputPartition]:
-        return [Task(segments) for segments in self._tasks or [[]]]
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_tasks": []}
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         segments = partition.segments if isinstance(partition, Task) else ()
@@ -149,32 +138,14 @@ class DumpReader(DataSourceReader):
         )
 
     def _survey(self, segments: Sequence[Segment]) -> Iterator[pa.RecordBatch]:
-        file = RatingsFile(self._reading.into) if self._reading.into else None
-        for segment in segments:
-            yield from self._survey_of(segment, file)
-        written = file and file.close()
-        if written:
-            yield batches.count(0, segments[0].file_id, written=written)
+        into = self._reading.into
+        file = RatingsFile(into, batches.TABLE_SCHEMA, batches.FEW_VALUES) if into else None
+        return survey(segments, self._parsed, file=file)
 
-    def _survey_of(self, segment: Segment, file: RatingsFile | None) -> Iterator[pa.RecordBatch]:
-        good = 0
-        for rows in self._rows_or_fault(segment):
-            if isinstance(rows, Rejected):
-                yield batches.rejects([rows], segment.file_id)
-                break
-            good += len(rows.user_id)
-            if file:
-                file.add(rows, segment.file_id)
-            if rows.rejected:
-                yield batches.rejects(rows.rejected, segment.file_id)
-        yield batches.count(good, segment.file_id)
-
-    def _rows_or_fault(self, segment: Segment) -> Iterator[Rows | Rejected]:
-        """The segment's rows, and last what kept it from being read to its end."""
-        try:
-            yield from self._rows(segment)
-        except _FAULTS as error:
-            yield Rejected(-1, str(error), UNREADABLE)
+    def _parsed(self, segment: Segment) -> Iterator[Parsed]:
+        for rows in self._rows(segment):
+            as_table = partial(batches.table_rows, rows, segment.file_id)
+            yield Parsed(len(rows.user_id), rows.rejected, as_table)
 
     def _titles(self, segment: Segment) -> Iterator[pa.RecordBatch]:
         try:
@@ -182,5 +153,5 @@ class DumpReader(DataSourceReader):
                 blocks = self._blocks(stream, segment, 0)
                 parsed = parse_titles(blocks, max_line_bytes=self._reading.grammar.max_line_bytes)
                 yield from (batches.titles(lines, segment.file_id) for lines in parsed)
-        except _FAULTS as error:
+        except FAULTS as error:
             yield batches.titles([Rejected(-1, str(error), UNREADABLE)], segment.file_id)

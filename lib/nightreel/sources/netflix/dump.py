@@ -11,10 +11,10 @@ from pyspark.sql import functions as F
 
 from nightreel.settings import Settings
 from nightreel.sources.files import RawFile
+from nightreel.sources.lines.segments import Segment
 from nightreel.sources.netflix.datasource import Output, Reading, read
 from nightreel.sources.netflix.grammar import Grammar
 from nightreel.sources.netflix.layout import find_pairs_beside, find_ratings, find_titles
-from nightreel.sources.netflix.segments import Segment
 from nightreel.sources.source import Described, Found, with_all_columns
 
 _GRAMMAR_VERSION = 1  # count up when a file would be read into other rows than before

@@ -8,11 +8,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Literal
 
+from nightreel.sources.lines.quarantine import BLANKS, BOM
+
 LARGEST_ID = 2_147_483_647
-BOM = b"\xef\xbb\xbf"
-SHOWN_CHARACTERS = 1_000
-SHOWN_BYTES = 4 * SHOWN_CHARACTERS  # UTF-8 takes at most four bytes a character
-BLANKS = b" \t\r"
 
 BEFORE_ANY_HEADER = 0
 UNDER_REJECTED_HEADER = -1
@@ -62,15 +60,6 @@ class Reject:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A line for quarantine: the offset of its first byte in the unpacked file, its text and why."""
-
-    position: int
-    line: str
-    reason: str
-
-
 @dataclass(frozen=True)
 class Grammar:
     """Which rows a file holds.
@@ -115,11 +104,6 @@ class Grammar:
             return Reject(Reason.SCALE)
         day = _day(fields[2])
         return Reject(Reason.DATE) if day is None else Entry(user_id, rating, day)
-
-
-def quarantined_text(line: bytes) -> str:
-    """A line as quarantine keeps it: cut at 1,000 characters, bytes that are no UTF-8 replaced."""
-    return line[:SHOWN_BYTES].rstrip(BLANKS).decode("utf-8", "replace")[:SHOWN_CHARACTERS]
 
 
 def days(day: date) -> int:

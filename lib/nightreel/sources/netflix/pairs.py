@@ -8,10 +8,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.settings import IngestSettings
+from nightreel.sources.lines.segments import Segment
 from nightreel.sources.netflix.datasource import Output, Reading, read
 from nightreel.sources.netflix.grammar import Grammar
 from nightreel.sources.netflix.layout import find_pairs
-from nightreel.sources.netflix.segments import Segment
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nightreel.sources.netflix.grammar import BLANKS, BOM, LARGEST_ID, Rejected, quarantined_text
-from nightreel.sources.netflix.segments import Block
-from nightreel.sources.netflix.words import PADDING
+from nightreel.sources.lines.quarantine import BLANKS, BOM, Rejected, quarantined_text
+from nightreel.sources.lines.segments import PADDING, Block
+from nightreel.sources.netflix.grammar import LARGEST_ID
 
 _LINE = re.compile(r"([0-9]{1,10}),([0-9]{4}|NULL),(.*\S.*)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

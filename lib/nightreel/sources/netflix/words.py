@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 
 from nightreel.sources.netflix.grammar import LARGEST_ID, Grammar
 
-PADDING = 24
-"""Bytes before the first line, so that every word read lies inside the block."""
-
 NO_DATE = np.iinfo(np.int32).min
 """The day of a line that has none."""
 
@@ -49,7 +46,7 @@ class Usual:
 
 
 def parse(block: bytes, starts: Lines, feeds: Lines, grammar: Grammar) -> Usual:
-    """Lines from `starts` up to the line feeds at `feeds`, in the block after its PADDING."""
+    """Lines from `starts` up to the line feeds at `feeds`, in the block after its padding."""
     octets = np.frombuffer(block, np.uint8)
     at = np.ndarray((len(block) - 7,), "<u8", block, 0, (1,))
     ends = feeds - (octets[feeds - 1] == ord("\r"))

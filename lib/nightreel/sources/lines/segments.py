@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import gzip
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
 from nightreel.sources.files import open_bytes
-from nightreel.sources.netflix.grammar import (
-    BEFORE_ANY_HEADER,
-    SHOWN_BYTES,
-    UNDER_REJECTED_HEADER,
-    Grammar,
-    Header,
-)
-from nightreel.sources.netflix.words import PADDING
+from nightreel.sources.lines.quarantine import SHOWN_BYTES
+
+PADDING = 24
+"""Bytes before a block's first line, so that every eight-byte word that ends in a line lies inside the block."""
 
 _OPENING_COST = 65_536  # bytes one could read in the time it takes to open a file
-_AT_A_TIME = 1_048_576  # read at once when looking for one line
-_HEADER_END = re.compile(rb":[ \t\r]*\n")
+AT_A_TIME = 1_048_576
+"""Bytes read at once when looking for one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The lines of a file that start in [start, end). A gzipped file is one segment, `end` its packed size."""
+    """The lines of a file that start in [start, end).
+
+    A packed file, gzipped or in an archive (zip://inside.csv::archive.zip), is one segment, whatever its `end`.
+    """
 
     file_id: int
     path: str
@@ -35,12 +33,16 @@ class Segment:
 
     @property
     def packed(self) -> bool:
-        return self.path.endswith(".gz")
+        return self.gzipped or "::" in self.path
+
+    @property
+    def gzipped(self) -> bool:
+        return self.path.partition("::")[0].endswith(".gz")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """words.PADDING zero bytes, then whole lines, each with its line feed; `position` is the first one's offset."""
+    """PADDING zero bytes, then whole lines, each with its line feed; `position` is the first one's offset."""
 
     position: int
     data: bytes
@@ -70,7 +72,7 @@ def _pieces(file: Segment, partition_bytes: int) -> Iterator[Segment]:
 def open_lines(segment: Segment) -> IO[bytes]:
     """The file the segment lies in, unpacked."""
     raw = open_bytes(segment.path)
-    return cast(IO[bytes], gzip.open(raw, "rb")) if segment.packed else raw
+    return cast(IO[bytes], gzip.open(raw, "rb")) if segment.gzipped else raw
 
 
 def read_blocks(
@@ -116,37 +118,9 @@ def first_line(stream: IO[bytes], segment: Segment, *, chunk_bytes: int) -> int 
         return 0
     at = segment.start - 1
     stream.seek(at)
-    while at < segment.end and (data := stream.read(min(chunk_bytes, _AT_A_TIME))):
+    while at < segment.end and (data := stream.read(min(chunk_bytes, AT_A_TIME))):
         feed = data.find(b"\n")
         if feed >= 0:
             return at + feed + 1 if at + feed + 1 < segment.end else None
         at += len(data)
     return None
-
-
-def item_at(stream: IO[bytes], position: int, grammar: Grammar, *, chunk_bytes: int) -> int:
-    """The movie that a line starting at `position` falls under, found by reading backwards."""
-    end = position
-    while end > 0:
-        begin = max(0, end - min(chunk_bytes, _AT_A_TIME))
-        window_begin = max(0, begin - grammar.max_line_bytes - 1)
-        stream.seek(window_begin)
-        window = stream.read(end - window_begin)
-        for match in reversed(list(_HEADER_END.finditer(window))):
-            item_id = _header(window, window_begin, match.end() - 1, grammar)
-            if item_id is not None:
-                return item_id
-        end = begin
-    return BEFORE_ANY_HEADER
-
-
-def _header(window: bytes, window_begin: int, feed: int, grammar: Grammar) -> int | None:
-    """What a header whose line feed is at window[feed] begins; None where the line is too long for one."""
-    start = window.rfind(b"\n", 0, feed) + 1
-    if start == 0 and window_begin > 0:
-        return None
-    line = window[start:feed]
-    if len(line) > grammar.max_line_bytes:
-        return None
-    parsed = grammar.parse(line, position=window_begin + start)
-    return parsed.item_id if isinstance(parsed, Header) else UNDER_REJECTED_HEADER

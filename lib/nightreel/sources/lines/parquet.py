@@ -7,28 +7,29 @@ takes several times as long as to parse it.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nightreel.sources.netflix.block import Rows
 from nightreel.table_files import TableFile
 
-_ROWS_PER_GROUP = 1_048_576  # 28 MB: what is held in memory
-_MICROS_PER_DAY = 86_400_000_000
-_SCHEMA = pa.schema(
-    [
-        ("user_id", pa.int64()),
-        ("item_id", pa.int64()),
-        ("rating", pa.float32()),
-        ("rated_at", pa.timestamp("us", tz="UTC")),
-        ("file_id", pa.int32()),
-    ]
-)
-_FEW_VALUES = ["item_id", "rating", "rated_at", "file_id"]
+_ROWS_PER_GROUP = 1_048_576  # 28 MB where ids are numbers: what is held in memory
+
+
+def ratings_schema(ids: pa.DataType) -> pa.Schema:
+    """The columns of bronze_ratings, with ids of that type."""
+    return pa.schema(
+        [
+            ("user_id", ids),
+            ("item_id", ids),
+            ("rating", pa.float32()),
+            ("rated_at", pa.timestamp("us", tz="UTC")),
+            ("file_id", pa.int32()),
+        ]
+    )
 
 
 @dataclass
@@ -37,6 +38,9 @@ class RatingsFile:
 
     prefix: str
     """How its path begins."""
+    schema: pa.Schema
+    few_values: Sequence[str]
+    """The columns worth a dictionary."""
     _path: Path = field(init=False)
     _writer: pq.ParquetWriter | None = None
     _held: list[pa.RecordBatch] = field(default_factory=list)
@@ -47,11 +51,10 @@ class RatingsFile:
     def __post_init__(self) -> None:
         self._path = Path(f"{self.prefix}-{uuid.uuid4()}.zstd.parquet")
 
-    def add(self, rows: Rows, file_id: int) -> None:
-        if not len(rows.user_id):
-            return
-        self._held.append(_batch(rows, file_id))
-        self._held_rows += len(rows.user_id)
+    def add(self, rows: pa.RecordBatch, file_id: int) -> None:
+        """One row or more, of that raw file."""
+        self._held.append(rows)
+        self._held_rows += rows.num_rows
         self._file_ids.add(file_id)
         if self._held_rows >= _ROWS_PER_GROUP:
             self._write_held()
@@ -74,19 +77,12 @@ class RatingsFile:
         if self._writer is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(
-                self._path, _SCHEMA, compression="zstd", use_dictionary=_FEW_VALUES, write_statistics=["file_id"]
+                self._path,
+                self.schema,
+                compression="zstd",
+                use_dictionary=list(self.few_values),
+                write_statistics=["file_id"],
             )
-        self._writer.write_table(pa.Table.from_batches(self._held, _SCHEMA), row_group_size=2 * _ROWS_PER_GROUP)
+        self._writer.write_table(pa.Table.from_batches(self._held, self.schema), row_group_size=2 * _ROWS_PER_GROUP)
         self._rows += self._held_rows
         self._held, self._held_rows = [], 0
-
-
-def _batch(rows: Rows, file_id: int) -> pa.RecordBatch:
-    columns = [
-        pa.array(rows.user_id, pa.int64()),
-        pa.array(rows.item_id, pa.int64()),
-        pa.array(rows.rating),
-        pa.array(rows.day * _MICROS_PER_DAY).view(pa.timestamp("us", tz="UTC")),
-        pa.array(np.full(len(rows.user_id), file_id, np.int32)),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
