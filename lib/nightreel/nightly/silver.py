@@ -10,11 +10,18 @@ from nightreel.nightly.ledger import fingerprint
 from nightreel.settings import Settings
 from nightreel.tables import Tables
 
-SILVER = ("silver_interactions", "silver_users", "silver_items", "silver_item_text", "silver_vocabulary")
+SILVER = (
+    "silver_interactions",
+    "silver_users",
+    "silver_items",
+    "silver_match_rates",
+    "silver_item_text",
+    "silver_vocabulary",
+)
 _TELLING = SILVER[:3]
 """Those whose stamps tell: prepare writes silver_users first and silver_interactions last. Of the others an empty one
 written over an empty one is no commit, and keeps an earlier stamp."""
-BRONZE_READ = ("bronze_ratings", "bronze_items")
+BRONZE_READ = ("bronze_ratings", "bronze_items", "bronze_metadata")
 
 
 def prepare_settings(settings: Settings) -> list[Any]:
@@ -24,6 +31,7 @@ def prepare_settings(settings: Settings) -> list[Any]:
         settings.filter.model_dump(),
         settings.split.model_dump(),
         settings.text.model_dump(),
+        settings.metadata.model_dump(),
         probe and [probe.size, probe.modified_at],
     ]
 

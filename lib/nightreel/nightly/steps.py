@@ -65,8 +65,12 @@ def prepare(job: Job) -> Summary:
     ratings, items = job.tables.read("bronze_ratings"), job.tables.read("bronze_items")
     probe = job.settings.split.probe if job.settings.split.strategy == "probe" else None
     asked, rejects = _prize_pairs(job, probe) if probe else (None, {})
+    metadata = job.tables.read("bronze_metadata") if job.settings.metadata.path else None
     stamp = prepare_id(job.tables, job.settings)
-    with job.step("prepare"), preparation.prepare(ratings, items, job.settings, probe=asked) as silver:
+    with (
+        job.step("prepare"),
+        preparation.prepare(ratings, items, job.settings, metadata=metadata, probe=asked) as silver,
+    ):
         _write_silver(job, silver, stamp)
     report = silver.report
     rows = {
@@ -77,8 +81,17 @@ def prepare(job: Job) -> Summary:
         "users": report.users,
         "items": report.items,
         **{f"{split} rows": getattr(report, split) for split in ("train", "validation", "test")},
+        **(_matched(job) if metadata is not None else {}),
     }
     return Summary(rows=rows, rejects=rejects, tables=SILVER)
+
+
+def _matched(job: Job) -> dict[str, int]:
+    """How many items found their film, and how many did not because it would have been a guess."""
+    rates = job.tables.read("silver_match_rates").select("matched_by", "matched", "items").collect()
+    matched = sum(row["items"] for row in rates if row["matched"])
+    ambiguous = sum(row["items"] for row in rates if row["matched_by"] in preparation.AMBIGUOUS)
+    return {"items matched to films": matched, "items with ambiguous titles": ambiguous}
 
 
 def _write_silver(job: Job, silver: preparation.Silver, stamp: str) -> None:
@@ -86,6 +99,7 @@ def _write_silver(job: Job, silver: preparation.Silver, stamp: str) -> None:
     job.tables.replace("silver_users", silver.users, stamp=stamp)
     small = {
         "silver_items": silver.items,
+        "silver_match_rates": silver.match_rates,
         "silver_item_text": silver.text.weights,
         "silver_vocabulary": silver.text.vocabulary,
     }

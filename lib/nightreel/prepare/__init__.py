@@ -3,11 +3,13 @@
 from nightreel.prepare.dense import Dense, dense_index, densify
 from nightreel.prepare.duplicates import deduplicate
 from nightreel.prepare.filters import keep_active
+from nightreel.prepare.matching import AMBIGUOUS
 from nightreel.prepare.scratch import Scratch
 from nightreel.prepare.silver import PrepareReport, Silver, prepare
 from nightreel.prepare.splits import split
 
 __all__ = [
+    "AMBIGUOUS",
     "Dense",
     "PrepareReport",
     "Scratch",

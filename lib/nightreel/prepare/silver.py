@@ -11,8 +11,10 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.prepare.dense import Dense, densify
+from nightreel.prepare.described import describe, text_of
 from nightreel.prepare.duplicates import deduplicate
 from nightreel.prepare.filters import keep_active, nothing_left
+from nightreel.prepare.matching import match_rates
 from nightreel.prepare.scratch import Scratch
 from nightreel.prepare.splits import split
 from nightreel.prepare.text import ItemText, item_text
@@ -48,12 +50,14 @@ class Silver:
         user_idx, item_idx, so that a file holds a narrow range of users
     users : grain user; as silver_users
     items : grain item; as silver_items
+    match_rates : grain rule, or reason for no match; as silver_match_rates, without rows where there is no metadata
     text : as silver_item_text and silver_vocabulary
     """
 
     interactions: DataFrame
     users: DataFrame
     items: DataFrame
+    match_rates: DataFrame
     text: ItemText
     report: PrepareReport
     scratch: Scratch
@@ -67,8 +71,15 @@ class Silver:
         self.scratch.release()
 
 
-def prepare(ratings: DataFrame, items: DataFrame, settings: Settings, *, probe: DataFrame | None = None) -> Silver:
-    """Resolve duplicates, drop sparse users and items, split, and number what is left.
+def prepare(
+    ratings: DataFrame,
+    items: DataFrame,
+    settings: Settings,
+    *,
+    metadata: DataFrame | None = None,
+    probe: DataFrame | None = None,
+) -> Silver:
+    """Resolve duplicates, drop sparse users and items, split, number what is left, and find the items' films.
 
     Use as `with prepare(...) as silver:`, and write the tables inside.
 
@@ -76,7 +87,8 @@ def prepare(ratings: DataFrame, items: DataFrame, settings: Settings, *, probe: 
     ----------
     ratings : grain rating as delivered; as bronze_ratings
     items : grain item; as bronze_items
-    settings : its sections filter, split and text
+    settings : its sections filter, split, metadata and text
+    metadata : grain metadata row; as bronze_metadata. Without it no film is looked up
     probe : for strategy probe: columns user_id, item_id
 
     Raises
@@ -107,22 +119,36 @@ def prepare(ratings: DataFrame, items: DataFrame, settings: Settings, *, probe: 
             users=dense.n_users,
             items=dense.n_items,
         )
-        silver = _silver(dense, items, report, settings, late)
+        silver = _silver(dense, items, metadata, report, settings, late)
         on_failure.pop_all()
         return silver
 
 
-def _silver(dense: Dense, items: DataFrame, report: PrepareReport, settings: Settings, scratch: Scratch) -> Silver:
+def _silver(
+    dense: Dense,
+    items: DataFrame,
+    metadata: DataFrame | None,
+    report: PrepareReport,
+    settings: Settings,
+    scratch: Scratch,
+) -> Silver:
     files = -(-report.kept // _ROWS_PER_FILE)
     interactions = (
         dense.interactions.select("user_idx", "item_idx", "rating", "rated_at", "split")
         .repartitionByRange(files, "user_idx")
         .sortWithinPartitions("split", "user_idx", "item_idx")
     )
-    described = dense.items.join(items.select("item_id", "title", "year", "genres"), "item_id", "left")
-    told = scratch.keep(with_all_columns(described, "silver_items"))
-    text = item_text(told, settings.text, scratch=scratch)
-    return Silver(interactions, dense.users, told, text, report, scratch)
+    told = describe(dense.items, items, metadata, min_votes=settings.metadata.min_votes, scratch=scratch)
+    told = scratch.keep(told.withColumn("text", text_of(settings.text.fields)))
+    return Silver(
+        interactions,
+        dense.users,
+        with_all_columns(told, "silver_items"),
+        match_rates(told if metadata is not None else told.limit(0)),
+        item_text(told, settings.text, n_items=dense.n_items, scratch=scratch),
+        report,
+        scratch,
+    )
 
 
 def _check(rows: dict[str, int], settings: Settings) -> None:
