@@ -25,6 +25,13 @@ class Form:
     others: Mapping[str, str] = field(default_factory=dict)
     """The names of the files that lie beside the ratings, by what they hold."""
 
+    def is_ratings(self, name: str) -> bool:
+        return _is(self.ratings, name)
+
+    def part(self, name: str) -> str | None:
+        """What a file of this name beside the ratings holds; None: it is none of this form's."""
+        return next((part for part, pattern in self.others.items() if _is(pattern, name)), None)
+
 
 @dataclass(frozen=True)
 class Published:
@@ -45,7 +52,7 @@ class Published:
         archive = archives.split(self.folder)[1]
         if not own and archive:
             own = _find_others(RawFile(archive, 0, None).folder, self.form, "data.path")
-        return _by_role(own, self.form)
+        return _by_part(own, self.form)
 
 
 def find_published(paths: Sequence[str], forms: Sequence[Form]) -> list[Published]:
@@ -64,7 +71,7 @@ def find_published(paths: Sequence[str], forms: Sequence[Form]) -> list[Publishe
     unpacked = _without_packed_twins(files.values())
     folders = sorted({file.folder for file in unpacked})
     datasets = (
-        Published(form, folder, [file for file in unpacked if file.folder == folder and _is(form.ratings, file.name)])
+        Published(form, folder, [file for file in unpacked if file.folder == folder and form.is_ratings(file.name)])
         for folder in folders
         for form in forms
     )
@@ -97,7 +104,7 @@ def find_named_others(path: str, form: Form) -> dict[str, RawFile]:
     ------
     ConfigurationError : nothing, or several files that hold the same
     """
-    found = _by_role(_find_others(path, form, "data.items"), form)
+    found = _by_part(_find_others(path, form, "data.items"), form)
     if not found:
         raise ConfigurationError(f"data.items: {path}: none of the files of {form.said}: {', '.join(form.others)}")
     return found
@@ -109,15 +116,14 @@ def _find_others(path: str, form: Form, setting: str) -> list[RawFile]:
     return _without_packed_twins([file for file in files if named(file.name)])
 
 
-def _by_role(files: Sequence[RawFile], form: Form) -> dict[str, RawFile]:
-    roles: dict[str, RawFile] = {}
-    for role, pattern in form.others.items():
-        several = [file for file in files if _is(pattern, file.name)]
-        if len(several) > 1:
-            raise ConfigurationError(f"data.items: must name one file of {role}, found {_listed(several)}")
-        if several:
-            roles[role] = several[0]
-    return roles
+def _by_part(files: Sequence[RawFile], form: Form) -> dict[str, RawFile]:
+    parts: dict[str, list[RawFile]] = {}
+    for file in files:
+        parts.setdefault(form.part(file.name) or "", []).append(file)
+    for part, held_in in parts.items():
+        if len(held_in) > 1:
+            raise ConfigurationError(f"data.items: must name one file of {part}, found {_listed(held_in)}")
+    return {part: parts[part][0] for part in form.others if part in parts}
 
 
 def _without_packed_twins(files: Collection[RawFile]) -> list[RawFile]:

@@ -47,9 +47,9 @@ def recognise(paths: Sequence[str]) -> Recognised:
     """
     begun = [(one, first_line(one.ratings[0])) for one in find_published(paths, _FORMS)]
     datasets = [one for one, line in begun if re.match(one.form.begins, line)]
-    sources = dict.fromkeys(_SOURCE_OF[one.form.said] for one in datasets)
+    sources = {_SOURCE_OF[one.form.said] for one in datasets}
     if len(sources) == 1:
-        return Recognised(*sources, said="; ".join(_said(one) for one in datasets[:_SHOWN]))
+        return Recognised(sources.pop(), said="; ".join(_said(one) for one in datasets[:_SHOWN]))
     where = f'data.source = "auto": {", ".join(paths)}'
     if datasets:
         several = "; ".join(_said(one) for one in datasets[:_SHOWN])

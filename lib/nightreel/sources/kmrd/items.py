@@ -1,0 +1,115 @@
+"""KMRD's films: six files, joined to one row a film."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from nightreel.sources.files import RawFile
+from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
+from nightreel.sources.kmrd.forms import KMRD_FILES
+from nightreel.sources.kmrd.titles import other_title, other_year
+from nightreel.sources.parts import Part, joined, of_part, read_parts
+from nightreel.sources.records import Dialect, survey_of
+from nightreel.sources.source import Described, with_all_columns
+
+NO_NAME = "no name"
+NOT_A_YEAR = "year is not four digits"
+NOT_A_PLACE = "order is not a whole number"
+NOT_LEADING = "leading is neither 0 nor 1"
+_TOLD = (
+    "item_id bigint, person_id bigint, title string, other_title string, year int, other_year int, grade string, "
+    "name string, billing bigint, leads boolean"
+)
+
+
+def read_items(spark: SparkSession, files: Mapping[int, RawFile], max_record_bytes: int) -> Described:
+    """The films of the files; one that movies.txt does not have, but another file, has a row too, without a title."""
+    records = read_parts(spark, files, _PARTS, told=_TOLD, max_record_bytes=max_record_bytes)
+    return Described(records, with_all_columns(_rows(records), "bronze_items"), survey_of(records))
+
+
+def _movies(records: DataFrame) -> DataFrame:
+    year = text_or_null("year")
+    told = records.withColumns(
+        {
+            "item_id": whole_number("movie"),
+            "title": text_or_null("title"),
+            "other_title": other_title("title_eng"),
+            "other_year": other_year("title_eng"),
+            "no_year": year.isNotNull() & ~year.rlike("^[0-9]{4}$"),
+            "year": F.when(year.rlike("^[0-9]{4}$"), year.cast("int")),
+            "grade": text_or_null("grade"),
+        }
+    )
+    judged = rejected_where(told, F.col("item_id").isNull(), NOT_AN_ID)
+    return rejected_repeats(rejected_where(judged, F.col("no_year"), NOT_A_YEAR), "item_id")
+
+
+def _named(column: str) -> Callable[[DataFrame], DataFrame]:
+    def judge(records: DataFrame) -> DataFrame:
+        told = records.withColumns({"item_id": whole_number("movie"), "name": text_or_null(column)})
+        judged = rejected_where(told, F.col("item_id").isNull(), NOT_AN_ID)
+        return rejected_where(judged, F.col("name").isNull(), NO_NAME)
+
+    return judge
+
+
+def _castings(records: DataFrame) -> DataFrame:
+    told = records.withColumns(
+        {
+            "item_id": whole_number("movie"),
+            "person_id": whole_number("people"),
+            "billing": whole_number("order"),
+            "leads": F.when(F.trim("leading").isin("0", "1"), F.trim("leading") == "1"),
+        }
+    )
+    judged = rejected_where(told, F.col("item_id").isNull() | F.col("person_id").isNull(), NOT_AN_ID)
+    judged = rejected_where(judged, F.col("billing").isNull(), NOT_A_PLACE)
+    return rejected_where(judged, F.col("leads").isNull(), NOT_LEADING)
+
+
+def _people(records: DataFrame) -> DataFrame:
+    name = F.coalesce(text_or_null("korean"), text_or_null("original"))
+    told = records.withColumns({"person_id": whole_number("people"), "name": name})
+    judged = rejected_where(told, F.col("person_id").isNull(), NOT_AN_ID)
+    return rejected_repeats(rejected_where(judged, F.col("name").isNull(), NO_NAME), "person_id")
+
+
+_TABS = Dialect("\t", quoted=False, header=True)
+_CSV = Dialect(",", quoted=True, header=True)
+_PARTS = (
+    Part(KMRD_FILES, "movies", _TABS, ("movie", "title", "title_eng", "year", "grade"), _movies),
+    Part(KMRD_FILES, "genres", _CSV, ("movie", "genre"), _named("genre")),
+    Part(KMRD_FILES, "countries", _CSV, ("movie", "country"), _named("country")),
+    Part(KMRD_FILES, "castings", _CSV, ("movie", "people", "order", "leading"), _castings),
+    Part(KMRD_FILES, "peoples", _TABS, ("people", "korean", "original"), _people),
+)
+
+
+def _rows(records: DataFrame) -> DataFrame:
+    """Grain film; columns item_id, title, other_title, year, other_year, grade, genres, countries, cast, leading."""
+    movies = of_part(records, "movies").select("item_id", "title", "other_title", "year", "other_year", "grade")
+    in_order = F.struct("file_id", "position", "name")
+    genres, countries = (
+        of_part(records, part).groupBy("item_id").agg(_names(in_order).alias(part)) for part in ("genres", "countries")
+    )
+    return joined([movies, genres, countries, _casts(records)])
+
+
+def _casts(records: DataFrame) -> DataFrame:
+    """Grain film with a cast; columns item_id, cast, leading: in the order of billing, people without a name by id."""
+    people = of_part(records, "peoples").select("person_id", F.col("name").alias("known_as"))
+    castings = of_part(records, "castings").join(people, "person_id", "left")
+    name = F.coalesce("known_as", F.col("person_id").cast("string")).alias("name")
+    billed = F.struct("billing", "person_id", name)
+    return castings.groupBy("item_id").agg(
+        _names(billed).alias("cast"), _names(F.when(F.col("leads"), billed)).alias("leading")
+    )
+
+
+def _names(ordered: Column) -> Column:
+    """The distinct names of a group's structs, in the order of what stands before them."""
+    return F.array_distinct(F.transform(F.array_sort(F.collect_list(ordered)), lambda one: one["name"]))
