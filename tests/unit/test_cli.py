@@ -42,7 +42,12 @@ def test_reads_numbers_as_people_write_them(
     [
         ("sample", "the following arguments are required: --out (see nightreel sample --help)"),
         ("sampel --out x", "argument COMMAND: invalid choice: 'sampel' (choose from 'sample') (see nightreel --help)"),
-        ("sample --out x --format movielens", "argument --format: invalid choice: 'movielens'"),
+        ("sample --out x --format lastfm", "argument --format: invalid choice: 'lastfm'"),
+        ("sample --out x --format kmrd --layout training_set", "layout = training_set: kmrd has csv"),
+        ("sample --out x --layout zip", "layout = zip: netflix has combined and training_set"),
+        ("sample --out x --format metadata --users 9", "users = 9: metadata describes films, it has no users"),
+        ("sample --out x --processes 0", "processes = 0: must be from 1 to 64"),
+        ("sample --out x --format movielens --ratings 500 --users 600", "600 users and "),
         ("sample --out x --layout both", "argument --layout: invalid choice: 'both'"),
         ("sample --out x --ratings many", "'many' is not a whole number such as 200_000, 200k or 22M"),
         ("sample --out x --ratings 5", "ratings = 5: must be from 100 to 1,000,000,000"),

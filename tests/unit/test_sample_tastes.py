@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nightreel.sample import Genre, generate, genre_of, planted_tastes
-from nightreel.sample.population import sizes
-from nightreel.sample.titles import GENRES, titles_of
+from nightreel.sample import CROWDS, Genre, generate, genre_of, planted_tastes
+from nightreel.sample.language.titles import GENRES, titles_of
 
 RATINGS, SEED = 60_000, 5
 
@@ -38,7 +37,7 @@ def ratings(tmp_path_factory: pytest.TempPathFactory) -> Table:
         else:
             user, stars, _ = line.split(",")
             rows.append((int(user), movies, int(stars)))
-    titles = [line.split(",", 2)[2] for line in dump.titles.read_text("latin-1").splitlines()]
+    titles = [line.split(",", 2)[2] for line in (dump.folder / "movie_titles.csv").read_text("latin-1").splitlines()]
     of_movie = [genre_of(title) for title in titles]
     tastes = planted_tastes(RATINGS, seed=SEED)
     return Table(
@@ -52,7 +51,7 @@ def ratings(tmp_path_factory: pytest.TempPathFactory) -> Table:
 
 def test_everybody_likes_one_or_two_genres() -> None:
     tastes = planted_tastes(RATINGS, seed=SEED)
-    assert len(tastes) == sizes(RATINGS)[0]
+    assert len(tastes) == CROWDS["netflix"].users(RATINGS)
     assert {len(liked) for liked in tastes.values()} == {1, 2}
     for genre in Genre:
         share = sum(genre in liked for liked in tastes.values()) / len(tastes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 
 
@@ -26,9 +26,21 @@ class _Grammar:
     what: str
     where: str
 
-    def titles(self) -> tuple[str, ...]:
-        pairs = product(self.patterns, self.what.split(", "), self.where.split(", "))
-        return tuple(dict.fromkeys(pattern.format(what=what, where=where) for pattern, what, where in pairs))
+    def titles(self) -> Mapping[str, tuple[int, int, int]]:
+        """Each with the places of its pattern and its words; of a title that several have, the first ones."""
+        triples = product(*(tuple(enumerate(part)) for part in (self.patterns, self.whats, self.wheres)))
+        found: dict[str, tuple[int, int, int]] = {}
+        for (pattern, text), (what, what_text), (where, where_text) in triples:
+            found.setdefault(text.format(what=what_text, where=where_text), (pattern, what, where))
+        return found
+
+    @cached_property
+    def whats(self) -> tuple[str, ...]:
+        return tuple(self.what.split(", "))
+
+    @cached_property
+    def wheres(self) -> tuple[str, ...]:
+        return tuple(self.where.split(", "))
 
 
 _GRAMMARS: Mapping[Genre, _Grammar] = {
@@ -130,25 +142,51 @@ _GRAMMARS: Mapping[Genre, _Grammar] = {
 GENRES = tuple(Genre)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a title is made of."""
+
+    genre: Genre
+    pattern: int
+    """Places in the lists of the genre, as are the other two."""
+    what: int
+    where: int
+
+    @property
+    def words(self) -> tuple[str, str]:
+        grammar = _GRAMMARS[self.genre]
+        return grammar.whats[self.what], grammar.wheres[self.where]
+
+
 @cache
 def titles_of(genre: Genre) -> tuple[str, ...]:
     """Every title of a genre, 3,380 or more, in a fixed order."""
-    return _GRAMMARS[genre].titles()
+    return tuple(_GRAMMARS[genre].titles())
 
 
 MOST_MOVIES = len(GENRES) * min(len(titles_of(genre)) for genre in GENRES)
 
 
-def genre_of(title: str) -> Genre:
-    """The genre of a generated title.
+def parts_of(title: str) -> Parts:
+    """The parts of a generated title.
 
     Raises
     ------
     KeyError : no generated dump has such a title
     """
-    return _genres()[title]
+    return _parts()[title]
+
+
+def genre_of(title: str) -> Genre:
+    """The genre of a generated title, in the words of the Netflix format.
+
+    Raises
+    ------
+    KeyError : no generated dump has such a title
+    """
+    return parts_of(title).genre
 
 
 @cache
-def _genres() -> Mapping[str, Genre]:
-    return {title: genre for genre in GENRES for title in titles_of(genre)}
+def _parts() -> Mapping[str, Parts]:
+    return {title: Parts(genre, *places) for genre in GENRES for title, places in _GRAMMARS[genre].titles().items()}

@@ -1,4 +1,4 @@
-"""Generated dumps: exactly what was asked for, in the raw format, the same for the same seed."""
+"""Generated dumps in the Netflix format: exactly what was asked for, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def good_row(line: bytes) -> tuple[int, int, date] | None:
 
 
 def read_titles(dump: Dump) -> list[tuple[int, str, str]]:
-    lines = dump.titles.read_bytes().decode("latin-1").splitlines()
+    lines = (dump.folder / "movie_titles.csv").read_bytes().decode("latin-1").splitlines()
     return [(int(movie), year, title) for movie, year, title in (line.split(",", 2) for line in lines)]
 
 
@@ -133,8 +133,8 @@ def test_titles_are_latin_1_with_commas_accents_and_an_unknown_year(dump: Dump) 
 
 def test_probe_names_rated_pairs_and_qualifying_unrated_ones(dump: Dump, seen: Read) -> None:
     rated = {(movie, user) for movie, user, _, _ in seen.rows}
-    probe = [(movie, int(user)) for movie, user in read_pairs(dump.probe)]
-    asked = [(movie, line.split(",")) for movie, line in read_pairs(dump.qualifying)]
+    probe = [(movie, int(user)) for movie, user in read_pairs(dump.folder / "probe.txt")]
+    asked = [(movie, line.split(",")) for movie, line in read_pairs(dump.folder / "qualifying.txt")]
     assert len(probe) == len(set(probe))
     assert set(probe) <= rated
     assert not {(movie, int(user)) for movie, (user, _) in asked} & rated
@@ -163,13 +163,13 @@ def test_one_file_a_movie_holds_the_same_lines(dump: Dump, tmp_path: Path) -> No
     assert split.files[0] == tmp_path / "training_set" / "mv_0000001.txt"
     assert len(split.files) == dump.movies
     assert b"".join(file.read_bytes() for file in split.files) == dump.files[0].read_bytes()
-    assert split.probe.read_bytes() == dump.probe.read_bytes()
+    assert (split.folder / "probe.txt").read_bytes() == (dump.folder / "probe.txt").read_bytes()
 
 
 def test_large_dumps_come_in_several_files_of_whole_movies(
     dump: Dump, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nightreel.sample.text.RATINGS_PER_FILE", 6_000)
+    monkeypatch.setattr("nightreel.sample.formats.netflix.RATINGS_PER_FILE", 6_000)
     several = generated(tmp_path)
     assert [file.name for file in several.files] == [f"combined_data_{number}.txt" for number in range(1, 5)]
     assert b"".join(file.read_bytes() for file in several.files) == dump.files[0].read_bytes()
@@ -186,6 +186,12 @@ def test_small_and_crowded_dumps_are_exact_too(ratings: int, users: int, movies:
     assert dump.movies == movies
     assert dump.users <= users
     assert not dump.broken and not dump.duplicates
+
+
+def test_names_its_files(dump: Dump) -> None:
+    assert [file.name for file in dump.files] == ["combined_data_1.txt"]
+    assert [file.name for file in dump.files_beside] == ["movie_titles.csv", "probe.txt", "qualifying.txt"]
+    assert all(file.is_file() for file in (*dump.files, *dump.files_beside))
 
 
 def test_leaves_a_dump_alone_unless_told(tmp_path: Path) -> None:
@@ -212,7 +218,7 @@ def test_overwriting_leaves_nothing_of_the_old_dump_and_all_other_files(tmp_path
 def test_a_failure_half_way_leaves_the_old_dump_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generate(tmp_path, ratings=500)
     before = digest(tmp_path)
-    monkeypatch.setattr("nightreel.sample.netflix.write_titles", _disk_full)
+    monkeypatch.setattr("nightreel.sample.formats.netflix.write_titles", _disk_full)
     with pytest.raises(OSError, match="No space left"):
         generate(tmp_path, ratings=600, overwrite=True)
     assert digest(tmp_path) == before
@@ -233,7 +239,7 @@ def _disk_full(*_: object) -> None:
             "ratings = 1,000: 20 users and 50 movies have 50 to 600 ratings",
         ),
         ({"ratings": 1_000, "broken_lines": -1}, "broken lines = -1: must be from 0 to 100,000"),
-        ({"ratings": 1_000, "duplicates": 1_000}, "duplicates = 1,000: must be from 0 to 49, at most one a movie"),
+        ({"ratings": 1_000, "duplicates": 1_000}, "duplicates = 1,000: must be from 0 to 44, at most one a movie"),
     ],
 )
 def test_numbers_out_of_range_are_one_line_and_write_nothing(wrong: dict[str, int], line: str, tmp_path: Path) -> None:
