@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nightreel.prepare.matching.forms import Kind, title_forms
+from nightreel.prepare.matching.keys import Described, Key, Kind, item_keys
 from nightreel.prepare.matching.title_names import Names, names
 
 
@@ -38,9 +38,27 @@ def test_names(title: str, found: Names) -> None:
     assert names(title) == found
 
 
-def test_forms_are_told_once_by_what_they_are_the_forms_of() -> None:
-    told = set(title_forms("The City of Lost Children (Cité des enfants perdus, La)", "La Cité des Enfants Perdus"))
-    assert told == {(Kind.TITLE, "cityoflostchildren", False), (Kind.OTHER, "citedesenfantsperdus", False)}
-    assert set(title_forms("시월애", "Il Mare")) == {(Kind.TITLE, "시월애", False), (Kind.OTHER, "mare", True)}
-    assert set(title_forms("Alien: Special Edition", None)) == {(Kind.EDITION, "alien", False)}
-    assert set(title_forms(None, "")) == set()
+def known_by(
+    title: str | None = None,
+    *,
+    other: str | None = None,
+    tmdb_id: int | None = None,
+    imdb_id: str | None = None,
+) -> list[Key]:
+    return item_keys(Described(title, 1995, other, 1994, tmdb_id, imdb_id))
+
+
+def test_an_item_without_ids_is_known_by_each_of_its_names_once() -> None:
+    assert known_by("The City of Lost Children (Cité des enfants perdus, La)", other="La Cité des Enfants Perdus") == [
+        Key(Kind.TITLE, "cityoflostchildren", 1995),
+        Key(Kind.OTHER, "citedesenfantsperdus", 1995),
+    ]
+    assert known_by("시월애", other="Il Mare") == [Key(Kind.TITLE, "시월애", 1995), Key(Kind.OTHER, "mare", 1994)]
+    assert known_by("Alien: Special Edition") == [Key(Kind.EDITION, "alien", 1995)]
+    assert known_by(" ", other="") == [Key(None, None, None)]
+
+
+def test_an_item_with_ids_is_known_by_them_alone() -> None:
+    by_ids = known_by("Toy Story", tmdb_id=862, imdb_id="tt0114709")
+    assert by_ids == [Key(Kind.TMDB_ID, "TMDB id: 862", None), Key(Kind.IMDB_ID, "IMDb id: tt0114709", None)]
+    assert known_by("TMDB id: 862")[0].text != by_ids[0].text

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightreel.prepare.matching.candidates import NOT_OF_ITS_YEAR, candidates
+from nightreel.prepare.matching.candidates import RANKED, candidates, rank
 from nightreel.prepare.matching.rules import Rule, Unmatched
 
 
@@ -18,53 +18,42 @@ def match(items: DataFrame, films: DataFrame) -> DataFrame:
     Parameters
     ----------
     items : grain item; columns item_id, title, year, other_title, other_year, tmdb_id, imdb_id, nullable but the first
-    films : grain film; columns metadata_id, title, original_title, year, imdb_id, nullable but the first. Read four
-        times
+    films : grain film; columns metadata_id, title, original_title, year, imdb_id, nullable but the first
 
     Returns
     -------
     grain item; columns item_id, metadata_id (null without a film), matched_by string (a Rule, or an Unmatched)
     """
-    judged = _judged(_best(candidates(items, films)))
-    told = items.select("item_id", _without_candidates().alias("otherwise")).join(judged, "item_id", "left")
-    return told.select(
-        "item_id",
-        F.when(F.col("verdict").isin([*Rule]), F.col("metadata_id")).alias("metadata_id"),
-        F.coalesce("verdict", "otherwise").alias("matched_by"),
-    )
+    judged = _among_items(_best(candidates(items, films)))
+    matched_by = F.get(F.array(*map(F.lit, RANKED)), F.col("rank"))
+    film = F.when(F.col("rank") < len(Rule), F.col("metadata_id"))
+    return judged.select("item_id", film.alias("metadata_id"), matched_by.alias("matched_by"))
 
 
 def _best(found: DataFrame) -> DataFrame:
-    """Grain item with candidates; columns item_id, rank of the surest rule, films it finds, the least of them."""
-    by_rule = found.groupBy("item_id", "rank").agg(
-        F.count_distinct("metadata_id").alias("films"), F.min("metadata_id").alias("metadata_id")
-    )
-    surest = F.min(F.struct("rank", "films", "metadata_id")).alias("surest")
-    return by_rule.groupBy("item_id").agg(surest).select("item_id", "surest.*")
+    """Grain item; columns item_id, metadata_id, and rank: that of the surest rule, or of why it finds none."""
+    # The lowest and the highest id of those with the lowest rank: without a shuffle to count them.
+    lowest = F.min(F.struct("rank", "metadata_id")).alias("lowest")
+    highest = F.min(F.struct("rank", (-F.col("metadata_id")).alias("minus_id"))).alias("highest")
+    best = found.groupBy("item_id").agg(lowest, highest)
+    several = (F.col("lowest.rank") < len(Rule)) & (F.col("lowest.metadata_id") != -F.col("highest.minus_id"))
+    judged = F.when(several, rank(Unmatched.SEVERAL_FILMS)).otherwise(F.col("lowest.rank"))
+    return best.select("item_id", "lowest.metadata_id", judged.alias("rank"))
 
 
-def _judged(best: DataFrame) -> DataFrame:
-    """Grain item with candidates; columns item_id, metadata_id, verdict (a Rule, or an Unmatched)."""
-    rank, claims = F.col("rank"), (F.col("films") == 1) & (F.col("rank") < NOT_OF_ITS_YEAR)
-    surest = F.min(F.when(claims, rank)).over(Window.partitionBy("metadata_id"))
-    equals = F.count_if(claims).over(Window.partitionBy("metadata_id", "rank"))
-    compared = best.select("*", claims.alias("claims"), surest.alias("surest"), equals.alias("equals"))
-    has_it = rank.isin([rule.rank for rule in Rule if rule.shares]) | (
-        (rank == F.col("surest")) & (F.col("equals") == 1)
+def _among_items(best: DataFrame) -> DataFrame:
+    """The same, with the ranks of those whose film another item has or may have."""
+    own, claims = F.col("rank"), F.col("rank") < len(Rule)
+    # Items without a candidate are no one's rivals; by their own id they do not meet in one task.
+    rivals = Window.partitionBy(F.coalesce("metadata_id", F.xxhash64("item_id")))
+    first = F.min(F.when(claims, F.struct(own.alias("rank"), "item_id"))).over(rivals)
+    last = F.max(F.when(claims, F.struct((-own).alias("minus_rank"), "item_id"))).over(rivals)
+    met = best.select("*", first.alias("first"), last.alias("last"))
+    is_surest, is_sole = own == F.col("first.rank"), F.col("first.item_id") == F.col("last.item_id")
+    shares = own.isin([RANKED.index(rule) for rule in Rule if rule.shares])
+    judged = (
+        F.when(~claims | shares | (is_surest & is_sole), own)
+        .when(is_surest, rank(Unmatched.SEVERAL_ITEMS))
+        .otherwise(rank(Unmatched.TAKEN))
     )
-    verdict = (
-        F.when(rank == NOT_OF_ITS_YEAR, Unmatched.OTHER_YEAR)
-        .when(~F.col("claims"), Unmatched.SEVERAL_FILMS)
-        .when(has_it, F.get(F.array(*map(F.lit, Rule)), rank))
-        .when(rank == F.col("surest"), Unmatched.SEVERAL_ITEMS)
-        .otherwise(Unmatched.TAKEN)
-    )
-    return compared.select("item_id", "metadata_id", verdict.alias("verdict"))
-
-
-def _without_candidates() -> Column:
-    return (
-        F.when(F.col("tmdb_id").isNotNull() | F.col("imdb_id").isNotNull(), Unmatched.NO_SUCH_ID)
-        .when(F.trim(F.concat_ws("", "title", "other_title")) == "", Unmatched.NO_TITLE)
-        .otherwise(Unmatched.NO_SUCH_TITLE)
-    )
+    return met.select("item_id", "metadata_id", judged.alias("rank"))

@@ -18,11 +18,6 @@ class Rule(StrEnum):
     TITLE_ALONE = "title alone"
 
     @property
-    def rank(self) -> int:
-        """From 0, the surest."""
-        return list(Rule).index(self)
-
-    @property
     def shares(self) -> bool:
         """Several items may have one film by it: as the same film, or as editions of it."""
         return self in (Rule.TMDB_ID, Rule.IMDB_ID, Rule.EDITION)
@@ -31,10 +26,10 @@ class Rule(StrEnum):
 class Unmatched(StrEnum):
     """Why an item has no film."""
 
-    NO_TITLE = "no title"
-    NO_SUCH_ID = "no film with its ids"
-    NO_SUCH_TITLE = "no such title"
     OTHER_YEAR = "no film of its year"
+    NO_SUCH_TITLE = "no such title"
+    NO_SUCH_ID = "no film with its ids"
+    NO_TITLE = "no title"
     SEVERAL_FILMS = "ambiguous: several films"
     SEVERAL_ITEMS = "ambiguous: several items"
     TAKEN = "another item's film"
