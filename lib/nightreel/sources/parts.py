@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -52,13 +51,3 @@ def read_parts(
             kept = [name for name in records.columns if name in judged.columns]
             records = records.unionByName(judged.select(*kept), allowMissingColumns=True)
     return records
-
-
-def of_part(records: DataFrame, name: str) -> DataFrame:
-    """The good records of a part."""
-    return records.where(F.col("reason").isNull() & (F.col("part") == name))
-
-
-def joined(frames: Sequence[DataFrame]) -> DataFrame:
-    """One row for each item_id that any of the frames has; each has at most one row of it."""
-    return reduce(lambda left, right: left.join(right, "item_id", "full_outer"), frames)

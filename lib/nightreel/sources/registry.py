@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from nightreel.settings import Settings
+from nightreel.sources.kmrd import KMRD
+from nightreel.sources.movielens import MovieLens
 from nightreel.sources.netflix import NetflixDump
 from nightreel.sources.source import Source
 
-_SOURCES: Mapping[str, Callable[[Settings], Source]] = {"netflix": NetflixDump}
+_SOURCES: Mapping[str, Callable[[Settings], Source]] = {"netflix": NetflixDump, "movielens": MovieLens, "kmrd": KMRD}
 
 
 def source_of(settings: Settings) -> Source:

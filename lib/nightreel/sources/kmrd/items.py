@@ -11,7 +11,7 @@ from nightreel.sources.files import RawFile
 from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.kmrd.forms import KMRD_FILES
 from nightreel.sources.kmrd.titles import other_title, other_year
-from nightreel.sources.parts import Part, joined, of_part, read_parts
+from nightreel.sources.parts import Part, read_parts
 from nightreel.sources.records import Dialect, survey_of
 from nightreel.sources.source import Described, with_all_columns
 
@@ -23,6 +23,8 @@ _TOLD = (
     "item_id bigint, person_id bigint, title string, other_title string, year int, other_year int, grade string, "
     "name string, billing bigint, leads boolean"
 )
+_ONE_A_FILM = ("title", "other_title", "year", "other_year", "grade")
+"""Of which good records of a film tell at most one."""
 
 
 def read_items(spark: SparkSession, files: Mapping[int, RawFile], max_record_bytes: int) -> Described:
@@ -90,26 +92,25 @@ _PARTS = (
 
 
 def _rows(records: DataFrame) -> DataFrame:
-    """Grain film; columns item_id, title, other_title, year, other_year, grade, genres, countries, cast, leading."""
-    movies = of_part(records, "movies").select("item_id", "title", "other_title", "year", "other_year", "grade")
-    in_order = F.struct("file_id", "position", "name")
-    genres, countries = (
-        of_part(records, part).groupBy("item_id").agg(_names(in_order).alias(part)) for part in ("genres", "countries")
-    )
-    return joined([movies, genres, countries, _casts(records)])
+    """Grain film; columns item_id, title, other_title, year, other_year, grade, genres, countries, cast, leading.
 
-
-def _casts(records: DataFrame) -> DataFrame:
-    """Grain film with a cast; columns item_id, cast, leading: in the order of billing, people without a name by id."""
-    people = of_part(records, "peoples").select("person_id", F.col("name").alias("known_as"))
-    castings = of_part(records, "castings").join(people, "person_id", "left")
-    name = F.coalesce("known_as", F.col("person_id").cast("string")).alias("name")
-    billed = F.struct("billing", "person_id", name)
-    return castings.groupBy("item_id").agg(
-        _names(billed).alias("cast"), _names(F.when(F.col("leads"), billed)).alias("leading")
+    Casts are in the order of billing, people without a name by their id.
+    """
+    good = records.where(F.col("reason").isNull())
+    people = good.where("part = 'peoples'").select("person_id", F.col("name").alias("known_as"))
+    told = good.where("part != 'peoples'").join(people, "person_id", "left")
+    as_listed = F.struct("file_id", "position", "name")
+    known_as = F.coalesce("known_as", F.col("person_id").cast("string")).alias("name")
+    billed = F.when(F.col("part") == "castings", F.struct("billing", "person_id", known_as))
+    return told.groupBy("item_id").agg(
+        *(F.max(name).alias(name) for name in _ONE_A_FILM),
+        _names(F.when(F.col("part") == "genres", as_listed)).alias("genres"),
+        _names(F.when(F.col("part") == "countries", as_listed)).alias("countries"),
+        _names(billed).alias("cast"),
+        _names(F.when(F.col("leads"), billed)).alias("leading"),
     )
 
 
 def _names(ordered: Column) -> Column:
-    """The distinct names of a group's structs, in the order of what stands before them."""
+    """The distinct names of a group's structs, in the order of what stands before them; structs may be null."""
     return F.array_distinct(F.transform(F.array_sort(F.collect_list(ordered)), lambda one: one["name"]))

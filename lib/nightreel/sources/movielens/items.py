@@ -13,7 +13,7 @@ from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_wher
 from nightreel.sources.movielens import hundred_k
 from nightreel.sources.movielens.forms import CSV, DAT, U_DATA
 from nightreel.sources.movielens.titles import without_year, year_in
-from nightreel.sources.parts import Part, joined, of_part, read_parts
+from nightreel.sources.parts import Part, read_parts
 from nightreel.sources.records import UTF8_OR_LATIN1, Dialect, survey_of
 from nightreel.sources.source import Described, with_all_columns
 
@@ -22,6 +22,8 @@ NO_TAG = "no tag"
 NOT_A_LINK = "imdbId or tmdbId is not a whole number"
 _NO_GENRES = "(no genres listed)"
 _TOLD = "item_id bigint, title string, year int, genres array<string>, imdb_id string, tmdb_id bigint, tag string"
+_ONE_A_FILM = ("title", "year", "genres", "imdb_id", "tmdb_id")
+"""Of which good records of a film tell at most one."""
 
 
 def read_items(spark: SparkSession, files: Mapping[int, RawFile], max_record_bytes: int) -> Described:
@@ -85,16 +87,17 @@ def _tags(records: DataFrame) -> DataFrame:
 
 
 def _rows(records: DataFrame) -> DataFrame:
-    """Grain film; columns item_id, title, year, genres, imdb_id, tmdb_id, tags."""
-    films = of_part(records, "movies").select("item_id", "title", "year", "genres")
-    links = of_part(records, "links").select("item_id", "imdb_id", "tmdb_id")
-    return joined([films, links, _most_frequent_tags(of_part(records, "tags"))])
+    """Grain film; columns item_id, title, year, genres, imdb_id, tmdb_id, tags.
 
-
-def _most_frequent_tags(tags: DataFrame) -> DataFrame:
-    """Grain film with a tag; columns item_id, tags: each as most users write it, those of most users first."""
-    distinct = tags.groupBy("item_id", F.lower("tag").alias("folded")).agg(
-        F.struct(-F.count(F.lit(1)), "folded", F.mode("tag", True).alias("tag")).alias("ranked")
+    A tag is as most of its users write it, whatever its case, and those of most users come first.
+    """
+    good = records.where(F.col("reason").isNull())
+    films = good.where("part IN ('movies', 'links')").select("item_id", *_ONE_A_FILM)
+    tags = good.where("part = 'tags'").groupBy("item_id", F.lower("tag").alias("folded"))
+    ranked = tags.agg(F.struct(-F.count(F.lit(1)), "folded", F.mode("tag", True).alias("tag")).alias("ranked"))
+    told = films.unionByName(ranked.select("item_id", "ranked"), allowMissingColumns=True)
+    most_frequent = F.slice(F.array_sort(F.collect_list("ranked")), 1, MOST_TAGS)
+    return told.groupBy("item_id").agg(
+        *(F.max(name).alias(name) for name in _ONE_A_FILM),
+        F.transform(most_frequent, lambda one: one["tag"]).alias("tags"),
     )
-    ranked = F.slice(F.array_sort(F.collect_list("ranked")), 1, MOST_TAGS)
-    return distinct.groupBy("item_id").agg(F.transform(ranked, lambda one: one["tag"]).alias("tags"))
