@@ -49,9 +49,9 @@ writes into DIR:
                    them in ml-sample.zip
   kmrd         rates.csv (1 to 10, some pairs repeated), movies.txt (Korean and English titles), genres.csv,
                    castings.csv, countries.csv, peoples.txt
-  metadata     movies_metadata.csv as in The Movies Dataset, of the films that any other format has with the same
-                   --seed and --ratings (or --movies), and some namesakes; with --layout tmdb_5000
-                   tmdb_5000_movies.csv, which has keywords. May lie beside ratings in one folder.
+  metadata     movies_metadata.csv, keywords.csv and credits.csv as in The Movies Dataset, of the films that any other
+                   format has with the same --seed and --ratings (or --movies), and of some namesakes; with --layout
+                   tmdb_5000 tmdb_5000_movies.csv and tmdb_5000_credits.csv. May lie in one folder with ratings.
 
 examples:
   nightreel sample --out data/demo

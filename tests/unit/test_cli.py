@@ -93,3 +93,29 @@ def test_help_and_version_succeed(command: list[str], capsys: pytest.CaptureFixt
         main(command)
     assert left.value.code == 0
     assert "nightreel" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "files", "said"),
+    [
+        ("--format movielens", "ratings.csv, movies.csv, links.csv, tags.csv", "2,000 ratings by "),
+        ("--format movielens --layout zip", "ml-sample.zip", "2,000 ratings by "),
+        (
+            "--format kmrd",
+            "rates.csv, movies.txt, genres.csv, castings.csv, countries.csv, peoples.txt",
+            "90 of them a second rating of the same movie",
+        ),
+        (
+            "--format metadata --movies 50",
+            "movies_metadata.csv, keywords.csv, credits.csv",
+            "descriptions of 50 movies",
+        ),
+    ],
+)
+def test_writes_every_format(
+    flags: str, files: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sample", "--ratings", "2k", "--out", str(tmp_path), *flags.split()]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{tmp_path}: {files}\n") and said in out and "0 broken lines besides\n" in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files.split(", "))

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nightreel.sample import CROWDS, Genre, generate, genre_of, planted_tastes
+from nightreel.sample import CROWDS, Format, Genre, generate, genre_of, planted_tastes
 from nightreel.sample.language.titles import GENRES, titles_of
+from nightreel.sample.world.catalogue import Catalogue
+from nightreel.sample.world.ids import movie_ids
 
 RATINGS, SEED = 60_000, 5
 
@@ -62,6 +64,20 @@ def test_users_rate_what_they_like_more_often_and_a_star_higher(ratings: Table) 
     # Rated at random, about 1.4 of the six genres: 23 %.
     assert 0.35 < ratings.liked.mean() < 0.65
     assert 0.8 < ratings.stars[ratings.liked].mean() - ratings.stars[~ratings.liked].mean() < 1.3
+
+
+@pytest.mark.parametrize(("format", "file"), [("movielens", "ratings.csv"), ("kmrd", "rates.csv")])
+def test_the_other_formats_hold_tastes_too(format: Format, file: str, tmp_path: Path) -> None:
+    dump = generate(tmp_path, format=format, ratings=20_000, users=300, movies=500, seed=SEED)
+    tastes = planted_tastes(20_000, users=300, seed=SEED, format=format)
+    assert len(tastes) == dump.users == 300
+    genres = Catalogue.planted(movies=500, seed=SEED).genres
+    ids = movie_ids(format, 500, seed=SEED).tolist()
+    genre_by_id = {movie: GENRES[genre] for movie, genre in zip(ids, genres.tolist(), strict=True)}
+    rows = np.loadtxt(dump.folder / file, delimiter=",", skiprows=1)
+    liked = np.array([genre_by_id[int(movie)] in tastes[int(user)] for user, movie, *_ in rows])
+    assert 0.35 < liked.mean() < 0.65
+    assert rows[liked, 2].mean() - rows[~liked, 2].mean() > 0.8
 
 
 def test_stars_are_whole_and_spread_as_people_give_them(ratings: Table) -> None:

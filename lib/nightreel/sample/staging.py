@@ -15,7 +15,7 @@ _NAMES: Mapping[Format, tuple[str, ...]] = {
     "netflix": ("combined_data_*.txt*", "training_set", "movie_titles.*", "probe.txt", "qualifying.txt"),
     "movielens": ("ratings.csv", "movies.csv", "links.csv", "tags.csv", "ml-sample.zip"),
     "kmrd": ("rates.csv", "movies.txt", "genres.csv", "castings.csv", "countries.csv", "peoples.txt"),
-    "metadata": ("movies_metadata.csv", "tmdb_5000_movies.csv"),
+    "metadata": ("movies_metadata.csv", "keywords.csv", "credits.csv", "tmdb_5000_movies.csv", "tmdb_5000_credits.csv"),
 }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from nightreel.sample.language.choice import one_of
 from nightreel.sample.language.genres import Label, labels
 from nightreel.sample.language.korean import korean_title
+from nightreel.sample.language.people import Cast, casts
 from nightreel.sample.language.plots import pick_tags, plot
 from nightreel.sample.language.titles import genre_of
 from nightreel.sample.world.catalogue import Catalogue
@@ -54,6 +55,7 @@ class Film:
     runtime: int
     votes: int
     vote_average: float
+    cast: Cast
 
     @property
     def company_name(self) -> str:
@@ -64,12 +66,12 @@ def films(catalogue: Catalogue, *, seed: int) -> Iterator[Film]:
     """The catalogue's in order, each before its namesake if it has one."""
     n = len(catalogue.titles)
     tmdb, imdb = tmdb_ids(2 * n, seed=seed).tolist(), imdb_ids(2 * n, seed=seed).tolist()
-    genres = labels(catalogue, seed=seed)
+    genres, roles = labels(catalogue, seed=seed), casts(catalogue, seed=seed)
     votes = np.rint(_VOTES * catalogue.popularity(_VOTES_SPREAD)).astype(np.int64).tolist()
     # Drawn film by film: what is said of the first ones does not depend on how many there are.
     rng = np.random.default_rng([seed, 15])
     for place, title in enumerate(catalogue.titles):
-        film = _described(title, int(catalogue.years[place]), genres[place], rng)
+        film = _described(title, int(catalogue.years[place]), genres[place], roles[place], rng)
         average = round(min(max(2 * float(catalogue.quality[place]), 0.5), 10.0), 1)
         film = replace(film, tmdb_id=tmdb[place], imdb_id=imdb[place], votes=votes[place], vote_average=average)
         yield film
@@ -77,7 +79,7 @@ def films(catalogue: Catalogue, *, seed: int) -> Iterator[Film]:
             yield _namesake(film, film.released.year + years, tmdb[n + place], imdb[n + place], rng)
 
 
-def _described(title: str, year: int, genres: tuple[Label, ...], rng: Rng) -> Film:
+def _described(title: str, year: int, genres: tuple[Label, ...], cast: Cast, rng: Rng) -> Film:
     korean = rng.random() < _IN_KOREAN
     countries = (_COUNTRIES[1],) if korean else (_COUNTRIES[0], *_COUNTRIES[2:])[: int(rng.integers(1, 3))]
     return Film(
@@ -98,6 +100,7 @@ def _described(title: str, year: int, genres: tuple[Label, ...], rng: Rng) -> Fi
         runtime=int(rng.integers(75, 160)),
         votes=0,
         vote_average=0.0,
+        cast=cast,
     )
 
 

@@ -13,7 +13,7 @@ _LANGUAGES = {"en": "English", "ko": "한국어/조선말"}
 
 @dataclass(frozen=True)
 class Table:
-    """A file, its columns, and a film's fields in their order."""
+    """A file with a row a film: its name, its columns, and a film's fields in their order."""
 
     name: str
     header: str
@@ -60,7 +60,7 @@ def _tmdb_5000(film: Film) -> list[object]:
         json.dumps([{"id": label.tmdb_id, "name": label.tmdb} for label in film.genres]),
         _homepage(film),
         film.tmdb_id,
-        json.dumps([{"id": _number_of(keyword), "name": keyword} for keyword in film.keywords]),
+        json.dumps(_keywords(film)),
         film.language,
         film.original_title,
         film.overview,
@@ -93,6 +93,35 @@ TMDB_5000 = Table(
     "title,vote_average,vote_count",
     _tmdb_5000,
 )
+
+
+MOVIES_DATASET_BESIDE = (
+    Table("keywords.csv", "id,keywords", lambda film: [film.tmdb_id, repr(_keywords(film))]),
+    Table("credits.csv", "cast,crew,id", lambda film: [repr(_cast(film)), repr(_crew(film)), film.tmdb_id]),
+)
+TMDB_5000_BESIDE = (
+    Table(
+        "tmdb_5000_credits.csv",
+        "movie_id,title,cast,crew",
+        lambda film: [film.tmdb_id, film.title, json.dumps(_cast(film)), json.dumps(_crew(film))],
+    ),
+)
+
+
+def _keywords(film: Film) -> list[dict[str, object]]:
+    return [{"id": _number_of(keyword), "name": keyword} for keyword in film.keywords]
+
+
+def _cast(film: Film) -> list[dict[str, object]]:
+    return [
+        {"cast_id": order + 1, "character": f"Role {order + 1}", "id": person.id, "name": person.name, "order": order}
+        for order, person in enumerate(film.cast.people)
+    ]
+
+
+def _crew(film: Film) -> list[dict[str, object]]:
+    director = film.cast.director
+    return [{"department": "Directing", "id": director.id, "job": "Director", "name": director.name}]
 
 
 def _homepage(film: Film) -> str:

@@ -14,7 +14,7 @@ from nightreel.sample.formats.user_pieces import UserPieces
 from nightreel.sample.language.choice import one_of
 from nightreel.sample.language.genres import labels
 from nightreel.sample.language.korean import korean_title
-from nightreel.sample.language.people import casts, troupe
+from nightreel.sample.language.people import casts
 from nightreel.sample.request import Dump, Request
 from nightreel.sample.world.catalogue import Catalogue
 from nightreel.sample.world.ids import movie_ids, user_ids
@@ -84,12 +84,11 @@ class KmrdPlan:
     def _describe(self, folder: Path) -> None:
         catalogue, seed = self.pieces.catalogue, self.pieces.request.seed
         ids = self.movies.tolist()
-        people = troupe(len(ids), seed=seed)
-        roles = casts(catalogue, len(people), seed=seed)
+        roles = casts(catalogue, seed=seed)
         listed = zip(ids, labels(catalogue, seed=seed), strict=True)
         genres = ((movie, label.kmrd) for movie, some in listed for label in some)
         castings = (
-            (movie, people[person].id, order, int(order <= cast.leading))
+            (movie, person.id, order, int(order <= cast.leading))
             for movie, cast in zip(ids, roles, strict=True)
             for order, person in enumerate(cast.people, start=1)
         )
@@ -98,7 +97,7 @@ class KmrdPlan:
         _table(folder / "genres.csv", "movie,genre", genres)
         _table(folder / "castings.csv", "movie,people,order,leading", castings)
         _table(folder / "countries.csv", "movie,country", _countries(ids, rng))
-        everybody = ((person.id, person.korean, person.original) for person in people)
+        everybody = sorted({(person.id, person.korean, person.original) for cast in roles for person in cast.people})
         _table(folder / "peoples.txt", "people\tkorean\toriginal", everybody)
 
 

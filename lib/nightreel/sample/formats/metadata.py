@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,13 +13,16 @@ import numpy as np
 from nightreel.errors import ConfigurationError
 from nightreel.sample import faults
 from nightreel.sample.formats.film import Film, films
-from nightreel.sample.formats.film_rows import MOVIES_DATASET, TMDB_5000, Table
+from nightreel.sample.formats.film_rows import MOVIES_DATASET, MOVIES_DATASET_BESIDE, TMDB_5000, TMDB_5000_BESIDE, Table
 from nightreel.sample.language.titles import GENRES, MOST_MOVIES
 from nightreel.sample.request import Dump, Layout, Request
 from nightreel.sample.world.catalogue import Catalogue
 from nightreel.sample.world.crowds import CROWDS, require
 
-_TABLES: Mapping[Layout, Table] = {"movies_dataset": MOVIES_DATASET, "tmdb_5000": TMDB_5000}
+_TABLES: Mapping[Layout, tuple[Table, tuple[Table, ...]]] = {
+    "movies_dataset": (MOVIES_DATASET, MOVIES_DATASET_BESIDE),
+    "tmdb_5000": (TMDB_5000, TMDB_5000_BESIDE),
+}
 _SHIFTED, _HEAD, _TAIL = "shifted by a field", "cut short", "tail of a row"
 _KINDS = (_SHIFTED, _HEAD, _TAIL)
 
@@ -28,31 +31,33 @@ _KINDS = (_SHIFTED, _HEAD, _TAIL)
 class MetadataPlan:
     request: Request
     table: Table
+    beside: tuple[Table, ...]
+    """With more of each film."""
     catalogue: Catalogue
 
     @classmethod
     def of(cls, request: Request) -> MetadataPlan:
         if request.users is not None:
             raise ConfigurationError(f"users = {request.users:,}: metadata describes films, it has no users")
-        table = _TABLES[request.laid_out()]
+        table, beside = _TABLES[request.laid_out()]
         by_default = max(crowd.movies(request.ratings) for crowd in CROWDS.values())
         movies = by_default if request.movies is None else request.movies
         require("movies", movies, low=len(GENRES), high=MOST_MOVIES)
         require("duplicates", request.duplicates, low=0, high=movies, why=", at most one a film")
         faults.kinds(request.broken_lines)
-        return cls(request, table, Catalogue.planted(movies=movies, seed=request.seed))
+        return cls(request, table, beside, Catalogue.planted(movies=movies, seed=request.seed))
 
     def write(self, folder: Path, *, processes: int) -> Dump:  # noqa: ARG002
         request = self.request
-        with (folder / self.table.name).open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(self.table.columns)
-            rows.writerows(self._rows())
+        every = tuple(films(self.catalogue, seed=request.seed))
+        _write(folder, self.table, self._rows(every))
+        for table in self.beside:
+            _write(folder, table, map(table.row, every))
         return Dump(
             format="metadata",
             folder=folder,
             names=(Path(self.table.name),),
-            names_beside=(),
+            names_beside=tuple(Path(table.name) for table in self.beside),
             ratings=0,
             duplicates=request.duplicates,
             broken=faults.counted(faults.kinds(request.broken_lines, among=_KINDS)),
@@ -60,13 +65,13 @@ class MetadataPlan:
             movies=len(self.catalogue.titles),
         )
 
-    def _rows(self) -> Iterator[list[object]]:
+    def _rows(self, every: Iterable[Film]) -> Iterator[list[object]]:
         movies, rng = len(self.catalogue.titles), np.random.default_rng([self.request.seed, 16])
         broken: dict[int, list[str]] = defaultdict(list)
         for kind in faults.kinds(self.request.broken_lines, among=_KINDS):
             broken[int(rng.integers(movies))].append(kind)
         repeated = set(rng.permutation(movies)[: self.request.duplicates].tolist())
-        for place, film in enumerate(films(self.catalogue, seed=self.request.seed)):
+        for place, film in enumerate(every):
             row = self.table.row(film)
             yield row
             yield from (self._torn(row, kind) for kind in broken[place])
@@ -79,6 +84,13 @@ class MetadataPlan:
             return [*row[1:], ""]
         middle = self.table.columns.index("overview")
         return row[:middle] if kind == _HEAD else [" " + str(row[middle]), *row[middle + 1 :]]
+
+
+def _write(folder: Path, table: Table, rows: Iterable[list[object]]) -> None:
+    with (folder / table.name).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows(rows)
 
 
 def _counted_again(film: Film) -> Film:

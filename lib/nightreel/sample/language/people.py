@@ -27,7 +27,7 @@ _KOREAN_FAMILY = "김이박최정강조윤장임한오서신권황안송류홍"
 _KOREAN_FIRST = "가나다도라로민보서세소수시아연예우유은이재정주지진채하해현혜"
 _KOREAN_SECOND = "강경곤기나라람린별빈선솔슬아안연영온우욱원윤인준진찬철한환훈"
 _KOREAN_SHARE = 0.35
-_FEWEST = 60
+_OF_GENRE = 5_000
 _FIRST_ID, _STEP = 3, 7
 _CAST = (3, 16)
 _LEADING = (1, 6)
@@ -40,35 +40,40 @@ class Person:
     original: str
     """Empty where the Korean name is the original one."""
 
+    @property
+    def name(self) -> str:
+        return self.original or self.korean
+
 
 @dataclass(frozen=True)
 class Cast:
     """Of one film."""
 
-    people: tuple[int, ...]
-    """Positions in the troupe, in the order of billing."""
+    people: tuple[Person, ...]
+    """In the order of billing."""
     leading: int
     """How many of the first of them have leading roles."""
+    director: Person
 
 
-def troupe(films: int, *, seed: int) -> list[Person]:
-    """Everybody who plays in so many films, by ascending id; every sixth plays in the same genre."""
-    rng = np.random.default_rng([seed, 12])
-    people = max(_FEWEST, 3 * films)
-    ids = _FIRST_ID + np.cumsum(rng.integers(1, _STEP, people))
-    return [Person(number, *_name(rng)) for number in ids.tolist()]
-
-
-def casts(catalogue: Catalogue, people: int, *, seed: int) -> list[Cast]:
+def casts(catalogue: Catalogue, *, seed: int) -> list[Cast]:
     """Of each film: some of its genre's people, few of whom play often."""
+    troupe = _troupe(np.random.default_rng([seed, 12]))
     rng = np.random.default_rng([seed, 13])
-    pool = people // len(GENRES)
     found = []
     for genre in catalogue.genres.tolist():
-        picked = (rng.random(int(rng.integers(*_CAST))) ** 3 * pool).astype(np.int64)
-        troupers = tuple(dict.fromkeys((picked * len(GENRES) + genre).tolist()))
-        found.append(Cast(troupers, min(int(rng.integers(*_LEADING)), len(troupers))))
+        picked = (rng.random(int(rng.integers(*_CAST)) + 1) ** 3 * _OF_GENRE).astype(np.int64).tolist()
+        director, *players = (troupe[place * len(GENRES) + genre] for place in picked)
+        people = tuple(dict.fromkeys(players))
+        found.append(Cast(people, min(int(rng.integers(*_LEADING)), len(people)), director))
     return found
+
+
+def _troupe(rng: np.random.Generator) -> list[Person]:
+    """Everybody, by ascending id; every sixth works in the same genre."""
+    people = _OF_GENRE * len(GENRES)
+    ids = _FIRST_ID + np.cumsum(rng.integers(1, _STEP, people))
+    return [Person(number, *_name(rng)) for number in ids.tolist()]
 
 
 def _name(rng: np.random.Generator) -> tuple[str, str]:
