@@ -42,7 +42,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Data:
-    """ratings : grain user x item; user_idx, item_idx, rating; items : grain item; item_idx, title, genres"""
+    """ratings : grain user x item; user_idx, item_idx, rating; items : grain item; item_idx, text"""
 
     ratings: DataFrame
     items: DataFrame
@@ -74,9 +74,10 @@ def read(spark: SparkSession, folder: Path) -> Data:
     latest = rows.groupBy("user", "item").agg(F.max_by("rating", F.struct("time", "rating")).alias("rating"))
     users, items = (dense(latest, key) for key in ("user", "item"))
     ratings = latest.join(users, "user", "inner").join(items, "item", "inner")
+    said = F.concat_ws(" ", "title", "genres")
     return Data(
         ratings.select("user_idx", "item_idx", "rating").persist(),
-        named.join(items, "item", "inner").select("item_idx", "title", "genres").persist(),
+        named.join(items, "item", "inner").select("item_idx", said.alias("text")).persist(),
         scale,
     )
 
@@ -138,7 +139,7 @@ def run(folder: Path, data: Data, models: Sequence[str], layers: Layers, seeds: 
     results: dict[str, Measured] = {name: Measured() for name in models}
     settings = layers.parse(Settings)
     with Scratch() as scratch:
-        text = item_text(data.items, settings.text, scratch=scratch).weights.persist()
+        text = item_text(data.items, settings.text, n_items=data.items.count(), scratch=scratch).weights.persist()
         for seed in range(seeds):
             parts = split(data.ratings, folder / f"seed{seed}", seed=seed)
             files = {name: part.inputFiles() for name, part in parts.items()}

@@ -23,7 +23,8 @@ from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelErr
 from nightreel.faults import explain
 from nightreel.log import log_line
 from nightreel.progress import step as show_step
-from nightreel.settings import Layers, Settings, read_layers
+from nightreel.settings import Layers, Settings
+from nightreel.sources import configured
 from nightreel.tables import Tables
 
 
@@ -92,7 +93,7 @@ def _execute(
     try:
         _find_standard_error()
         parsed = _parser(name, description, flags).parse_args(argv)
-        layers = read_layers(parsed.env, parsed.set)
+        layers = configured(parsed.env, parsed.set)
         settings = layers.parse(Settings)
         root = settings.tables.catalog or settings.tables.root
         if check is not None:

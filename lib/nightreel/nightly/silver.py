@@ -25,14 +25,14 @@ BRONZE_READ = ("bronze_ratings", "bronze_items", "bronze_metadata")
 
 
 def prepare_settings(settings: Settings) -> list[Any]:
-    """What of the configuration a prepare follows from; of the probe file, where one decides, its size and time."""
-    probe = sources.prize_pairs_file(settings.split.probe) if settings.split.strategy == "probe" else None
+    """What of the configuration a prepare follows from; of a file that says what tests, its size and time."""
+    held_out = sources.held_out_file(settings)
     return [
         settings.filter.model_dump(),
         settings.split.model_dump(),
         settings.text.model_dump(),
         settings.metadata.model_dump(),
-        probe and [probe.size, probe.modified_at],
+        held_out and [held_out.size, held_out.modified_at],
     ]
 
 

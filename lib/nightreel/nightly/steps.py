@@ -63,8 +63,8 @@ def prepare(job: Job) -> Summary:
     """bronze -> silver: repeats resolved, sparse users and items dropped, dense indices, splits."""
     job.tables.watch(*SILVER)
     ratings, items = job.tables.read("bronze_ratings"), job.tables.read("bronze_items")
-    probe = job.settings.split.probe if job.settings.split.strategy == "probe" else None
-    asked, rejects = _prize_pairs(job, probe) if probe else (None, {})
+    held_out = sources.read_held_out(job.spark, job.settings)
+    asked, rejects = (held_out.pairs, _by_reason(held_out.rejects)) if held_out else (None, {})
     metadata = job.tables.read("bronze_metadata") if job.settings.metadata.path else None
     stamp = prepare_id(job.tables, job.settings)
     with (
@@ -202,8 +202,11 @@ def _pairs(job: Job, path: str, *, users: DataFrame, items: DataFrame) -> tuple[
 def _prize_pairs(job: Job, path: str) -> tuple[DataFrame, dict[str, int]]:
     """The file's pairs, and its rejected lines by reason."""
     read = sources.read_prize_pairs(job.spark, path, job.settings.ingest)
-    reasons = read.rejects.groupBy("reason").count().collect()
-    return read.pairs, {row["reason"]: row["count"] for row in reasons}
+    return read.pairs, _by_reason(read.rejects)
+
+
+def _by_reason(rejects: DataFrame) -> dict[str, int]:
+    return {row["reason"]: row["count"] for row in rejects.groupBy("reason").count().collect()}
 
 
 def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None) -> runs.Run:

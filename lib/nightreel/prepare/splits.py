@@ -25,7 +25,7 @@ def split(interactions: DataFrame, settings: SplitSettings, *, probe: DataFrame 
     - chronological: the latest ratings of all are test, those before validation; a share is rounded half up.
     - chronological_per_user: the same within each user.
     - leave_one_out: each user's latest rating is test, the one before validation where validation is asked.
-    - probe: the pairs of `probe` are test; validation is drawn from the rest as by random.
+    - probe, published: the pairs of `probe` are test; validation is drawn from the rest as by random.
 
     Equally late ratings stand in the order of their hashes, ratings without a time before all others. Within
     users, a number of rows is one of each user's, and at least one rating of each user remains for training.
@@ -34,7 +34,7 @@ def split(interactions: DataFrame, settings: SplitSettings, *, probe: DataFrame 
     ----------
     interactions : grain user x item; columns user_id, item_id, rated_at and any others
     settings : strategy, shares or numbers of rows, seed
-    probe : grain any; columns user_id, item_id
+    probe : for strategies probe and published, the pairs to test; grain any; columns user_id, item_id
 
     Returns
     -------
@@ -42,11 +42,11 @@ def split(interactions: DataFrame, settings: SplitSettings, *, probe: DataFrame 
 
     Raises
     ------
-    DataError : a chronological strategy, and no rating has a time; strategy probe without the pairs
+    DataError : a chronological strategy, and no rating has a time; strategy probe or published without the pairs
     """
     if "chronological" in settings.strategy or settings.strategy == "leave_one_out":
         _require_times(interactions, settings)
-    if settings.strategy == "probe":
+    if settings.strategy in {"probe", "published"}:
         return _by_probe(interactions, settings, probe)
     if settings.strategy == "random":
         test, validation = _at_random(interactions, settings)
@@ -100,7 +100,7 @@ def _of_each_user(settings: SplitSettings, n: Column) -> tuple[Column, Column]:
 
 def _by_probe(rows: DataFrame, settings: SplitSettings, probe: DataFrame | None) -> DataFrame:
     if probe is None:
-        raise DataError('split.strategy = "probe": no pairs were given')
+        raise DataError(f'split.strategy = "{settings.strategy}": no pairs were given')
     pairs = probe.select("user_id", "item_id").distinct().withColumn("probed", F.lit(True))
     joined = rows.join(pairs, ["user_id", "item_id"], "left")
     rest = settings.model_copy(update={"strategy": "random", "test_share": 0.0, "test_rows": 0})

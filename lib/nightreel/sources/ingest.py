@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.settings import Settings
+from nightreel.sources.held_out import held_out_file
 from nightreel.sources.inventory import Inventory, take_inventory
 from nightreel.sources.metadata import find_metadata, read_metadata
 from nightreel.sources.registry import source_of
@@ -53,6 +54,7 @@ def check(settings: Settings) -> None:
     """Raise what `ingest` would where the settings name no files to read; needs no Spark."""
     source_of(settings).find()
     find_metadata(settings.metadata)
+    held_out_file(settings)
 
 
 def pairs_to_score(settings: Settings) -> str | None:
