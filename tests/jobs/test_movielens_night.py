@@ -1,11 +1,10 @@
-"""Real ratings through the whole night: MovieLens latest-small rewritten in the Netflix Prize's format."""
+"""Real ratings through the whole night: MovieLens latest-small."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.quality import rewrite
 from pyspark.sql import SparkSession
 from tests.jobs.conftest import RunJob
 
@@ -18,10 +17,9 @@ MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
 def test_als_is_below_the_baseline_and_the_baseline_below_every_mean(
     spark: SparkSession, run_job: RunJob, settings_for: Callable[..., list[str]], tmp_path: Path, real_data: Path
 ) -> None:
-    rows = rewrite(real_data / "ml-latest-small", tmp_path / "raw")
     settings = settings_for(
-        tmp_path / "raw",
-        scale__lowest="0.5",
+        real_data / "ml-latest-small",
+        data__source="movielens",
         filter__min_ratings_per_user="0",
         filter__min_ratings_per_item="0",
         split__validation_share="0.0",
@@ -29,9 +27,11 @@ def test_als_is_below_the_baseline_and_the_baseline_below_every_mean(
     )
     ended = run_job("nightly", *settings)
     assert ended.code == 0, ended.err
-    tables = Tables(spark, load("local", [f"tables.root={tmp_path / 'tables'}"]).tables)
-    assert tables.read("bronze_ratings").count() == rows == 100_836
+    chosen = load("local", ["data.source=movielens", f"tables.root={tmp_path / 'tables'}"])
+    tables = Tables(spark, chosen.tables)
+    assert tables.read("bronze_ratings").count() == 100_836
     assert tables.read("bronze_quarantine").count() == 0
+    assert tables.read("bronze_items").count() == 9_742
     assert tables.read("silver_items").count() == 9_724
     rmse = {row["model"]: row["value"] for row in tables.read("gold_metrics").where("metric = 'rmse'").collect()}
     assert rmse["als"] < rmse["baseline"] < min(rmse[name] for name in MEANS)

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
 
 from nightreel.settings import Settings, load
+from nightreel.sources import ingest
+from nightreel.sources.delimited.values import Reason
 from nightreel.sources.judging import NOT_AN_ID, REPEATED
 from nightreel.sources.kmrd import KMRD
 from nightreel.sources.kmrd.items import NO_NAME, NOT_A_PLACE, NOT_A_YEAR, NOT_LEADING
 from nightreel.sources.records import RecordReason
+from nightreel.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 FILES = {
@@ -98,3 +102,18 @@ def test_the_real_films(spark: SparkSession, real_data: Path) -> None:
     assert sum(row["year"] is None for row in rows.values()) == 390
     assert sum(row["other_year"] is not None for row in rows.values()) == 990
     assert sum(row["cast"] != [] for row in rows.values()) == 988
+
+
+def test_rates_go_into_bronze_as_delivered_repeats_included(spark: SparkSession, folder: Path) -> None:
+    chosen = load_settings(folder, f"tables.root={folder / 'tables'}", "ingest.max_reject_share=1.0")
+    tables = Tables(spark, chosen.tables)
+    report = ingest(tables, chosen, ingested_at=NOW)
+    ratings = tables.read("bronze_ratings").select("user_id", "item_id", "rating", F.unix_seconds("rated_at"))
+    assert sorted(tuple(row) for row in ratings.collect()) == [
+        (0, 1, 7.0, 1_494_128_040),
+        (0, 1, 8.0, 1_494_128_041),
+        (1, 2, 10.0, 1_576_525_860),
+    ]
+    assert (report.rows_in, report.rows_kept, report.items) == (4, 3, 20)
+    assert (report.rejects[Reason.SCALE], sum(report.rejects.values())) == (1, 1 + 10)
+    assert tables.read("bronze_items").count() == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +12,17 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
 
 from nightreel.settings import Settings, load
+from nightreel.sources import ingest
+from nightreel.sources.delimited.values import Reason
 from nightreel.sources.judging import NOT_AN_ID, REPEATED
-from nightreel.sources.movielens import MovieLens
+from nightreel.sources.movielens import MovieLens, published_pairs
 from nightreel.sources.movielens.hundred_k import NOT_A_FLAG, NOT_A_GENRE
 from nightreel.sources.movielens.items import NO_TAG, NOT_A_LINK
 from nightreel.sources.records import RecordReason
+from nightreel.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 CSV_RATINGS = b"userId,movieId,rating,timestamp\r\n1,1,4.0,964982703\r\n2,1,0.5,964982704\r\n"
@@ -200,3 +205,37 @@ def test_no_good_film_is_lost_among_mutated_ones(
     assert films.good == len(films.rows)
     assert films.good + films.rejected == sum(1 for line in mixed if line.strip())
     assert {int(line.split(b",")[0]) for line in good} <= films.rows.keys()
+
+
+def test_an_archive_as_published_goes_into_bronze_and_is_read_again_only_when_replaced(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    archive = tmp_path / "ml-100k.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in HUNDRED_K.items():
+            made.writestr(f"ml-100k/{name}", data)
+    chosen = load_settings(archive, f"tables.root={tmp_path / 'tables'}", "ingest.max_reject_share=1.0")
+    tables = Tables(spark, chosen.tables)
+    report = ingest(tables, chosen, ingested_at=NOW)
+    ratings = tables.read("bronze_ratings").select("user_id", "item_id", "rating", F.unix_seconds("rated_at"))
+    assert sorted(tuple(row) for row in ratings.collect()) == [
+        (22, 377, 1.0, 878_887_116),
+        (186, 267, 3.0, 891_717_742),
+        (196, 1, 3.0, 881_250_949),
+    ]
+    assert (report.files_read, report.rows_in, report.rows_kept, report.items) == (3, 4, 3, 4 + 5)
+    quarantined = tables.read("bronze_quarantine").select("line", "reason").collect()
+    assert {row["line"]: row["reason"] for row in quarantined}["22\t1\t9\t878887116"] == Reason.SCALE
+    assert len(quarantined) == 1 + 2
+    assert ingest(tables, chosen, ingested_at=NOW).files_read == 0
+    archive.write_bytes(archive.read_bytes())
+    assert ingest(tables, chosen, ingested_at=NOW).files_read == 3
+
+
+def test_the_pairs_of_a_published_fold(spark: SparkSession, tmp_path: Path) -> None:
+    for name, data in HUNDRED_K.items():
+        (tmp_path / name).write_bytes(data)
+    fold = published_pairs(spark, load_settings(tmp_path, 'split.strategy="published"', 'split.fold="u1"'))
+    assert sorted(tuple(row) for row in fold.pairs.collect()) == [(22, 377), (186, 267)]
+    (reject,) = fold.rejects.collect()
+    assert (reject["line"], reject["position"]) == ("no pair", HUNDRED_K["u1.test"].index(b"no pair"))
