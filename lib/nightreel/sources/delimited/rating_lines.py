@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-_SEPARATOR = re.compile(r"[ \t!#$%&'*,/:;<=>?@\\^_`{|}~]{1,4}")
-_BLANK_PAIR = re.compile(r"[ \t]{2,}")
+LARGEST_RATING = (2 - 2**-23) * 2.0**127
+SMALLEST_WEIGHT = 2.0**-149
+"""What a 4-byte float can tell from infinity, and from 0."""
+
+_SEPARATOR = re.compile(r"[ \t]|[!#$%&'*,/:;<=>?@\\^_`{|}~]{1,4}")
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,28 @@ class RatingLines:
     quoted: bool = False
     """A field may stand in double quotes, and then hold the separator, and quotes if they are doubled. No quote spans
     lines: one that is still open where its line ends makes that line a reject."""
+    keys: tuple[str, ...] = ()
+    """Of JSON lines: under which names the fields stand in the line's object; a name that is missing is an empty
+    field. `separator` and `quoted` then mean nothing."""
 
     def __post_init__(self) -> None:
-        if not _SEPARATOR.fullmatch(self.separator) or _BLANK_PAIR.fullmatch(self.separator):
+        if not self.keys and not is_separator(self.separator):
             raise ValueError(f"{self.separator!r} cannot separate fields")
         if self.quoted and len(self.separator) > 1:
             raise ValueError(f"fields separated by {self.separator!r} cannot stand in quotes")
         places = [place for place in (self.user, self.item, self.rating, self.time) if place is not None]
         if len(set(places)) != len(places) or not all(0 <= place < self.fields for place in places):
             raise ValueError(f"{places} are not different places among {self.fields} fields")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the largest rating that are no rejects."""
+        lowest = -LARGEST_RATING if self.lowest is None else self.lowest
+        highest = LARGEST_RATING if self.highest is None else self.highest
+        return max(lowest, SMALLEST_WEIGHT) if self.above_zero else lowest, highest
+
+
+def is_separator(text: str) -> bool:
+    """Whether the text can stand between fields: blanks, quotes, and what numbers and words are made of cannot, but a
+    single blank or tab can."""
+    return _SEPARATOR.fullmatch(text) is not None

@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
 
 from nightreel.settings import IngestSettings
+from nightreel.sources.delimited.datasource import Output, Reading, read
+from nightreel.sources.delimited.grammar import Grammar
 from nightreel.sources.delimited.rating_lines import RatingLines
 from nightreel.sources.files import RawFile
+from nightreel.sources.lines.segments import Segment
+
+Files = Mapping[int, tuple[RawFile, RatingLines]]
+
+_OF_NO_FILE = RatingLines(",", 2, user=0, item=1, rating=None, time=None, header=False)
 
 
-def survey(
-    spark: SparkSession,
-    files: Mapping[int, tuple[RawFile, RatingLines]],
-    settings: IngestSettings,
-    *,
-    into: str | None = None,
-) -> DataFrame:
+def survey(spark: SparkSession, files: Files, settings: IngestSettings, *, into: str | None = None) -> DataFrame:
     """What the files hold, by file_id: see nightreel.sources.source.Source.survey."""
-    raise NotImplementedError
+    return _read(spark, files, settings, Output.SURVEY, into=into)
 
 
-def ratings(
-    spark: SparkSession, files: Mapping[int, tuple[RawFile, RatingLines]], settings: IngestSettings
-) -> DataFrame:
+def ratings(spark: SparkSession, files: Files, settings: IngestSettings) -> DataFrame:
     """Grain good line: see nightreel.sources.source.Source.ratings. Ids are bigint or string, the same in all files."""
-    raise NotImplementedError
+    return _read(spark, files, settings, Output.RATINGS, into=None)
+
+
+def _read(
+    spark: SparkSession, files: Files, settings: IngestSettings, output: Output, *, into: str | None
+) -> DataFrame:
+    segments: dict[RatingLines, list[Segment]] = {}
+    for file_id, (file, form) in sorted(files.items()):
+        segments.setdefault(form, []).append(Segment(file_id, file.path, 0, file.size))
+    reads = [
+        Reading(
+            files=tuple(of_form),
+            grammar=Grammar(form, settings.max_line_bytes),
+            chunk_bytes=settings.chunk_bytes,
+            partition_bytes=settings.partition_bytes,
+            into=into,
+        )
+        for form, of_form in (segments or {_OF_NO_FILE: []}).items()
+    ]
+    rows = [read(spark, reading, output) for reading in reads]
+    return reduce(lambda above, below: above.unionByName(below), rows)
