@@ -9,10 +9,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
-from nightreel.settings import IngestSettings
+from nightreel.settings import load
 from nightreel.sources.netflix import read_pairs
 
-SETTINGS = IngestSettings(chunk_bytes=16, partition_bytes=20, max_line_bytes=100, max_reject_share=0.0)
+SETTINGS = load("local", ["ingest.chunk_bytes=16", "ingest.partition_bytes=20", "ingest.max_line_bytes=100"]).ingest
 
 
 def test_users_under_their_movies_with_and_without_dates(spark: SparkSession, tmp_path: Path) -> None:
