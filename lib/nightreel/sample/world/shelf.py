@@ -12,7 +12,8 @@ from nightreel.sample.world.opinions import Opinions, Rng
 from nightreel.sample.world.period import DAYS
 
 _AVID = 16
-"""Users who want more than one film of so many are served one at a time: films they have would come up too often."""
+"""Users who want more than one of so many films that are there are served one at a time: those they have would come up
+too often."""
 _TOO_LATE = 1e-9
 """How likely a film that opens later is all the same, for those who want more films than there are."""
 
@@ -51,7 +52,8 @@ class Shelf:
 
     def pick(self, users: range, wanted: NDArray[np.int64], rng: Rng) -> Pairs:
         """For each user as many films as wanted, in ascending order."""
-        avid = np.flatnonzero(wanted > self.films.size // _AVID)
+        there = np.searchsorted(np.sort(self.opinions.catalogue.opens), self.leaving[users.start : users.stop], "right")
+        avid = np.flatnonzero(wanted > there // _AVID)
         few = wanted.copy()
         few[avid] = 0
         pairs = [self._for_many(users, few, rng)]

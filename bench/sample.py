@@ -1,0 +1,51 @@
+"""Seconds, bytes and memory that `nightreel sample` takes, by format, size and number of processes.
+
+PYTHONPATH=lib .venv/bin/python bench/sample.py --ratings 1000000 22000000 --processes 1 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import get_args
+
+from nightreel.sample import Format
+
+
+def measured(format: str, *, ratings: int, processes: int, folder: Path) -> tuple[float, int, float]:
+    """Seconds, bytes written, and the peak GB of the largest process."""
+    sample = [sys.executable, "-m", "nightreel.cli", "sample", "--quiet", "--overwrite", "--out", str(folder)]
+    start = time.perf_counter()
+    running = subprocess.Popen([*sample, "--format", format, "--ratings", str(ratings), "--processes", str(processes)])
+    _, status, used = os.wait4(running.pid, 0)
+    seconds = time.perf_counter() - start
+    if status:
+        raise SystemExit(f"{format}, {ratings:,} ratings: failed")
+    return seconds, sum(file.stat().st_size for file in folder.rglob("*")), used.ru_maxrss / 2**20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ratings", type=int, nargs="+", default=[1_000_000, 22_000_000])
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--formats", nargs="+", choices=get_args(Format), default=get_args(Format))
+    arguments = parser.parse_args()
+    print("| format | ratings | processes | s | MB | peak GB of a process |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for format in arguments.formats:
+        for ratings in arguments.ratings:
+            for processes in arguments.processes:
+                with tempfile.TemporaryDirectory() as folder:
+                    took = measured(format, ratings=ratings, processes=processes, folder=Path(folder))
+                seconds, size, peak = took
+                told = f"{seconds:.1f} | {size / 1e6:,.0f} | {peak:.2f}"
+                print(f"| {format} | {ratings:,} | {processes} | {told} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
