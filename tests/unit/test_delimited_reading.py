@@ -213,4 +213,4 @@ def test_a_line_longer_than_a_chunk_is_rejected_once_and_hides_nothing_else(size
 def test_usual_lines_need_no_grammar() -> None:
     data = b'1,"2","3.5","4"\r\n"1",2,3.5,2005-01-02 03:04:05\n1,2,3.5,\n'
     (table,) = tables(bytes(PADDING) + data, PADDING, offset=100, lines_at_a_time=1_000)
-    assert usual(table, FORMS["quoted"], max_line_bytes=100).tolist() == [0, 1, 2]
+    assert usual(table, FORMS["quoted"], max_line_bytes=100).all()

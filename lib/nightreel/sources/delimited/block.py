@@ -20,7 +20,7 @@ from nightreel.sources.delimited.values import Entry, Reason
 from nightreel.sources.lines.quarantine import Rejected, quarantined_text
 from nightreel.sources.lines.segments import PADDING, Block
 
-_LINES_AT_A_TIME = 131_072
+_LINES_AT_A_TIME = 65_536
 _TOO_FEW_TO_HALVE = 64  # which the grammar reads in the time that a call of Arrow's reader takes
 
 
@@ -56,11 +56,11 @@ def parse_block(block: Block, grammar: Grammar) -> Iterator[Rows]:
 
 def _parse(lines: LineTable, grammar: Grammar) -> Rows:
     found = _Found()
-    numbers = usual(lines, grammar.form, max_line_bytes=grammar.max_line_bytes)
-    if len(numbers):
-        _read(lines, numbers, grammar, found)
-    odd = np.setdiff1d(np.arange(len(lines)), numbers, assume_unique=True)
-    rejected = _by_grammar(lines, np.sort(np.concatenate([odd, *found.odd])), grammar, found)
+    by_arrow = usual(lines, grammar.form, max_line_bytes=grammar.max_line_bytes)
+    found.odd.append(np.flatnonzero(~by_arrow))
+    if by_arrow.any():
+        _read(lines, np.flatnonzero(by_arrow), grammar, found)
+    rejected = _by_grammar(lines, np.sort(np.concatenate(found.odd)), grammar, found)
     order = np.concatenate(found.numbers)
     rows = pa.Table.from_batches(found.batches).combine_chunks()
     if np.any(order[1:] < order[:-1]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -113,8 +114,7 @@ def _ids(column: pa.ChunkedArray, good: Mask) -> pa.Array:
         ids = pc.utf8_trim(ids, characters=_BLANKS)
         good &= pc.greater(pc.binary_length(ids), 0).to_numpy(zero_copy_only=False)
         return ids
-    good &= ids.is_valid().to_numpy(zero_copy_only=False)
-    values = ids.fill_null(0).to_numpy()
+    values = _filled(ids, 0, good)
     good &= values <= LARGEST_ID
     return pa.array(values.view(np.int64))
 
@@ -122,7 +122,7 @@ def _ids(column: pa.ChunkedArray, good: Mask) -> pa.Array:
 def _ratings(table: pa.Table, form: RatingLines, good: Mask) -> NDArray[np.float64]:
     if form.rating is None:
         return np.ones(table.num_rows)
-    rating: NDArray[np.float64] = table["rating"].combine_chunks().fill_null(np.nan).to_numpy()
+    rating: NDArray[np.float64] = _filled(table["rating"].combine_chunks(), 0.0, good)
     lowest, highest = form.bounds
     good &= (rating >= lowest) & (rating <= highest)
     return rating
@@ -132,11 +132,19 @@ def _times(table: pa.Table, good: Mask) -> tuple[NDArray[np.int64], Mask]:
     if "time" not in table.column_names:
         return np.zeros(table.num_rows, np.int64), np.zeros(table.num_rows, np.bool_)
     column = table["time"].combine_chunks()
-    timed = column.is_valid().to_numpy(zero_copy_only=False)
-    count = column.view(pa.int64()).fill_null(0).to_numpy()
+    timed = np.ones(table.num_rows, np.bool_)
+    count = _filled(column.view(pa.int64()), 0, timed)
     if pa.types.is_integer(column.type):
         good &= (count >= -_MILLIS_LIMIT - 1) & (count <= _MILLIS_LIMIT)
         in_seconds = np.abs(count) < times.MILLISECONDS_FROM
         count = np.where(good, count, 0) * np.where(in_seconds, 1_000_000, 1_000)
     good &= (count >= times.FIRST_MICROS) & (count <= times.LAST_MICROS)
     return count, timed
+
+
+def _filled(column: pa.Array, value: float, present: Mask) -> Any:
+    """The column as numpy has it, `value` in place of nulls, which are noted as not present."""
+    if column.null_count:
+        present &= column.is_valid().to_numpy(zero_copy_only=False)
+        column = column.fill_null(value)
+    return column.to_numpy()

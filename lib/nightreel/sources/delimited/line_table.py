@@ -58,38 +58,46 @@ def tables(data: bytes, start: int, *, offset: int, lines_at_a_time: int) -> lis
     ]
 
 
-def usual(lines: LineTable, form: RatingLines, *, max_line_bytes: int) -> Places:
-    """The numbers of the lines that Arrow's reader, where it does not refuse them, reads as the grammar does.
+def usual(lines: LineTable, form: RatingLines, *, max_line_bytes: int) -> Mask:
+    """Which lines Arrow's reader, where it does not refuse them, reads as the grammar does.
 
     It takes a carriage return for a line's end, skips a byte order mark wherever it begins, joins lines by open quotes
     and what stands behind a closed one to what stood in it, reads 0x10 as 16, and minds no control characters.
     """
     if form.keys:
-        return np.empty(0, np.int64)
+        return np.zeros(len(lines), np.bool_)
     span = slice(int(lines.starts[0]), int(lines.ends[-1]) + 1)
     octets = np.frombuffer(lines.data, np.uint8)
     mask = lines.ends - lines.starts <= max_line_bytes
     mask[0] &= lines.position(0) != 0
-    for places in _suspects(octets, span, form):
+    for places in _suspects(octets, span, lines, form):
         mask[np.searchsorted(lines.ends, places)] = False
     _unmask_no_utf8(octets, span, lines, mask)
     if form.quoted:
         _unmask_quotes(octets, span, lines, form, mask)
-    return np.flatnonzero(mask)
+    return mask
 
 
-def _suspects(octets: NDArray[np.uint8], span: slice, form: RatingLines) -> list[Places]:
+def _suspects(octets: NDArray[np.uint8], span: slice, lines: LineTable, form: RatingLines) -> list[Places]:
     """Places of bytes that make their line one for the grammar."""
+    found = [places for sign in (b"\x7f", b"x", b"X") if len(places := _places(lines.data, span, sign, octets))]
+    suspects = [places if octets[places[0]] == _DELETE else places[octets[places - 1] == ord("0")] for places in found]
     part = octets[span]
-    low = np.flatnonzero(part < _FIRST_PRINTED) + span.start
-    kinds = octets[low]
-    kept = (kinds == _FEED) | ((kinds == _RETURN) & (octets[np.minimum(low + 1, len(octets) - 1)] == _FEED))
-    if form.separator == "\t":
-        kept |= kinds == ord("\t")
-    suspects = [low[~kept], np.flatnonzero(part == _DELETE) + span.start]
-    cross = np.flatnonzero((part | 0x20) == ord("x")) + span.start
-    suspects.append(cross[octets[cross - 1] == ord("0")])
-    return [places for places in suspects if len(places)]
+    if np.count_nonzero(part < _FIRST_PRINTED) > len(lines):
+        low = np.flatnonzero(part < _FIRST_PRINTED) + span.start
+        kinds = octets[low]
+        kept = (kinds == _FEED) | ((kinds == _RETURN) & (octets[np.minimum(low + 1, len(octets) - 1)] == _FEED))
+        if form.separator == "\t":
+            kept |= kinds == ord("\t")
+        suspects.append(low[~kept])
+    return suspects
+
+
+def _places(data: bytes, span: slice, sign: bytes, octets: NDArray[np.uint8]) -> Places:
+    if data.find(sign, span.start, span.stop) < 0:
+        return np.empty(0, np.int64)
+    places: Places = np.flatnonzero(octets[span] == ord(sign)) + span.start
+    return places
 
 
 def _unmask_no_utf8(octets: NDArray[np.uint8], span: slice, lines: LineTable, mask: Mask) -> None:
