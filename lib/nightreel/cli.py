@@ -120,7 +120,7 @@ def _usual_processes(ratings: int) -> int:
 
 
 def _account(dump: Dump) -> str:
-    files = dump.names[0].parts[0] if len(dump.names) == 1 else f"{dump.names[0]} .. {dump.names[-1]}"
+    files = str(dump.names[0]) if len(dump.names) == 1 else f"{dump.names[0]} .. {dump.names[-1]}"
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in dump.broken.items())
     rows = f"{dump.ratings:,} ratings by {dump.users:,} users of {dump.movies:,} movies, {dump.duplicates:,} of them "
     described = f"descriptions of {dump.movies:,} movies and some namesakes, {dump.duplicates:,} more with "
