@@ -70,6 +70,11 @@ def test_ratings_and_what_describes_films_are_found(tmp_path: Path, files: dict[
     assert found(archive) == [f"zip://ml/{name}::{archive}" for name in expected]
 
 
+def test_a_copy_further_down_does_not_count(tmp_path: Path) -> None:
+    write(tmp_path / "old", CSV_FILES)
+    assert found(write(tmp_path, CSV_FILES))[0] == "ratings.csv"
+
+
 def test_films_are_looked_for_beside_ratings_named_by_themselves_and_where_the_settings_say(tmp_path: Path) -> None:
     folder = write(tmp_path / "ml", CSV_FILES)
     assert len(found(folder / "ratings.csv")) == 4

@@ -31,5 +31,5 @@ def rejected_where(records: DataFrame, bad: Column, reason: str) -> DataFrame:
 def rejected_repeats(records: DataFrame, key: str, reason: str = REPEATED) -> DataFrame:
     """Of the good records with the same key the first stays good, by file and position."""
     of_key = Window.partitionBy(F.col("reason").isNull(), key).orderBy("file_id", "position")
-    numbered = records.withColumn("place", F.row_number().over(of_key))
-    return rejected_where(numbered, F.col("place") > 1, reason).drop("place")
+    numbered = records.withColumn("nth", F.row_number().over(of_key))
+    return rejected_where(numbered, F.col("nth") > 1, reason).drop("nth")

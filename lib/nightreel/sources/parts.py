@@ -39,7 +39,8 @@ def read_parts(
 
     Returns
     -------
-    grain record; columns file_id, position, line, reason, part string, and those of `told`, null where a part has none
+    grain record; columns file_id, position, line (null in good ones), reason, part string, and those of `told`, null
+    where a part has none
     """
     schema = f"file_id int, position bigint, line string, reason string, part string, {told}"
     records = spark.createDataFrame([], schema)
@@ -48,6 +49,7 @@ def read_parts(
         if theirs:
             read = read_records(spark, theirs, part.dialect, part.columns, max_record_bytes=max_record_bytes)
             judged = part.judge(read).withColumn("part", F.lit(part.name))
+            judged = judged.withColumn("line", F.when(F.col("reason").isNotNull(), F.col("line")))
             kept = [name for name in records.columns if name in judged.columns]
             records = records.unionByName(judged.select(*kept), allowMissingColumns=True)
     return records

@@ -56,7 +56,9 @@ class Published:
 
 
 def find_published(paths: Sequence[str], forms: Sequence[Form]) -> list[Published]:
-    """The datasets that files, folders, globs and archives hold; folders are looked into one deep.
+    """The datasets that files, folders, globs and archives hold.
+
+    A folder that holds none itself is looked into one deep, and an archive as deep as its outermost.
 
     Raises
     ------
@@ -67,7 +69,7 @@ def find_published(paths: Sequence[str], forms: Sequence[Form]) -> list[Publishe
     files: dict[str, RawFile] = {}
     for path in paths:
         listed = find(path, setting="data.path", in_folder=named, in_glob=named, below=("", EVERY_FOLDER))
-        files |= {file.path: file for file in listed}
+        files |= {file.path: file for file in _outermost(listed)}
     unpacked = _without_packed_twins(files.values())
     folders = sorted({file.folder for file in unpacked})
     datasets = (
@@ -133,6 +135,11 @@ def _without_packed_twins(files: Collection[RawFile]) -> list[RawFile]:
         for file in files
         if not file.name.endswith(".gz") or (file.folder, file.name.removesuffix(".gz")) not in there
     ]
+
+
+def _outermost(files: Sequence[RawFile]) -> list[RawFile]:
+    least = min((file.folder.count("/") for file in files), default=0)
+    return [file for file in files if file.folder.count("/") == least]
 
 
 def _is_any(patterns: Iterable[str]) -> Callable[[str], bool]:

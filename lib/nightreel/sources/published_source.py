@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from nightreel.settings import ScaleSettings, Settings
 from nightreel.sources import delimited
 from nightreel.sources.files import RawFile
-from nightreel.sources.published import Form, Published, find_named_others, find_one
+from nightreel.sources.published import Form, find_named_others, find_one
 from nightreel.sources.source import Described, Found
 
 
@@ -32,11 +32,11 @@ class Format:
 class PublishedSource:
     """See nightreel.sources.source.Source."""
 
-    def __init__(self, settings: Settings, format: Format) -> None:
+    def __init__(self, settings: Settings, published_as: Format) -> None:
         self._data = settings.data
         self._scale = settings.scale
         self._ingest = settings.ingest
-        self._format = format
+        self._format = published_as
 
     @property
     def reading(self) -> str:
@@ -45,15 +45,11 @@ class PublishedSource:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def find(self) -> Found:
-        dataset = self.dataset()
+        dataset = find_one(self._data.path, self._format.forms, name=self._format.name)
         for file in dataset.ratings:
             self._format.rating_lines(dataset.form, file, self._scale)
         others = find_named_others(self._data.items, dataset.form) if self._data.items else dataset.others()
         return Found(dataset.ratings, sorted(others.values(), key=lambda file: file.path))
-
-    def dataset(self) -> Published:
-        """The dataset that the settings name."""
-        return find_one(self._data.path, self._format.forms, name=self._format.name)
 
     def pairs_to_score(self) -> str | None:
         return None

@@ -58,7 +58,7 @@ def find_fold(settings: Settings) -> RawFile:
     if fold not in FOLDS:
         raise ConfigurationError(f'split.fold = "{fold}": must be one of {", ".join(FOLDS)}')
     asked = f'split.strategy = "published": {fold}.test'
-    if settings.data.source not in {"movielens", "auto"}:
+    if settings.data.source != "movielens":
         raise ConfigurationError(f'{asked} is of MovieLens 100K, and data.source = "{settings.data.source}"')
     dataset = find_one(settings.data.path, FORMS, name="MovieLens")
     if dataset.form is not U_DATA:
