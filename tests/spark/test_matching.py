@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from nightreel.prepare import prepare
 from nightreel.prepare.matching import AMBIGUOUS, Rule, Unmatched, films, match, match_rates
+from nightreel.settings import Settings, read_layers
+from nightreel.sources.movielens.titles import without_year, year_in
+from nightreel.sources.source import with_all_columns
 
 ITEMS = (
     "item_id bigint, title string, year int, other_title string, other_year int, tmdb_id bigint, imdb_id string, "
@@ -148,38 +151,75 @@ def real_films(folder: Path) -> list[Row]:
         ]
 
 
-def movielens(folder: Path) -> tuple[list[Item], dict[int, int]]:
+def movielens(spark: SparkSession, folder: Path) -> tuple[DataFrame, dict[int, int]]:
     """The movies without their ids, and their TMDB ids."""
     with (folder / "ml-latest-small" / "movies.csv").open(encoding="utf-8", newline="") as file:
-        parts = [
-            (int(line["movieId"]), re.match(r"(.*?)(?: *\((\d{4})\S*\) *)?$", line["title"]))
-            for line in csv.DictReader(file)
-        ]
-    items = [item(number, part[1], int(part[2]) if part[2] else None) for number, part in parts if part]
+        titles = [item(int(line["movieId"]), line["title"]) for line in csv.DictReader(file)]
     with (folder / "ml-latest-small" / "links.csv").open(encoding="utf-8", newline="") as file:
-        return items, {int(line["movieId"]): int(line["tmdbId"]) for line in csv.DictReader(file) if line["tmdbId"]}
+        links = {int(line["movieId"]): int(line["tmdbId"]) for line in csv.DictReader(file) if line["tmdbId"]}
+    dated = {"title": without_year("title"), "year": year_in("title")}
+    return spark.createDataFrame(titles, ITEMS).withColumns(dated), links
 
 
 def test_movielens_titles_find_the_films_that_their_links_name(spark: SparkSession, real_data: Path) -> None:
-    items, links = movielens(real_data)
+    items, links = movielens(spark, real_data)
     rows = real_films(real_data)
     there = {row[0] for row in rows}
-    found = {answer["item_id"]: answer for answer in matched(spark, items, rows).collect()}
-    rights = Counter(
-        one["matched_by"] for key, one in found.items() if one["metadata_id"] and one["metadata_id"] == links.get(key)
-    )
-    claims = Counter(one["matched_by"] for one in found.values() if one["metadata_id"])
+    answers = match(items, films(spark.createDataFrame(rows, METADATA), min_votes=0)).collect()
+    claims = Counter(one["matched_by"] for one in answers if one["metadata_id"])
+    right = Counter(one["matched_by"] for one in answers if one["metadata_id"] == links.get(one["item_id"], -1))
     assert claims[Rule.TITLE] > 2_200
-    assert all(rights[rule] >= 0.99 * claims[rule] for rule in claims), (rights, claims)
-    findable = sum(links[key] in there for key in found if key in links)
-    assert (findable, rights.total() / findable) == (2_350, pytest.approx(0.98, abs=0.01))
-    assert sum(one["matched_by"] in AMBIGUOUS for one in found.values()) == 3
+    assert all(right[rule] >= 0.99 * claims[rule] for rule in claims), (right, claims)
+    findable = sum(links.get(one["item_id"]) in there for one in answers)
+    assert findable == 2_350
+    assert right.total() > 0.975 * findable
+    assert sum(one["matched_by"] in AMBIGUOUS for one in answers) == 3
 
 
 def test_movielens_links_find_every_film_there_is(spark: SparkSession, real_data: Path) -> None:
-    items, links = movielens(real_data)
-    rows = real_films(real_data)
-    linked = [(*one[:5], links.get(one[0]), *one[6:]) for one in items]
-    found = matched(spark, linked, rows).where("metadata_id IS NOT NULL").collect()
-    assert Counter(one["matched_by"] for one in found) == {Rule.TMDB_ID: 2_350}
-    assert all(links[one["item_id"]] == one["metadata_id"] for one in found)
+    items, links = movielens(spark, real_data)
+    of_items = spark.createDataFrame(list(links.items()), "item_id bigint, tmdb_id bigint")
+    linked = items.drop("tmdb_id").join(of_items, "item_id", "left")
+    found = match(linked, films(spark.createDataFrame(real_films(real_data), METADATA), min_votes=0))
+    answers = found.where("metadata_id IS NOT NULL").collect()
+    assert Counter(one["matched_by"] for one in answers) == {Rule.TMDB_ID: 2_350}
+    assert all(links[one["item_id"]] == one["metadata_id"] for one in answers)
+
+
+def test_prepare_takes_overview_and_words_from_the_films(spark: SparkSession) -> None:
+    ratings = spark.createDataFrame(
+        [(user, item_id, 4.0, None, 0) for user in (1, 2) for item_id in (5, 6, 7)],
+        "user_id bigint, item_id bigint, rating float, rated_at timestamp, file_id int",
+    )
+    items = spark.createDataFrame(
+        [(5, "Matrix, The", 1999, ["Action"], ["Keanu Reeves"]), (6, "Solaris", 1972, [], None)],
+        "item_id bigint, title string, year int, genres array<string>, cast array<string>",
+    )
+    metadata = spark.createDataFrame(
+        [(603, "The Matrix", 1999, "A hacker learns", ["Action", "Future"], ["Keanu Reeves", "Moss"], ["hacker"], 9)],
+        "metadata_id bigint, title string, year int, overview string, genres array<string>, cast array<string>, "
+        "keywords array<string>, vote_count bigint",
+    )
+    overrides = ["split.test_rows=1", "text.min_items=1", "text.max_share=1.0"]
+    overrides += ["filter.min_ratings_per_user=0", "filter.min_ratings_per_item=0"]
+    asked = read_layers("local", overrides).parse(Settings)
+    bronze_items, films_ = with_all_columns(items, "bronze_items"), with_all_columns(metadata, "bronze_metadata")
+    with prepare(ratings, bronze_items, asked, metadata=films_) as silver:
+        columns = ("item_id", "title", "genres", "overview", "metadata_id", "matched_by")
+        assert [tuple(row) for row in silver.items.select(*columns).orderBy("item_id").collect()] == [
+            (5, "Matrix, The", ["Action"], "A hacker learns", 603, Rule.TITLE),
+            (6, "Solaris", [], None, None, Unmatched.NO_SUCH_TITLE),
+            (7, None, None, None, None, Unmatched.NO_TITLE),
+        ]
+        assert {row["matched_by"]: row["ratings"] for row in silver.match_rates.collect()} == {
+            Rule.TITLE: 2,
+            Unmatched.NO_SUCH_TITLE: 2,
+            Unmatched.NO_TITLE: 2,
+        }
+        words = {row["term"] for row in silver.text.vocabulary.collect()}
+        assert " ".join(sorted(words)) == "action future hacker keanu learns matrix moss reeves solaris the"
+        texts = {row["item_idx"]: len(row["terms"]) for row in silver.text.weights.collect()}
+    assert texts == {0: 9, 1: 1}
+    with prepare(ratings, bronze_items, asked) as silver:
+        assert silver.match_rates.isEmpty()
+        assert silver.items.where("metadata_id IS NULL AND matched_by IS NULL AND overview IS NULL").count() == 3

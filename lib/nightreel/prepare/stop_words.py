@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from pyspark.ml.feature import StopWordsRemover
-
 _WORD = re.compile(r"\b\w\w+\b")
 
 
@@ -16,5 +14,7 @@ def stop_words(language: str) -> list[str]:
     """
     if language == "none":
         return []
+    from pyspark.ml.feature import StopWordsRemover  # brings pandas, which a task that only needs this folder does not
+
     listed = StopWordsRemover.loadDefaultStopWords(language)
     return sorted({word for text in listed for word in _WORD.findall(text.lower())})
