@@ -75,7 +75,7 @@ def _chosen(owners: NDArray[np.int64], counts: NDArray[np.int64], rng: Rng) -> N
     """So many rows of each owner, at random; owners ascend."""
     if not counts.any():
         return np.empty(0, dtype=np.int64)
-    shuffled = np.lexsort((rng.random(owners.size), owners))
+    shuffled = np.argsort(owners + rng.random(owners.size))
     return shuffled[places(owners, counts.size) < counts[owners]]
 
 
@@ -85,5 +85,6 @@ def _second_thoughts(rows: UserRows, again: NDArray[np.int64], rng: Rng) -> User
     times[again] = np.minimum(times[again], LAST_SECOND - _A_MINUTE)
     later = times[again] + rng.integers(_A_MINUTE, _REPEATED_WITHIN, again.size)
     times[-again.size :] = np.minimum(later, LAST_SECOND)
-    order = np.lexsort((times, rows.movies, rows.users))
+    # A stable sort leaves each second thought behind the first.
+    order = np.argsort(rows.users * (int(rows.movies.max()) + 1) + rows.movies, kind="stable")
     return UserRows(rows.users[order], rows.movies[order], rows.scores[order], times[order])
