@@ -8,9 +8,16 @@ from nightreel.settings import Settings
 from nightreel.sources.kmrd import KMRD
 from nightreel.sources.movielens import MovieLens
 from nightreel.sources.netflix import NetflixDump
+from nightreel.sources.own import OwnData
 from nightreel.sources.source import Source
 
-_SOURCES: Mapping[str, Callable[[Settings], Source]] = {"netflix": NetflixDump, "movielens": MovieLens, "kmrd": KMRD}
+_SOURCES: Mapping[str, Callable[[Settings], Source]] = {
+    "netflix": NetflixDump,
+    "movielens": MovieLens,
+    "kmrd": KMRD,
+    "own": OwnData,
+    "events": OwnData,
+}
 
 
 def source_of(settings: Settings) -> Source:

@@ -11,10 +11,13 @@ LAST_MICROS = 253_402_300_799_999_999
 MILLISECONDS_FROM = 100_000_000_000
 """A number of this size, and a larger one, counts milliseconds: 1973 in these, the year 5138 in seconds."""
 
-_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
-_ISO = re.compile(
+ISO_8601 = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
 )
+"""The forms of dates and times that are read."""
+
+_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
+_ISO = re.compile(ISO_8601)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MOST_DIGITS = len(str(LAST_MICROS))

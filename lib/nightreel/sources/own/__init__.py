@@ -1,0 +1,5 @@
+"""A user's own ratings or events, with columns of any names: CSV, JSON lines, Parquet, Delta tables."""
+
+from nightreel.sources.own.own_data import OwnData
+
+__all__ = ["OwnData"]

@@ -1,0 +1,159 @@
+"""A user's own ratings, or events, as one of ingest's sources."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from pyspark.sql import DataFrame, SparkSession
+
+from nightreel.errors import ConfigurationError
+from nightreel.settings import Settings
+from nightreel.sources import delimited
+from nightreel.sources.delimited import RatingLines
+from nightreel.sources.delimited.rating_lines import is_separator
+from nightreel.sources.files import RawFile
+from nightreel.sources.own.columns import TEXT, check_columns, columns_of
+from nightreel.sources.own.ids import Ids, ids_of_lines, is_integer
+from nightreel.sources.own.items import read_items
+from nightreel.sources.own.layout import Kind, find_data, kind_of, separator_of
+from nightreel.sources.own.table_rows import RowForm, judged, ratings_of, survey_of
+from nightreel.sources.source import Described, Found
+
+_VERSION = 1  # count up when a file would be read into other rows than before
+_LINES = (Kind.CSV, Kind.JSON)
+
+
+class OwnData:
+    """Ratings, or events of implicit feedback: see nightreel.sources.source.Source."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._data = settings.data
+        self._ingest = settings.ingest
+        self._scale = settings.scale
+        self._events = settings.data.source == "events"
+        self._columns = {role: name for role, name in settings.data.columns.model_dump().items() if name}
+        self._item_columns = {role: name for role, name in settings.data.item_columns.model_dump().items() if name}
+
+    @property
+    def reading(self) -> str:
+        scale = None if self._events else [self._scale.lowest, self._scale.highest]
+        depends_on = [_VERSION, self._columns, self._item_columns, self._data.separator, scale]
+        text = json.dumps([*depends_on, self._ingest.max_line_bytes, self._ids])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def find(self) -> Found:
+        self._check_settings()
+        for file in self._ratings:
+            self._columns_of(file, self._columns, "data.columns")
+        items = find_data([self._data.items], setting="data.items") if self._data.items else []
+        for file in items:
+            self._columns_of(file, self._item_columns, "data.item_columns")
+        return Found(self._ratings, items)
+
+    def pairs_to_score(self) -> str | None:
+        return None
+
+    def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
+        lines, tables = self._lines(files), _tables(files)
+        if not tables:
+            return delimited.survey(spark, lines, self._ingest, into=into)
+        of_tables = survey_of(judged(spark, tables, self._row_form))
+        return delimited.survey(spark, lines, self._ingest).unionByName(of_tables) if lines else of_tables
+
+    def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
+        lines, tables = self._lines(files), _tables(files)
+        if not tables:
+            return delimited.ratings(spark, lines, self._ingest)
+        of_tables = ratings_of(judged(spark, tables, self._row_form))
+        return delimited.ratings(spark, lines, self._ingest).unionByName(of_tables) if lines else of_tables
+
+    def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
+        return read_items(
+            spark,
+            files,
+            self._item_columns,
+            ids=self._ids,
+            separator=self._data.separator,
+            max_record_bytes=self._ingest.max_line_bytes,
+        )
+
+    @cached_property
+    def _ratings(self) -> Sequence[RawFile]:
+        return find_data(self._data.path, setting="data.path")
+
+    @cached_property
+    def _ids(self) -> Ids:
+        """Of all the data, whichever of it is read now: a table has one type of ids."""
+        lines: list[tuple[RawFile, RatingLines]] = []
+        for file in self._ratings:
+            if kind_of(file) in _LINES:
+                lines.append((file, self._form(file, "string")))
+                continue
+            types = self._columns_of(file, self._columns, "data.columns") or {}
+            if not all(is_integer(types.get(self._columns[role], TEXT)) for role in ("user", "item")):
+                return "string"
+        return ids_of_lines(lines, max_line_bytes=self._ingest.max_line_bytes)
+
+    def _check_settings(self) -> None:
+        if not self._events and "rating" not in self._columns:
+            raise ConfigurationError(
+                'data.columns.rating is empty: with data.source = "own" it names the column of ratings; '
+                'for data without ratings there is data.source = "events"'
+            )
+        if not is_separator(self._data.separator):
+            raise ConfigurationError(
+                f"data.separator = {self._data.separator!r}: must be a comma, semicolon, tab or another sign that is "
+                "no part of numbers and words"
+            )
+
+    def _columns_of(self, file: RawFile, wanted: Mapping[str, str], setting: str) -> Mapping[str, str] | None:
+        columns = columns_of(file, self._data.separator)
+        if columns is not None:
+            check_columns(file, columns, wanted, setting=setting)
+        return columns
+
+    def _lines(self, files: Mapping[int, RawFile]) -> dict[int, tuple[RawFile, RatingLines]]:
+        of_lines = {file_id: file for file_id, file in files.items() if kind_of(file) in _LINES}
+        return {file_id: (file, self._form(file, self._ids)) for file_id, file in of_lines.items()}
+
+    def _form(self, file: RawFile, ids: Ids) -> RatingLines:
+        names = [*(self._columns_of(file, self._columns, "data.columns") or ())]
+        is_json = kind_of(file) is Kind.JSON
+        if is_json:
+            names = [*self._columns.values()]
+        places = {role: names.index(name) for role, name in self._columns.items()}
+        return RatingLines(
+            separator="" if is_json else separator_of(file, self._data.separator),
+            fields=len(names),
+            user=places["user"],
+            item=places["item"],
+            rating=places.get("rating"),
+            time=places.get("time"),
+            header=not is_json,
+            ids=ids,
+            lowest=None if self._events else self._scale.lowest,
+            highest=None if self._events else self._scale.highest,
+            above_zero=self._events,
+            quoted=not is_json,
+            keys=tuple(names) if is_json else (),
+        )
+
+    @property
+    def _row_form(self) -> RowForm:
+        bounds = RatingLines(
+            ",", 3, user=0, item=1, rating=2, time=None, header=False, above_zero=self._events,
+            lowest=None if self._events else self._scale.lowest,
+            highest=None if self._events else self._scale.highest,
+        ).bounds  # fmt: skip
+        names = self._columns
+        return RowForm(
+            names["user"], names["item"], names.get("rating"), names.get("time"), self._ids, bounds, self._events
+        )
+
+
+def _tables(files: Mapping[int, RawFile]) -> dict[int, RawFile]:
+    """Those whose rows Spark reads."""
+    return {file_id: file for file_id, file in files.items() if kind_of(file) not in _LINES}

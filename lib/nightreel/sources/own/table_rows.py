@@ -1,0 +1,168 @@
+"""Rows of Parquet files and Delta tables as ratings, good and bad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from nightreel.sources.delimited.rating_lines import SMALLEST_WEIGHT
+from nightreel.sources.delimited.times import FIRST_MICROS, ISO_8601, LAST_MICROS, MILLISECONDS_FROM
+from nightreel.sources.delimited.values import Reason
+from nightreel.sources.files import RawFile
+from nightreel.sources.lines.quarantine import SHOWN_CHARACTERS
+from nightreel.sources.own.ids import Ids
+from nightreel.sources.own.layout import Kind, kind_of
+
+_CONTROL = r"[\x00-\x1f\x7f]"
+_SECONDS = r"^-?[0-9]{1,15}$"
+
+
+@dataclass(frozen=True)
+class RowForm:
+    """How rows are ratings: the columns' names (None: there is no such column), the ids' type, the bounds."""
+
+    user: str
+    item: str
+    rating: str | None
+    time: str | None
+    ids: Ids
+    bounds: tuple[float, float]
+    above_zero: bool
+
+
+def judged(spark: SparkSession, files: Mapping[int, RawFile], form: RowForm) -> DataFrame:
+    """The rows of the files and tables, by file_id.
+
+    Returns
+    -------
+    grain row; user_id, item_id, rating float, rated_at timestamp, file_id int, position bigint (the row's number in
+    its Parquet file), part string (that file's path), line string (the columns read, as JSON), reason string (null in
+    good rows)
+    """
+    return reduce(
+        lambda above, below: above.unionByName(below),
+        [_judged(rows, form) for rows in rows_of(spark, files, _names(form))],
+    )
+
+
+def survey_of(rows: DataFrame) -> DataFrame:
+    """What a survey tells of judged rows (see nightreel.sources.source.Source.survey): one row for each rejected one,
+    and for each file's good ones."""
+    rejected = F.col("reason").isNotNull()
+    told = {name: F.when(rejected, F.col(name)).alias(name) for name in ("position", "line", "part")}
+    counted = rows.select("file_id", "reason", *told.values()).groupBy("file_id", "reason", *told)
+    return counted.agg(F.count(F.lit(1)).alias("lines")).select(
+        "file_id", "position", "line", "reason", "lines", F.lit(None).cast("string").alias("written")
+    )
+
+
+def ratings_of(rows: DataFrame) -> DataFrame:
+    """The good ones of judged rows, with the columns of bronze_ratings."""
+    return rows.where(F.col("reason").isNull()).select("user_id", "item_id", "rating", "rated_at", "file_id")
+
+
+def _names(form: RowForm) -> list[str]:
+    return [name for name in (form.user, form.item, form.rating, form.time) if name is not None]
+
+
+def rows_of(spark: SparkSession, files: Mapping[int, RawFile], names: Sequence[str]) -> list[DataFrame]:
+    """The rows of files and tables, by file_id, those of a folder's Parquet files together.
+
+    Returns
+    -------
+    grain row; the columns of these names, file_id int, position bigint (the row's number in its Parquet file), part
+    string (that file's path)
+    """
+    columns = [F.col(_quoted(name)) for name in names]
+    place = [F.col("_metadata.row_index").alias("position"), F.col("_metadata.file_path").alias("part")]
+    folders: dict[str, dict[int, RawFile]] = {}
+    rows = []
+    for file_id, file in sorted(files.items()):
+        match kind_of(file):
+            case Kind.PARQUET:
+                folders.setdefault(file.folder, {})[file_id] = file
+            case Kind.DELTA:
+                read = spark.read.format("delta").option("versionAsOf", file.size).load(_for_spark(file.folder))
+                rows.append(read.select(*columns, *place, F.lit(file_id).alias("file_id")))
+            case _:
+                read = spark.read.format("delta").option("versionAsOf", file.size).table(file.path)
+                rows.append(read.select(*columns, *place, F.lit(file_id).alias("file_id")))
+    for of_folder in folders.values():
+        ids = spark.createDataFrame([(file.name, id_) for id_, file in of_folder.items()], "name string, file_id int")
+        read = spark.read.parquet(*(_for_spark(file.path) for file in of_folder.values()))
+        named = read.select(*columns, *place, F.col("_metadata.file_name").alias("name"))
+        rows.append(named.join(F.broadcast(ids), "name", "inner").drop("name"))
+    return rows
+
+
+def _for_spark(path: str) -> str:
+    """An fsspec path as Hadoop knows it."""
+    return path.replace("s3://", "s3a://", 1) if path.startswith("s3://") else path
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
+
+
+def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
+    types = {field.name: field.dataType for field in rows.schema}
+    user_id, item_id = (_id(name, form.ids) for name in (form.user, form.item))
+    rating = F.lit(1.0) if form.rating is None else F.col(_quoted(form.rating)).try_cast("double")
+    given, micros = _time(form.time, types)
+    lowest, highest = form.bounds
+    numbers = form.ids == "bigint"
+    reason = (
+        F.when(user_id.isNull(), str(Reason.USER_NUMBER if numbers else Reason.USER_TEXT))
+        .when(item_id.isNull(), str(Reason.ITEM_NUMBER if numbers else Reason.ITEM_TEXT))
+        .when(rating.isNull() | F.isnan(rating), str(Reason.RATING))
+        .when((rating < SMALLEST_WEIGHT) & F.lit(form.above_zero), str(Reason.WEIGHT))
+        .when(~rating.between(lowest, highest), str(Reason.SCALE))
+        .when(
+            given.isNotNull() & ~F.coalesce(micros.between(FIRST_MICROS, LAST_MICROS), F.lit(False)), str(Reason.TIME)
+        )
+    )
+    line = F.to_json(F.struct(*(F.col(_quoted(name)) for name in _names(form))), {"ignoreNullFields": "false"})
+    return rows.select(
+        user_id.alias("user_id"),
+        item_id.alias("item_id"),
+        rating.cast("float").alias("rating"),
+        F.timestamp_micros(micros).alias("rated_at"),
+        "file_id",
+        "position",
+        "part",
+        F.substring(line, 1, SHOWN_CHARACTERS).alias("line"),
+        reason.alias("reason"),
+    )
+
+
+def _id(name: str, ids: Ids) -> Column:
+    """An id, null where it is none."""
+    if ids == "bigint":
+        return F.col(_quoted(name)).cast("bigint")
+    text = F.trim(F.col(_quoted(name)).cast("string"))
+    return F.when((text != "") & ~text.rlike(_CONTROL), text)
+
+
+def _time(name: str | None, types: Mapping[str, T.DataType]) -> tuple[Column, Column]:
+    """What the column holds, null where it is empty, and it in microseconds since 1970, null where it is no time."""
+    if name is None:
+        return F.lit(None), F.lit(None).cast("bigint")
+    given = F.col(_quoted(name))
+    if isinstance(types[name], T.TimestampType | T.TimestampNTZType | T.DateType):
+        return given, F.unix_micros(given.cast("timestamp"))
+    if not isinstance(types[name], T.StringType):
+        return given, _counted(given.try_cast("decimal(20,6)"))
+    text = F.nullif(F.trim(given), F.lit(""))
+    number = F.when(text.rlike(_SECONDS), text.try_cast("decimal(20,6)"))
+    moment = F.when(text.rlike(f"^{ISO_8601}$"), text.try_cast("timestamp"))
+    return text, F.coalesce(_counted(number), F.unix_micros(moment))
+
+
+def _counted(number: Column) -> Column:
+    factor = F.when(F.abs(number) < MILLISECONDS_FROM, 1_000_000).otherwise(1_000)
+    return (number * factor).try_cast("bigint")
