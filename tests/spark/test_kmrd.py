@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import HealthCheck, given, settings
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
@@ -102,6 +104,29 @@ def test_the_real_films(spark: SparkSession, real_data: Path) -> None:
     assert sum(row["year"] is None for row in rows.values()) == 390
     assert sum(row["other_year"] is not None for row in rows.values()) == 990
     assert sum(row["cast"] != [] for row in rows.values()) == 988
+
+
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+@given(st.data())
+def test_no_good_record_is_lost_among_mutated_ones(
+    spark: SparkSession, real_data: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Mutated lines of every file, which never break a line in two, are good records or rejects."""
+    folder = tmp_path_factory.mktemp("kmrd")
+    (folder / "rates.csv").write_text(FILES["rates.csv"])
+    given_lines = 0
+    for name in (name for name in FILES if name != "rates.csv"):
+        header, *lines = (real_data / "kmrd-small" / name).read_bytes().splitlines()[:121]
+        junk = st.binary(max_size=4).map(lambda junk: junk.replace(b'"', b"'").replace(b"\n", b","))
+        cuts = data.draw(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9), junk), min_size=20, max_size=20))
+        mutated = [line[:at] + junk + line[at + gone :] for line, (at, gone, junk) in zip(lines, cuts, strict=False)]
+        (folder / name).write_bytes(b"\n".join([header, *lines[20:], *mutated]))
+        given_lines += sum(1 for line in (*lines[20:], *mutated) if line.strip(b" \t\r\x0b\x0c") or b"\t" in line)
+    source = KMRD(load_settings(folder))
+    counted = source.items(spark, dict(enumerate(source.find().items, 1))).lines.groupBy("reason").sum("lines")
+    lines_by_reason = {row[0]: row[1] for row in counted.collect()}
+    assert sum(lines_by_reason.values()) == given_lines
+    assert lines_by_reason[None] >= 5 * 100
 
 
 def test_rates_go_into_bronze_as_delivered_repeats_included(spark: SparkSession, folder: Path) -> None:

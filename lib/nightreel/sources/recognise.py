@@ -64,7 +64,7 @@ def recognise(paths: Sequence[str]) -> Recognised:
 
 def _said(dataset: Published) -> str:
     names = [file.name for file in [*dataset.ratings, *dataset.others().values()]]
-    shown = ", ".join(names[:_NAMES_SHOWN]) + (f" and {len(names) - _NAMES_SHOWN} more" * (len(names) > _NAMES_SHOWN))
+    shown = ", ".join(names[:_NAMES_SHOWN]) + (f" and {len(names) - _NAMES_SHOWN:,} more" * (len(names) > _NAMES_SHOWN))
     inside, archive = archives.split(dataset.folder)
     return f"{dataset.form.said} ({shown}) in {(archive or inside).rpartition('/')[2] or '/'}"
 
