@@ -8,7 +8,7 @@ from itertools import islice
 from typing import IO
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -63,17 +63,15 @@ def read_records(
     return read_files(spark, files, read, schema)
 
 
-def survey_of(records: DataFrame, good: Column | None = None) -> DataFrame:
+def survey_of(records: DataFrame) -> DataFrame:
     """What a survey tells of records: see nightreel.sources.source.SURVEY_COLUMNS.
 
     Parameters
     ----------
     records : columns file_id, position, line, reason; a record without a reason is good
-    good : which of the good ones count as read; None: all
     """
-    told = records if good is None else records.where(F.col("reason").isNotNull() | good)
     rejected = F.col("reason").isNotNull()
-    return told.select(
+    return records.select(
         "file_id",
         F.when(rejected, F.col("position")).alias("position"),
         F.when(rejected, F.col("line")).alias("line"),
