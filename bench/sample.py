@@ -1,4 +1,4 @@
-"""Seconds, bytes and memory that `nightreel sample` takes, by format, size and number of processes.
+"""Seconds, processor seconds, bytes and memory that `nightreel sample` takes, by format, size and number of processes.
 
 PYTHONPATH=lib .venv/bin/python bench/sample.py --ratings 1000000 22000000 --processes 1 2
 """
@@ -17,8 +17,8 @@ from typing import get_args
 from nightreel.sample import Format
 
 
-def measured(format: str, *, ratings: int, processes: int, folder: Path) -> tuple[float, int, float]:
-    """Seconds, bytes written, and the peak GB of the largest process."""
+def measured(format: str, *, ratings: int, processes: int, folder: Path) -> tuple[float, float, int, float]:
+    """Seconds, those of all processors, bytes written, and the peak GB of the largest process."""
     sample = [sys.executable, "-m", "nightreel.cli", "sample", "--quiet", "--overwrite", "--out", str(folder)]
     start = time.perf_counter()
     running = subprocess.Popen([*sample, "--format", format, "--ratings", str(ratings), "--processes", str(processes)])
@@ -26,7 +26,8 @@ def measured(format: str, *, ratings: int, processes: int, folder: Path) -> tupl
     seconds = time.perf_counter() - start
     if status:
         raise SystemExit(f"{format}, {ratings:,} ratings: failed")
-    return seconds, sum(file.stat().st_size for file in folder.rglob("*")), used.ru_maxrss / 2**20
+    written = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return seconds, used.ru_utime + used.ru_stime, written, used.ru_maxrss / 2**20
 
 
 def main() -> None:
@@ -35,15 +36,15 @@ def main() -> None:
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--formats", nargs="+", choices=get_args(Format), default=get_args(Format))
     arguments = parser.parse_args()
-    print("| format | ratings | processes | s | MB | peak GB of a process |")
-    print("|---|---|---|---|---|---|", flush=True)
+    print("| format | ratings | processes | s | CPU s | MB | peak GB of a process |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     for format in arguments.formats:
         for ratings in arguments.ratings:
             for processes in arguments.processes:
                 with tempfile.TemporaryDirectory() as folder:
                     took = measured(format, ratings=ratings, processes=processes, folder=Path(folder))
-                seconds, size, peak = took
-                told = f"{seconds:.1f} | {size / 1e6:,.0f} | {peak:.2f}"
+                seconds, cpu_seconds, size, peak = took
+                told = f"{seconds:.1f} | {cpu_seconds:.1f} | {size / 1e6:,.0f} | {peak:.2f}"
                 print(f"| {format} | {ratings:,} | {processes} | {told} |", flush=True)
 
 
