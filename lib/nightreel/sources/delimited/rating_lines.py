@@ -60,9 +60,13 @@ class RatingLines:
     @property
     def bounds(self) -> tuple[float, float]:
         """The least and the largest rating that are no rejects."""
-        lowest = -LARGEST_RATING if self.lowest is None else self.lowest
-        highest = LARGEST_RATING if self.highest is None else self.highest
-        return max(lowest, SMALLEST_WEIGHT) if self.above_zero else lowest, highest
+        return bounds(self.lowest, self.highest, above_zero=self.above_zero)
+
+
+def bounds(lowest: float | None, highest: float | None, *, above_zero: bool) -> tuple[float, float]:
+    """The least and the largest rating within the limits given that a 4-byte float can be."""
+    least = -LARGEST_RATING if lowest is None else lowest
+    return max(least, SMALLEST_WEIGHT) if above_zero else least, LARGEST_RATING if highest is None else highest
 
 
 def is_separator(text: str) -> bool:

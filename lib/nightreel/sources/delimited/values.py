@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,10 +26,12 @@ class Reason(StrEnum):
     JSON = "not a JSON object"
     BINARY = "bytes that are no plain text"
     TOO_LONG = "longer than ingest.max_line_bytes"
+    NO_USER = "no user id"
+    NO_ITEM = "no item id"
     USER_NUMBER = f"user id is not a whole number from 0 to {LARGEST_ID}"
     ITEM_NUMBER = f"item id is not a whole number from 0 to {LARGEST_ID}"
-    USER_TEXT = "user id is empty, or no UTF-8 text of one line"
-    ITEM_TEXT = "item id is empty, or no UTF-8 text of one line"
+    USER_TEXT = "user id is no UTF-8 text of one line"
+    ITEM_TEXT = "item id is no UTF-8 text of one line"
     RATING = "rating is not a number"
     SCALE = "rating outside the scale"
     WEIGHT = "weight is not above 0"
@@ -48,13 +50,13 @@ class Entry:
 
 def entry(fields: Sequence[bytes], form: RatingLines) -> Entry | Reason:
     """The rating in a line's fields, or the first thing wrong with it. Blanks around a field are no part of it."""
-    read_id = _number_id if form.ids == "bigint" else _text_id
-    user_id = read_id(fields[form.user].strip(BLANKS))
-    if user_id is None:
-        return Reason.USER_NUMBER if form.ids == "bigint" else Reason.USER_TEXT
-    item_id = read_id(fields[form.item].strip(BLANKS))
-    if item_id is None:
-        return Reason.ITEM_NUMBER if form.ids == "bigint" else Reason.ITEM_TEXT
+    user, item = fields[form.user].strip(BLANKS), fields[form.item].strip(BLANKS)
+    if not user or not item:
+        return Reason.NO_ITEM if user else Reason.NO_USER
+    read_id, user_reason, item_reason = _ID_READERS[form.ids]
+    user_id, item_id = read_id(user), read_id(item)
+    if user_id is None or item_id is None:
+        return user_reason if user_id is None else item_reason
     rating = 1.0 if form.rating is None else _rating(fields[form.rating].strip(BLANKS), form)
     if isinstance(rating, Reason):
         return rating
@@ -75,7 +77,13 @@ def _text_id(field: bytes) -> str | None:
         text = field.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return text if text and not _CONTROL.search(text) else None
+    return None if _CONTROL.search(text) else text
+
+
+_ID_READERS: Mapping[str, tuple[Callable[[bytes], int | str | None], Reason, Reason]] = {
+    "bigint": (_number_id, Reason.USER_NUMBER, Reason.ITEM_NUMBER),
+    "string": (_text_id, Reason.USER_TEXT, Reason.ITEM_TEXT),
+}
 
 
 def _rating(text: bytes, form: RatingLines) -> float | Reason:

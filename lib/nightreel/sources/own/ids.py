@@ -1,8 +1,10 @@
 """Whether ids are numbers or text.
 
 The ids of tables and Parquet files are numbers where both columns are of an integer type. Those of text files are
-numbers where, in evenly spread parts of every file, each reads as a whole number without leading zeros. Ids are
-numbers only where all files say so; all are read as text otherwise.
+numbers where each reads as a whole number without leading zeros in evenly spread parts of every file. Before the first
+ingest all of their lines are looked at, so that one id that is no number makes all of them text, and no row is lost;
+afterwards the type is that of the table, unless the parts of a file show text ids: then all is read again as text.
+Ids are numbers only where all files say so.
 """
 
 from __future__ import annotations

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
 from nightreel.settings import Settings
 from nightreel.sources import delimited
 from nightreel.sources.delimited import RatingLines
-from nightreel.sources.delimited.rating_lines import is_separator
+from nightreel.sources.delimited.rating_lines import bounds, is_separator
+from nightreel.sources.delimited.values import Reason
 from nightreel.sources.files import RawFile
 from nightreel.sources.own.columns import TEXT, check_columns, columns_of
 from nightreel.sources.own.ids import Ids, ids_of_lines, is_integer
@@ -21,9 +23,11 @@ from nightreel.sources.own.items import read_items
 from nightreel.sources.own.layout import Kind, find_data, kind_of, separator_of
 from nightreel.sources.own.table_rows import RowForm, judged, ratings_of, survey_of
 from nightreel.sources.source import Described, Found
+from nightreel.tables import Tables
 
 _VERSION = 1  # count up when a file would be read into other rows than before
 _LINES = (Kind.CSV, Kind.JSON)
+_NO_NUMBERS = (Reason.USER_NUMBER, Reason.ITEM_NUMBER)
 
 
 class OwnData:
@@ -32,16 +36,17 @@ class OwnData:
     def __init__(self, settings: Settings) -> None:
         self._data = settings.data
         self._ingest = settings.ingest
-        self._scale = settings.scale
+        self._tables = settings.tables
         self._events = settings.data.source == "events"
+        self._bounds = (None, None) if self._events else (settings.scale.lowest, settings.scale.highest)
+        self._settled_ids: Ids | None = None
         self._columns = {role: name for role, name in settings.data.columns.model_dump().items() if name}
         self._item_columns = {role: name for role, name in settings.data.item_columns.model_dump().items() if name}
 
     @property
     def reading(self) -> str:
-        scale = None if self._events else [self._scale.lowest, self._scale.highest]
-        depends_on = [_VERSION, self._columns, self._item_columns, self._data.separator, scale]
-        text = json.dumps([*depends_on, self._ingest.max_line_bytes, self._ids])
+        depends_on = [_VERSION, self._columns, self._item_columns, self._data.separator, self._bounds]
+        text = json.dumps([*depends_on, self._ingest.max_line_bytes, self._seeming_ids])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def find(self) -> Found:
@@ -57,17 +62,17 @@ class OwnData:
         return None
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
-        lines, tables = self._lines(files), _tables(files)
+        lines, tables = self._lines(files, self._ids(spark)), _tables(files)
         if not tables:
             return delimited.survey(spark, lines, self._ingest, into=into)
-        of_tables = survey_of(judged(spark, tables, self._row_form))
+        of_tables = survey_of(judged(spark, tables, self._row_form(self._ids(spark))))
         return delimited.survey(spark, lines, self._ingest).unionByName(of_tables) if lines else of_tables
 
     def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
-        lines, tables = self._lines(files), _tables(files)
+        lines, tables = self._lines(files, self._ids(spark)), _tables(files)
         if not tables:
             return delimited.ratings(spark, lines, self._ingest)
-        of_tables = ratings_of(judged(spark, tables, self._row_form))
+        of_tables = ratings_of(judged(spark, tables, self._row_form(self._ids(spark))))
         return delimited.ratings(spark, lines, self._ingest).unionByName(of_tables) if lines else of_tables
 
     def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
@@ -75,7 +80,7 @@ class OwnData:
             spark,
             files,
             self._item_columns,
-            ids=self._ids,
+            ids=self._ids(spark),
             separator=self._data.separator,
             max_record_bytes=self._ingest.max_line_bytes,
         )
@@ -85,7 +90,7 @@ class OwnData:
         return find_data(self._data.path, setting="data.path")
 
     @cached_property
-    def _ids(self) -> Ids:
+    def _seeming_ids(self) -> Ids:
         """Of all the data, whichever of it is read now: a table has one type of ids."""
         lines: list[tuple[RawFile, RatingLines]] = []
         for file in self._ratings:
@@ -96,6 +101,21 @@ class OwnData:
             if not all(is_integer(types.get(self._columns[role], TEXT)) for role in ("user", "item")):
                 return "string"
         return ids_of_lines(lines, max_line_bytes=self._ingest.max_line_bytes)
+
+    def _ids(self, spark: SparkSession) -> Ids:
+        """See nightreel.sources.own.ids."""
+        if self._settled_ids is None:
+            self._settled_ids = self._seeming_ids
+            tables = Tables(spark, self._tables)
+            if self._settled_ids == "bigint" and tables.exists("bronze_ratings"):
+                is_text = dict(tables.read("bronze_ratings").dtypes)["user_id"] == "string"
+                self._settled_ids = "string" if is_text else "bigint"
+            elif self._settled_ids == "bigint":
+                files = dict(enumerate(self._ratings))
+                told = delimited.survey(spark, self._lines(files, "bigint"), self._ingest)
+                no_numbers = told.where(F.col("reason").isin([str(reason) for reason in _NO_NUMBERS]))
+                self._settled_ids = "bigint" if no_numbers.isEmpty() else "string"
+        return self._settled_ids
 
     def _check_settings(self) -> None:
         if not self._events and "rating" not in self._columns:
@@ -115,9 +135,9 @@ class OwnData:
             check_columns(file, columns, wanted, setting=setting)
         return columns
 
-    def _lines(self, files: Mapping[int, RawFile]) -> dict[int, tuple[RawFile, RatingLines]]:
+    def _lines(self, files: Mapping[int, RawFile], ids: Ids) -> dict[int, tuple[RawFile, RatingLines]]:
         of_lines = {file_id: file for file_id, file in files.items() if kind_of(file) in _LINES}
-        return {file_id: (file, self._form(file, self._ids)) for file_id, file in of_lines.items()}
+        return {file_id: (file, self._form(file, ids)) for file_id, file in of_lines.items()}
 
     def _form(self, file: RawFile, ids: Ids) -> RatingLines:
         names = [*(self._columns_of(file, self._columns, "data.columns") or ())]
@@ -134,23 +154,23 @@ class OwnData:
             time=places.get("time"),
             header=not is_json,
             ids=ids,
-            lowest=None if self._events else self._scale.lowest,
-            highest=None if self._events else self._scale.highest,
+            lowest=self._bounds[0],
+            highest=self._bounds[1],
             above_zero=self._events,
             quoted=not is_json,
             keys=tuple(names) if is_json else (),
         )
 
-    @property
-    def _row_form(self) -> RowForm:
-        bounds = RatingLines(
-            ",", 3, user=0, item=1, rating=2, time=None, header=False, above_zero=self._events,
-            lowest=None if self._events else self._scale.lowest,
-            highest=None if self._events else self._scale.highest,
-        ).bounds  # fmt: skip
+    def _row_form(self, ids: Ids) -> RowForm:
         names = self._columns
         return RowForm(
-            names["user"], names["item"], names.get("rating"), names.get("time"), self._ids, bounds, self._events
+            user=names["user"],
+            item=names["item"],
+            rating=names.get("rating"),
+            time=names.get("time"),
+            ids=ids,
+            bounds=bounds(*self._bounds, above_zero=self._events),
+            above_zero=self._events,
         )
 
 

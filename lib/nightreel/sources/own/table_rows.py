@@ -111,13 +111,16 @@ def _quoted(name: str) -> str:
 
 def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
     types = {field.name: field.dataType for field in rows.schema}
+    user, item = (_text(name) for name in (form.user, form.item))
     user_id, item_id = (_id(name, form.ids) for name in (form.user, form.item))
     rating = F.lit(1.0) if form.rating is None else F.col(_quoted(form.rating)).try_cast("double")
     given, micros = _time(form.time, types)
     lowest, highest = form.bounds
     numbers = form.ids == "bigint"
     reason = (
-        F.when(user_id.isNull(), str(Reason.USER_NUMBER if numbers else Reason.USER_TEXT))
+        F.when(user.isNull(), str(Reason.NO_USER))
+        .when(item.isNull(), str(Reason.NO_ITEM))
+        .when(user_id.isNull(), str(Reason.USER_NUMBER if numbers else Reason.USER_TEXT))
         .when(item_id.isNull(), str(Reason.ITEM_NUMBER if numbers else Reason.ITEM_TEXT))
         .when(rating.isNull() | F.isnan(rating), str(Reason.RATING))
         .when((rating < SMALLEST_WEIGHT) & F.lit(form.above_zero), str(Reason.WEIGHT))
@@ -140,12 +143,16 @@ def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
     )
 
 
+def _text(name: str) -> Column:
+    """A value as text without blanks around it, null where nothing is left."""
+    return F.nullif(F.trim(F.col(_quoted(name)).cast("string")), F.lit(""))
+
+
 def _id(name: str, ids: Ids) -> Column:
     """An id, null where it is none."""
     if ids == "bigint":
         return F.col(_quoted(name)).cast("bigint")
-    text = F.trim(F.col(_quoted(name)).cast("string"))
-    return F.when((text != "") & ~text.rlike(_CONTROL), text)
+    return F.when(~_text(name).rlike(_CONTROL), _text(name))
 
 
 def _time(name: str | None, types: Mapping[str, T.DataType]) -> tuple[Column, Column]:

@@ -1,0 +1,193 @@
+"""A user's own data, in every format it may have, through ingest: what is kept, and what is quarantined and why."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from nightreel.errors import ConfigurationError
+from nightreel.prepare.duplicates import deduplicate
+from nightreel.settings import load
+from nightreel.sources import IngestReport, ingest
+from nightreel.sources.delimited.values import Reason
+from nightreel.tables import Tables
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+MARCH = datetime(2021, 3, 4, tzinfo=UTC)
+COLUMNS = [
+    "data.columns.user=who",
+    "data.columns.item=what",
+    "data.columns.rating=stars",
+    "data.columns.time=at",
+    "scale.lowest=0",
+    "scale.highest=10",
+    "ingest.max_reject_share=1.0",
+]
+
+
+class Place:
+    """A folder of own data and the tables ingested from it."""
+
+    def __init__(self, spark: SparkSession, folder: Path) -> None:
+        self.spark, self.folder, self.raw = spark, folder, folder / "my data"
+        self.raw.mkdir()
+
+    def settings(self, *overrides: str) -> list[str]:
+        return [f'data.path="{self.raw}"', f'tables.root="{self.folder}/tables"', *overrides]
+
+    def ingest(self, *overrides: str, source: str = "own") -> IngestReport:
+        settings = load("local", [f"data.source={source}", *self.settings(*overrides)])
+        self.tables = Tables(self.spark, settings.tables)
+        return ingest(self.tables, settings, ingested_at=NOW)
+
+    def ratings(self) -> list[tuple[object, ...]]:
+        at = F.unix_seconds("rated_at")
+        rows = self.tables.read("bronze_ratings").select("user_id", "item_id", "rating", at)
+        return sorted((tuple(row) for row in rows.collect()), key=str)
+
+    def quarantined(self) -> list[tuple[int, str, str]]:
+        rows = self.tables.read("bronze_quarantine").orderBy("file_id", "position", "line")
+        return [(row.position, row.line, row.reason) for row in rows.collect()]
+
+
+@pytest.fixture
+def place(spark: SparkSession, tmp_path: Path) -> Place:
+    return Place(spark, tmp_path)
+
+
+def test_csv_and_tsv_with_text_ids(place: Place) -> None:
+    text = (
+        'note,who,what,stars,at\n"a, b",anna,"Heat, 1995",7.5,2021-03-04\n,bob,x1,11,2021-03-04\n,,x1,3,\n'
+        ",bob,x1,3,never\n,bob,x1,3,\r\n,bob\n"
+    )
+    (place.raw / "1.csv").write_text(text)
+    (place.raw / "2.tsv.gz").write_bytes(gzip.compress(b"what\twho\tstars\tat\nx1\t007\t1\t1614816000000\n"))
+    report = place.ingest(*COLUMNS)
+    assert place.ratings() == [
+        ("007", "x1", 1.0, int(MARCH.timestamp())),
+        ("anna", "Heat, 1995", 7.5, int(MARCH.timestamp())),
+        ("bob", "x1", 3.0, None),
+    ]
+    assert place.quarantined() == [
+        (text.index(f"{line}\n"), line, reason)
+        for line, reason in [
+            (",bob,x1,11,2021-03-04", Reason.SCALE),
+            (",,x1,3,", Reason.NO_USER),
+            (",bob,x1,3,never", Reason.TIME),
+            (",bob", Reason.FIELDS),
+        ]
+    ]
+    assert (report.rows_in, report.rows_kept) == (7, 3)
+
+
+def test_json_lines_beside_parquet_with_whole_numbers(place: Place) -> None:
+    lines = [
+        '{"who": 1, "what": 2, "stars": 3.5, "at": 1614816000, "more": {}}',
+        '{"who": 1, "what": "3", "stars": "4"}',
+        '{"who": null, "what": 2, "stars": 3}',
+        "[1, 2, 3]",
+    ]
+    (place.raw / "a.jsonl").write_text("\n".join(lines))
+    rows = [(5, 6, 7.0, MARCH), (5, None, 7.0, MARCH), (5, 7, None, None), (6, 7, 99.0, None), (6, 8, 0.0, None)]
+    frame = place.spark.createDataFrame(rows, "who int, what bigint, stars double, at timestamp").coalesce(1)
+    frame.write.parquet(str(place.raw / "parts"))
+    folder = f'data.path=["{place.raw}", "{place.raw}/parts"]'
+    report = place.ingest(*COLUMNS, folder)
+    assert place.ratings() == [
+        (1, 2, 3.5, int(MARCH.timestamp())),
+        (1, 3, 4.0, None),
+        (5, 6, 7.0, int(MARCH.timestamp())),
+        (6, 8, 0.0, None),
+    ]
+    told = place.quarantined()
+    assert [(position, reason) for position, _, reason in told] == [
+        (sum(len(line) + 1 for line in lines[:2]), Reason.NO_USER),
+        (sum(len(line) + 1 for line in lines[:3]), Reason.JSON),
+        (1, Reason.NO_ITEM),
+        (2, Reason.RATING),
+        (3, Reason.SCALE),
+    ]
+    assert json.loads(told[4][1]) == {"who": 6, "what": 7, "stars": 99.0, "at": None}
+    assert (report.rows_in, report.rows_kept) == (9, 4)
+
+
+def test_a_delta_table_is_read_again_only_when_it_has_changed(place: Place) -> None:
+    schema = "who string, what string, stars string, at string"
+    first = place.spark.createDataFrame([(" anna ", "x", "4", "1614816000"), ("", "x", "4", None)], schema)
+    path = f"{place.raw}/liked"
+    first.coalesce(1).write.format("delta").save(path)
+    report = place.ingest(*COLUMNS, f'data.path="{path}"')
+    assert place.ratings() == [("anna", "x", 4.0, int(MARCH.timestamp()))]
+    assert [reason for *_, reason in place.quarantined()] == [Reason.NO_USER]
+    assert place.ingest(*COLUMNS, f'data.path="{path}"').files_unchanged == 1
+    more = place.spark.createDataFrame([("bob", "x", "five", ""), ("bob", "y", "5", "2021-03-04T00:00")], schema)
+    more.coalesce(1).write.format("delta").mode("append").save(path)
+    report = place.ingest(*COLUMNS, f'data.path="{path}"')
+    assert (report.files_read, report.rows_in, report.rows_kept) == (1, 4, 2)
+    assert place.ratings()[1] == ("bob", "y", 5.0, int(MARCH.timestamp()))
+
+
+def test_a_table_in_the_catalog_and_items_of_any_kind(place: Place) -> None:
+    place.spark.sql("CREATE TABLE own_ratings USING delta AS SELECT 1L who, 2 what, 3 stars, date'2021-03-04' at")
+    (place.raw / "items.csv").write_text("id,name,made,kinds\n2,Heat,1995,Crime|Drama\nx,No,1,\n2,Again,,\n3,,soon,\n")
+    (place.raw / "items.jsonl").write_text('{"id": 2, "name": "Heat", "made": 1995, "kinds": ["Crime", "Drama"]}\n{\n')
+    rows = [(2, "Heat", 1995, ["Crime", "Drama"])]
+    place.spark.createDataFrame(rows, "id int, name string, made int, kinds array<string>").coalesce(1).write.parquet(
+        str(place.raw / "items")
+    )
+    names = ["item=id", "title=name", "year=made", "genres=kinds"]
+    for file, rejects in [("items.csv", 2), ("items.jsonl", 1), ("items", 0)]:
+        items = [f'data.items="{place.raw}/{file}"', *(f"data.item_columns.{name}" for name in names)]
+        report = place.ingest(*COLUMNS, "data.path=own_ratings", *items)
+        assert place.ratings() == [(1, 2, 3.0, int(MARCH.timestamp()))]
+        read = place.tables.read("bronze_items").select("item_id", "title", "year", "genres").orderBy("item_id")
+        assert tuple(read.collect()[0]) == (2, "Heat", 1995, ["Crime", "Drama"])
+        assert sum(report.rejects.values()) == rejects
+    place.spark.sql("DROP TABLE own_ratings")
+
+
+def test_events_that_repeat_add_up(place: Place) -> None:
+    (place.raw / "clicks.csv").write_text("who,what,weight\nanna,x,1\nanna,x,2.5\nanna,y,0\nbob,x,1e-60\nbob,y,1\n")
+    columns = COLUMNS[:2]
+    share = "ingest.max_reject_share=1.0"
+    place.ingest(*columns, "data.columns.rating=weight", share, source="events")
+    assert [reason for *_, reason in place.quarantined()] == [Reason.WEIGHT, Reason.WEIGHT]
+    summed = deduplicate(place.tables.read("bronze_ratings"), rule="sum").orderBy("user_id").collect()
+    assert [(row.user_id, row.item_id, row.rating) for row in summed] == [("anna", "x", 3.5), ("bob", "y", 1.0)]
+    place.ingest(*columns, share, source="events")
+    assert {row[2] for row in place.ratings()} == {1.0}
+    assert len(place.ratings()) == 5
+
+
+def test_ids_that_become_text_are_read_again_as_text(place: Place) -> None:
+    (place.raw / "1.csv").write_text("who,what,stars,at\n1,2,3,\n")
+    place.ingest(*COLUMNS)
+    assert place.ratings() == [(1, 2, 3.0, None)]
+    (place.raw / "2.csv").write_text("who,what,stars,at\nanna,2,3,\n")
+    assert place.ingest(*COLUMNS).files_read == 2
+    assert place.ratings() == [("1", "2", 3.0, None), ("anna", "2", 3.0, None)]
+
+
+def test_a_table_that_is_not_there(place: Place) -> None:
+    with pytest.raises(ConfigurationError, match=r"data\.path: main\.ratings: neither a file or folder nor a table"):
+        place.ingest(*COLUMNS, "data.path=main.ratings")
+
+
+def test_one_text_id_among_many_numbers_is_no_reject(place: Place) -> None:
+    """Wherever it lies: at a first ingest all ids are looked at."""
+    lines = [f"{number},{number},1\n" for number in range(50_000)]
+    (place.raw / "1.csv").write_text("who,what,stars\n" + "".join([*lines[:30_000], "anna,7,1\n", *lines[30_000:]]))
+    place.ingest(*COLUMNS[:3], "data.columns.time=")
+    ratings = place.tables.read("bronze_ratings")
+    assert dict(ratings.dtypes)["user_id"] == "string"
+    assert ratings.where("user_id = 'anna'").count() == 1
+    assert place.quarantined() == []
+    (place.raw / "2.csv").write_text("who,what,stars\n5,7,2\n")
+    assert place.ingest(*COLUMNS[:3], "data.columns.time=").files_read == 1
+    assert place.tables.read("bronze_ratings").where("user_id = '5'").count() == 2
