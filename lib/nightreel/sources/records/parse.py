@@ -75,14 +75,14 @@ def _parse(first: Line, lines: Lines, dialect: Dialect, *, width: int | None, ma
     if not dialect.quoted or '"' not in text:
         record = Record(first.position, first.data, text.rstrip("\r\n").split(dialect.separator))
     else:
-        found = _in_several_lines(first, lines, dialect, width, max_bytes) or _in_one_line(first, text, dialect)
+        found = _quoted(first, lines, dialect, width, max_bytes) or _loosely_quoted(first, text, dialect)
         if found is None:
             return _rejected(first, RecordReason.QUOTE)
         record = found
     return record if width in {None, len(record.fields)} else _rejected(first, RecordReason.FIELDS)
 
 
-def _in_several_lines(first: Line, lines: Lines, dialect: Dialect, width: int | None, max_bytes: int) -> Record | None:
+def _quoted(first: Line, lines: Lines, dialect: Dialect, width: int | None, max_bytes: int) -> Record | None:
     """The record quoted without fault that begins with this line and may go on in others; else they are given back."""
     taken: list[Line] = []
 
@@ -106,7 +106,7 @@ def _in_several_lines(first: Line, lines: Lines, dialect: Dialect, width: int | 
     return Record(first.position, b"".join((first.data, *(line.data for line in taken))), fields)
 
 
-def _in_one_line(line: Line, text: str, dialect: Dialect) -> Record | None:
+def _loosely_quoted(line: Line, text: str, dialect: Dialect) -> Record | None:
     """The record of this line alone, with quotes as loose as the csv module lets them be."""
     reader = csv.reader([text.rstrip("\r\n").replace("\r", " "), ""], delimiter=dialect.separator)
     try:
