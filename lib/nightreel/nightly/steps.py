@@ -37,7 +37,11 @@ def ingest(job: Job) -> Summary:
         rows=files | (rows if report.files_read else {}),
         rejects=report.rejects,
         tables=_written_by_ingest(report, measured=bool(quality)),
-        notes=[*quality, *([gone] if report.files_gone else [])],
+        notes=[
+            *quality,
+            *(f"{count:,} x {what}" for what, count in report.kept_without.items()),
+            *([gone] if report.files_gone else []),
+        ],
     )
 
 

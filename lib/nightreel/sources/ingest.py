@@ -16,10 +16,19 @@ from nightreel.errors import DataError
 from nightreel.settings import Settings
 from nightreel.sources.held_out import held_out_file
 from nightreel.sources.inventory import Inventory, take_inventory
-from nightreel.sources.metadata import find_metadata, read_metadata
+from nightreel.sources.metadata import METADATA_READING, find_metadata, read_metadata
 from nightreel.sources.registry import source_of
 from nightreel.sources.source import Described, Source
-from nightreel.sources.survey import Survey, Tally, good_lines, refuse_damaged, refuse_rejects, rejects, take_survey
+from nightreel.sources.survey import (
+    Survey,
+    Tally,
+    good_lines,
+    kept_without,
+    refuse_damaged,
+    refuse_rejects,
+    rejects,
+    take_survey,
+)
 from nightreel.table_files import Staging, TableFile
 from nightreel.tables import Tables
 
@@ -42,6 +51,8 @@ class IngestReport:
     """Rows of metadata; 0 also where their files are unchanged."""
     rejects: Mapping[str, int]
     """Lines quarantined by reason, those of items and metadata included."""
+    kept_without: Mapping[str, int]
+    """Rows kept though something of them cannot be read, by what that is."""
     seconds: Mapping[str, float]
 
     @property
@@ -81,7 +92,8 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
     with clock.time("find files"):
         read_all = not all(tables.exists(table) for table in BRONZE)
         metadata = find_metadata(settings.metadata)
-        inventory = take_inventory(tables, source.find(), metadata, reading=source.reading, read_all=read_all)
+        readings = {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
+        inventory = take_inventory(tables, source.find(), metadata, readings=readings, read_all=read_all)
     if not inventory.files:
         return _report(inventory, [], clock)
     staging = Staging(tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None)
@@ -100,7 +112,7 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
             with clock.time("commit rows"):
                 _write(tables, inventory, source, survey=survey, lines=lines, items=items, films=films)
         with clock.time("commit files"):
-            _write_files(tables, inventory, survey.tallies, reading=source.reading, ingested_at=ingested_at)
+            _write_files(tables, inventory, survey.tallies, readings=readings, ingested_at=ingested_at)
     finally:
         for rows in kept:
             rows.unpersist()
@@ -181,7 +193,12 @@ def _put(tables: Tables, table: str, rows: DataFrame, inventory: Inventory) -> N
 
 
 def _write_files(
-    tables: Tables, inventory: Inventory, tallies: Sequence[Tally], *, reading: str, ingested_at: datetime
+    tables: Tables,
+    inventory: Inventory,
+    tallies: Sequence[Tally],
+    *,
+    readings: Mapping[str, str],
+    ingested_at: datetime,
 ) -> None:
     schema = (
         "file_id int, kind string, path string, size bigint, modified_at timestamp, rows bigint, rejected bigint, "
@@ -199,7 +216,7 @@ def _write_files(
             file.modified_at,
             good_lines(counts[file_id]),
             rejects(counts[file_id]).total(),
-            reading,
+            readings[inventory.kind(file_id)],
             ingested_at,
         )
         for file_id, file in sorted(inventory.files.items())
@@ -223,5 +240,6 @@ def _report(inventory: Inventory, tallies: Sequence[Tally], clock: _Clock) -> In
         items=good_lines([one for one in tallies if one.file_id in inventory.items]),
         metadata=good_lines([one for one in tallies if one.file_id in inventory.metadata]),
         rejects=dict(rejects(tallies).most_common()),
+        kept_without=dict(kept_without(tallies).most_common()),
         seconds=clock.seconds,
     )

@@ -65,11 +65,15 @@ class _Known:
 
 
 def take_inventory(
-    tables: Tables, found: Found, metadata: Sequence[RawFile], *, reading: str, read_all: bool
+    tables: Tables, found: Found, metadata: Sequence[RawFile], *, readings: Mapping[str, str], read_all: bool
 ) -> Inventory:
-    """Compare the files found with bronze_files: a file is read again if its size, time or `reading` differs.
+    """Compare the files found with bronze_files: a file is read again if its size, time or reading differs.
 
     Those of items, and those of metadata, are read again together.
+
+    Parameters
+    ----------
+    readings : of ratings, items and metadata, a digest of everything beside a file's bytes that its rows depend on
     """
     known = _known_files(tables.read("bronze_files")) if tables.exists("bronze_files") else {}
     largest = max((file.file_id for file in known.values()), default=0)
@@ -77,13 +81,14 @@ def take_inventory(
     listed = [*found.ratings, *found.items, *metadata]
     ids = {file.path: known[file.path].file_id if file.path in known else next(fresh) for file in listed}
 
-    def to_read(files: Iterable[RawFile]) -> dict[int, RawFile]:
+    def to_read(files: Iterable[RawFile], reading: str) -> dict[int, RawFile]:
         return {ids[file.path]: file for file in files if read_all or not _same(file, known.get(file.path), reading)}
 
-    def together(files: Sequence[RawFile]) -> dict[int, RawFile]:
-        return {ids[file.path]: file for file in files} if to_read(files) else {}
+    def together(files: Sequence[RawFile], reading: str) -> dict[int, RawFile]:
+        return {ids[file.path]: file for file in files} if to_read(files, reading) else {}
 
-    ratings, items, films = to_read(found.ratings), together(found.items), together(metadata)
+    ratings = to_read(found.ratings, readings["ratings"])
+    items, films = together(found.items, readings["items"]), together(metadata, readings["metadata"])
     return Inventory(
         ratings=ratings,
         items=items,

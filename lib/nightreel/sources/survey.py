@@ -20,11 +20,16 @@ _CHARACTERS_SHOWN = 80
 
 @dataclass(frozen=True)
 class Tally:
-    """A file's lines of one reason (None: the good ones), and the first of them."""
+    """A file's lines of one reason (None: the good ones), and the first of them.
+
+    Of no lines where the reason tells of rows that were kept without something.
+    """
 
     file_id: int
     reason: str | None
     lines: int
+    times: int
+    """How often the reason was given."""
     position: int | None
     line: str | None
 
@@ -41,11 +46,12 @@ def take_survey(survey: DataFrame) -> Survey:
     """Count a survey (grain and columns: nightreel.sources.source.Source.survey) by file and reason."""
     counted = survey.groupBy("file_id", "reason").agg(
         F.sum("lines").alias("lines"),
+        F.count(F.lit(1)).alias("times"),
         F.min("position").alias("position"),
         F.min_by("line", "position").alias("line"),
         F.collect_list("written").alias("written"),
     )
-    rows = counted.select("file_id", "reason", "lines", "position", "line", "written").collect()
+    rows = counted.select("file_id", "reason", "lines", "times", "position", "line", "written").collect()
     return Survey(
         tallies=[Tally(*row[:-1]) for row in rows],
         written=[TableFile.from_json(text) for row in rows for text in row["written"]],
@@ -60,8 +66,17 @@ def rejects(tallies: Collection[Tally]) -> Counter[str]:
     """Rejected lines by reason."""
     counted: Counter[str] = Counter()
     for one in tallies:
-        if one.reason is not None:
+        if one.reason is not None and one.lines:
             counted[one.reason] += one.lines
+    return counted
+
+
+def kept_without(tallies: Collection[Tally]) -> Counter[str]:
+    """What rows were kept without, by reason."""
+    counted: Counter[str] = Counter()
+    for one in tallies:
+        if one.reason is not None and not one.lines:
+            counted[one.reason] += one.times
     return counted
 
 

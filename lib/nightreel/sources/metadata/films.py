@@ -14,6 +14,9 @@ from nightreel.sources.metadata.rows import SCHEMA, rows
 from nightreel.sources.records import read_files
 from nightreel.sources.source import Described, with_all_columns
 
+METADATA_READING = "films 1"
+"""Another when a file would be read into other rows than before."""
+
 _MAX_RECORD_BYTES = 1_048_576  # a film's cast and crew take up to 200 KB
 _FURTHER = ("keywords", "cast", "directors")
 
