@@ -134,7 +134,7 @@ def test_a_delta_table_is_read_again_only_when_it_has_changed(place: Place) -> N
 
 
 def test_a_table_in_the_catalog_and_items_of_any_kind(place: Place) -> None:
-    place.spark.sql("CREATE TABLE own_ratings USING delta AS SELECT 1L who, 2 what, 3 stars, date'2021-03-04' at")
+    place.spark.sql("CREATE TABLE default.own_ratings USING delta AS SELECT 1L who, 2 what, 3 stars, date'2021-03-04' at")
     (place.raw / "items.csv").write_text("id,name,made,kinds\n2,Heat,1995,Crime|Drama\nx,No,1,\n2,Again,,\n3,,soon,\n")
     (place.raw / "items.jsonl").write_text('{"id": 2, "name": "Heat", "made": 1995, "kinds": ["Crime", "Drama"]}\n{\n')
     rows = [(2, "Heat", 1995, ["Crime", "Drama"])]
@@ -144,12 +144,12 @@ def test_a_table_in_the_catalog_and_items_of_any_kind(place: Place) -> None:
     names = ["item=id", "title=name", "year=made", "genres=kinds"]
     for file, rejects in [("items.csv", 2), ("items.jsonl", 1), ("items", 0)]:
         items = [f'data.items="{place.raw}/{file}"', *(f"data.item_columns.{name}" for name in names)]
-        report = place.ingest(*COLUMNS, "data.path=own_ratings", *items)
+        report = place.ingest(*COLUMNS, "data.path=default.own_ratings", *items)
         assert place.ratings() == [(1, 2, 3.0, int(MARCH.timestamp()))]
         read = place.tables.read("bronze_items").select("item_id", "title", "year", "genres").orderBy("item_id")
         assert tuple(read.collect()[0]) == (2, "Heat", 1995, ["Crime", "Drama"])
         assert sum(report.rejects.values()) == rejects
-    place.spark.sql("DROP TABLE own_ratings")
+    place.spark.sql("DROP TABLE default.own_ratings")
 
 
 def test_events_that_repeat_add_up(place: Place) -> None:

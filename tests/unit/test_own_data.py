@@ -74,6 +74,12 @@ def test_an_unknown_column_is_answered_with_those_there_are(tmp_path: Path, name
     assert own(path, separator, "data.columns.user=userId").find().ratings[0].path == str(path)
 
 
+def test_columns_of_the_same_name_keep_their_places(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", ",,user_id,x,item_id,x,rating\n")
+    form = own(path)._form(own(path).find().ratings[0], "bigint")
+    assert (form.fields, form.user, form.item, form.rating) == (7, 2, 4, 6)
+
+
 def test_columns_of_parquet(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user_id": [1], "item_id": ["x"], "stars": [1.0]}), tmp_path / "a.parquet")
     with pytest.raises(

@@ -12,7 +12,7 @@ from nightreel.sources.delimited.rating_lines import RatingLines
 Places = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_FEED, _RETURN, _QUOTE, _DELETE = ord("\n"), ord("\r"), ord('"'), 0x7F
+_FEED, _RETURN, _QUOTE = ord("\n"), ord("\r"), ord('"')
 _FIRST_PRINTED, _LAST_ASCII = ord(" "), 0x7F
 
 
@@ -80,9 +80,10 @@ def usual(lines: LineTable, form: RatingLines, *, max_line_bytes: int) -> Mask:
 
 def _suspects(octets: NDArray[np.uint8], span: slice, lines: LineTable, form: RatingLines) -> list[Places]:
     """Places of bytes that make their line one for the grammar."""
-    found = [places for sign in (b"\x7f", b"x", b"X") if len(places := _places(lines.data, span, sign, octets))]
-    suspects = [places if octets[places[0]] == _DELETE else places[octets[places - 1] == ord("0")] for places in found]
     part = octets[span]
+    suspects = [_places(b"\x7f", lines.data, span)]
+    for places in (_places(b"x", lines.data, span), _places(b"X", lines.data, span)):
+        suspects.append(places[octets[places - 1] == ord("0")])
     if np.count_nonzero(part < _FIRST_PRINTED) > len(lines):
         low = np.flatnonzero(part < _FIRST_PRINTED) + span.start
         kinds = octets[low]
@@ -93,10 +94,10 @@ def _suspects(octets: NDArray[np.uint8], span: slice, lines: LineTable, form: Ra
     return suspects
 
 
-def _places(data: bytes, span: slice, sign: bytes, octets: NDArray[np.uint8]) -> Places:
-    if data.find(sign, span.start, span.stop) < 0:
+def _places(sign: bytes, data: bytes, span: slice) -> Places:
+    if data.find(sign, span.start, span.stop) < 0:  # which takes a tenth of the time
         return np.empty(0, np.int64)
-    places: Places = np.flatnonzero(octets[span] == ord(sign)) + span.start
+    places: Places = np.flatnonzero(np.frombuffer(data, np.uint8)[span] == ord(sign)) + span.start
     return places
 
 

@@ -40,9 +40,7 @@ def columns_of(file: RawFile, separator: str) -> Mapping[str, str] | None:
     try:
         match kind_of(file):
             case Kind.CSV:
-                columns: Mapping[str, str] | None = dict.fromkeys(
-                    names_in_header(file, csv_dialect(file, separator)), TEXT
-                )
+                columns: Mapping[str, str] | None = dict.fromkeys(header_of(file, separator), TEXT)
             case Kind.JSON:
                 columns = dict.fromkeys(_keys(file), TEXT)
             case Kind.PARQUET:
@@ -58,6 +56,11 @@ def columns_of(file: RawFile, separator: str) -> Mapping[str, str] | None:
     if columns is not None and not columns:
         raise DataError(f"{file.path}: has no columns: it is empty, or no {kind_of(file)}")
     return columns
+
+
+def header_of(file: RawFile, separator: str) -> tuple[str, ...]:
+    """The names in the first line of a CSV file, of which some may be the same."""
+    return names_in_header(file, csv_dialect(file, separator))
 
 
 def csv_dialect(file: RawFile, separator: str) -> Dialect:

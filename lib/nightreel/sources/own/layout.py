@@ -53,12 +53,15 @@ def find_data(paths: Sequence[str], *, setting: str) -> list[RawFile]:
 
     Raises
     ------
-    ConfigurationError : a path does not exist, or a glob matches nothing
+    ConfigurationError : a path does not exist, a glob matches nothing, or Parquet lies in an archive
     DataError : no data is there
     """
     found: dict[str, RawFile] = {}
     for path in paths:
         files = _find(path, setting)
+        packed = [file.path for file in files if "::" in file.path and kind_of(file) is Kind.PARQUET]
+        if packed:
+            raise ConfigurationError(f"{setting}: {packed[0]}: unpack the archive: Parquet is not read from within one")
         if not files:
             raise DataError(f"{setting}: {path}: no data there; looked for {_LOOKED_FOR}")
         found |= {file.path: file for file in files}

@@ -17,7 +17,7 @@ from nightreel.sources.delimited import RatingLines
 from nightreel.sources.delimited.rating_lines import bounds, is_separator
 from nightreel.sources.delimited.values import Reason
 from nightreel.sources.files import RawFile
-from nightreel.sources.own.columns import TEXT, check_columns, columns_of
+from nightreel.sources.own.columns import TEXT, check_columns, columns_of, header_of
 from nightreel.sources.own.ids import Ids, ids_of_lines, is_integer
 from nightreel.sources.own.items import read_items
 from nightreel.sources.own.layout import Kind, find_data, kind_of, separator_of
@@ -140,10 +140,9 @@ class OwnData:
         return {file_id: (file, self._form(file, ids)) for file_id, file in of_lines.items()}
 
     def _form(self, file: RawFile, ids: Ids) -> RatingLines:
-        names = [*(self._columns_of(file, self._columns, "data.columns") or ())]
+        self._columns_of(file, self._columns, "data.columns")
         is_json = kind_of(file) is Kind.JSON
-        if is_json:
-            names = [*self._columns.values()]
+        names = tuple(self._columns.values()) if is_json else header_of(file, self._data.separator)
         places = {role: names.index(name) for role, name in self._columns.items()}
         return RatingLines(
             separator="" if is_json else separator_of(file, self._data.separator),
@@ -158,7 +157,7 @@ class OwnData:
             highest=self._bounds[1],
             above_zero=self._events,
             quoted=not is_json,
-            keys=tuple(names) if is_json else (),
+            keys=names if is_json else (),
         )
 
     def _row_form(self, ids: Ids) -> RowForm:

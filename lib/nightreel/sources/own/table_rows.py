@@ -40,9 +40,8 @@ def judged(spark: SparkSession, files: Mapping[int, RawFile], form: RowForm) -> 
 
     Returns
     -------
-    grain row; user_id, item_id, rating float, rated_at timestamp, file_id int, position bigint (the row's number in
-    its Parquet file), part string (that file's path), line string (the columns read, as JSON), reason string (null in
-    good rows)
+    grain row; user_id, item_id, rating float, rated_at timestamp, file_id int, position bigint (see `rows_of`), line
+    string (the columns read, as JSON), reason string (null in good rows)
     """
     return reduce(
         lambda above, below: above.unionByName(below),
@@ -54,7 +53,7 @@ def survey_of(rows: DataFrame) -> DataFrame:
     """What a survey tells of judged rows (see nightreel.sources.source.Source.survey): one row for each rejected one,
     and for each file's good ones."""
     rejected = F.col("reason").isNotNull()
-    told = {name: F.when(rejected, F.col(name)).alias(name) for name in ("position", "line", "part")}
+    told = {name: F.when(rejected, F.col(name)).alias(name) for name in ("position", "line")}
     counted = rows.select("file_id", "reason", *told.values()).groupBy("file_id", "reason", *told)
     return counted.agg(F.count(F.lit(1)).alias("lines")).select(
         "file_id", "position", "line", "reason", "lines", F.lit(None).cast("string").alias("written")
@@ -75,27 +74,26 @@ def rows_of(spark: SparkSession, files: Mapping[int, RawFile], names: Sequence[s
 
     Returns
     -------
-    grain row; the columns of these names, file_id int, position bigint (the row's number in its Parquet file), part
-    string (that file's path)
+    grain row; the columns of these names, file_id int, position bigint: the row's number in its Parquet file, and of a
+    table where it stands in the order in which Spark reads that version
     """
     columns = [F.col(_quoted(name)) for name in names]
-    place = [F.col("_metadata.row_index").alias("position"), F.col("_metadata.file_path").alias("part")]
     folders: dict[str, dict[int, RawFile]] = {}
     rows = []
     for file_id, file in sorted(files.items()):
-        match kind_of(file):
-            case Kind.PARQUET:
-                folders.setdefault(file.folder, {})[file_id] = file
-            case Kind.DELTA:
-                read = spark.read.format("delta").option("versionAsOf", file.size).load(_for_spark(file.folder))
-                rows.append(read.select(*columns, *place, F.lit(file_id).alias("file_id")))
-            case _:
-                read = spark.read.format("delta").option("versionAsOf", file.size).table(file.path)
-                rows.append(read.select(*columns, *place, F.lit(file_id).alias("file_id")))
+        if kind_of(file) is Kind.PARQUET:
+            folders.setdefault(file.folder, {})[file_id] = file
+            continue
+        reader = spark.read.format("delta").option("versionAsOf", file.size)
+        is_path = kind_of(file) is Kind.DELTA
+        read = reader.load(_for_spark(file.folder)) if is_path else reader.table(file.path)
+        position = F.monotonically_increasing_id().alias("position")
+        rows.append(read.select(*columns, position, F.lit(file_id).alias("file_id")))
     for of_folder in folders.values():
         ids = spark.createDataFrame([(file.name, id_) for id_, file in of_folder.items()], "name string, file_id int")
         read = spark.read.parquet(*(_for_spark(file.path) for file in of_folder.values()))
-        named = read.select(*columns, *place, F.col("_metadata.file_name").alias("name"))
+        position = F.col("_metadata.row_index").alias("position")
+        named = read.select(*columns, position, F.col("_metadata.file_name").alias("name"))
         rows.append(named.join(F.broadcast(ids), "name", "inner").drop("name"))
     return rows
 
@@ -137,7 +135,6 @@ def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
         F.timestamp_micros(micros).alias("rated_at"),
         "file_id",
         "position",
-        "part",
         F.substring(line, 1, SHOWN_CHARACTERS).alias("line"),
         reason.alias("reason"),
     )
