@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.prepare.dense import dense_index
@@ -12,6 +12,8 @@ from nightreel.prepare.scratch import Scratch
 from nightreel.prepare.stop_words import stop_words
 from nightreel.prepare.terms import terms_of
 from nightreel.settings import TextSettings
+
+_BROADCAST_TERMS = 200_000  # some 10 MB
 
 
 @dataclass(frozen=True)
@@ -40,24 +42,34 @@ def item_text(items: DataFrame, settings: TextSettings, *, n_items: int, scratch
     n_items : how many items there are, those without a text included
     scratch : holds the counts
     """
-    occurring = terms_of(items, ngrams=settings.ngrams, stop_words=stop_words(settings.stop_words))
+    # By item from the start: what is later gathered of an item already lies together.
+    placed = items.repartition("item_idx")
+    occurring = terms_of(placed, ngrams=settings.ngrams, stop_words=stop_words(settings.stop_words))
     counts = scratch.keep(occurring.groupBy("item_idx", "term").agg(F.count(F.lit(1)).alias("times")))
-    vocabulary = _vocabulary(counts, settings, n_items=n_items, scratch=scratch)
-    weighed = counts.join(vocabulary, "term", "inner").select(
+    vocabulary, n_terms = _vocabulary(counts, settings, n_items=n_items, scratch=scratch)
+    weighing = F.broadcast(vocabulary) if n_terms <= _BROADCAST_TERMS else vocabulary
+    weighed = counts.join(weighing, "term", "inner").select(
         "item_idx", F.struct("term_idx", (F.col("times") * F.col("idf")).alias("weight")).alias("entry")
     )
     entries = weighed.groupBy("item_idx").agg(F.array_sort(F.collect_list("entry")).alias("entries"))
-    squares = F.aggregate("entries", F.lit(0.0), lambda sum_, entry: sum_ + entry["weight"] * entry["weight"])
-    measured = entries.select("item_idx", "entries", F.sqrt(squares).alias("length"))
-    weights = F.transform("entries", lambda entry: (entry["weight"] / F.col("length")).cast("float"))
     terms = F.col("entries.term_idx").alias("terms")
-    return ItemText(measured.select("item_idx", terms, weights.alias("weights")), vocabulary)
+    return ItemText(entries.select("item_idx", terms, _at_length_one().alias("weights")), vocabulary)
 
 
-def _vocabulary(counts: DataFrame, settings: TextSettings, *, n_items: int, scratch: Scratch) -> DataFrame:
-    """Grain term of neither too few nor too many items; columns term_idx, term, idf."""
+def _at_length_one() -> Column:
+    """The entries' weights divided by the square root of the sum of their squares."""
+    return F.aggregate(
+        "entries",
+        F.lit(0.0),
+        lambda squares, entry: squares + entry["weight"] * entry["weight"],
+        lambda squares: F.transform("entries", lambda entry: (entry["weight"] / F.sqrt(squares)).cast("float")),
+    )
+
+
+def _vocabulary(counts: DataFrame, settings: TextSettings, *, n_items: int, scratch: Scratch) -> tuple[DataFrame, int]:
+    """Grain term of neither too few nor too many items, columns term_idx, term, idf; and how many they are."""
     of_term = counts.groupBy("term").agg(F.count(F.lit(1)).alias("with_term"))
     wanted = of_term.where(F.col("with_term").between(settings.min_items, int(settings.max_share * n_items)))
-    numbered, _ = dense_index(scratch.keep(wanted), key="term", index="term_idx")
+    numbered, n_terms = dense_index(scratch.keep(wanted), key="term", index="term_idx")
     idf = F.log((F.lit(1.0) + n_items) / (F.lit(1.0) + F.col("with_term"))) + 1
-    return numbered.select("term_idx", "term", idf.alias("idf"))
+    return scratch.keep(numbered.select("term_idx", "term", idf.alias("idf"))), n_terms
