@@ -145,7 +145,7 @@ def files(draw: st.DrawFn) -> tuple[str, bytes]:
     return name, bytes(data)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(files(), st.integers(4, 300), st.integers(1, 300))
 @example(("csv", b"userId,movieId\n1,2,3.5,4\n\n1,2,3.5,4"), 5, 7)
 @example(("quoted", b'1,"2","3.5",4\n"1,2,3.5,4\n2,2,2,2\n'), 1_000, 1_000)

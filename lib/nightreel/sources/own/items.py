@@ -19,7 +19,7 @@ from nightreel.sources.lines.quarantine import BOM, quarantined_text
 from nightreel.sources.own.columns import csv_dialect
 from nightreel.sources.own.ids import Ids
 from nightreel.sources.own.layout import Kind, kind_of
-from nightreel.sources.own.table_rows import rows_of
+from nightreel.sources.own.table_rows import line_of, rows_of
 from nightreel.sources.records import FIRST_FIELDS, Cells, read_files, read_records, survey_of
 from nightreel.sources.source import Described, with_all_columns
 
@@ -77,17 +77,16 @@ def _records(
             read = partial(_of_json, columns=dict(columns), max_line_bytes=max_record_bytes)
             return read_files(spark, {file_id: file}, read, _SCHEMA)
         case _:
-            (rows,) = rows_of(spark, {file_id: file}, [*columns.values()])
-            types = {field.name: field.dataType for field in rows.schema}
-            line = F.to_json(F.struct(*(F.col(f"`{name}`") for name in columns.values())))
-            cells = [_as_text(name, types[name]).alias(cell) for cell, name in columns.items()]
-            return rows.select("file_id", "position", line.alias("line"), F.lit(None).alias("reason"), *cells)
+            (rows,) = rows_of(spark, {file_id: file}, columns)
+            cells = [_as_text(cell, rows.schema[cell].dataType).alias(cell) for cell in columns]
+            line, reason = line_of(columns).alias("line"), F.lit(None).cast("string").alias("reason")
+            return rows.select("file_id", "position", line, reason, *cells)
 
 
-def _as_text(name: str, of_type: T.DataType) -> Column:
+def _as_text(column: str, of_type: T.DataType) -> Column:
     if isinstance(of_type, T.ArrayType):
-        return F.array_join(F.col(f"`{name}`").cast("array<string>"), _GENRES_SEPARATOR)
-    return F.col(f"`{name}`").cast("string")
+        return F.array_join(F.col(column).cast("array<string>"), _GENRES_SEPARATOR)
+    return F.col(column).cast("string")
 
 
 def _of_json(stream: IO[bytes], *, columns: Mapping[str, str], max_line_bytes: int) -> Iterator[Cells]:

@@ -161,16 +161,7 @@ class OwnData:
         )
 
     def _row_form(self, ids: Ids) -> RowForm:
-        names = self._columns
-        return RowForm(
-            user=names["user"],
-            item=names["item"],
-            rating=names.get("rating"),
-            time=names.get("time"),
-            ids=ids,
-            bounds=bounds(*self._bounds, above_zero=self._events),
-            above_zero=self._events,
-        )
+        return RowForm(self._columns, ids, bounds(*self._bounds, above_zero=self._events), above_zero=self._events)
 
 
 def _tables(files: Mapping[int, RawFile]) -> dict[int, RawFile]:

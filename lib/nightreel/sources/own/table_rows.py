@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -24,12 +24,10 @@ _SECONDS = r"^-?[0-9]{1,15}$"
 
 @dataclass(frozen=True)
 class RowForm:
-    """How rows are ratings: the columns' names (None: there is no such column), the ids' type, the bounds."""
+    """How rows are ratings."""
 
-    user: str
-    item: str
-    rating: str | None
-    time: str | None
+    columns: Mapping[str, str]
+    """The columns' names by what they are: user, item, and, where there are such, rating and time."""
     ids: Ids
     bounds: tuple[float, float]
     above_zero: bool
@@ -45,7 +43,7 @@ def judged(spark: SparkSession, files: Mapping[int, RawFile], form: RowForm) -> 
     """
     return reduce(
         lambda above, below: above.unionByName(below),
-        [_judged(rows, form) for rows in rows_of(spark, files, _names(form))],
+        [_judged(rows, form) for rows in rows_of(spark, files, form.columns)],
     )
 
 
@@ -65,19 +63,15 @@ def ratings_of(rows: DataFrame) -> DataFrame:
     return rows.where(F.col("reason").isNull()).select("user_id", "item_id", "rating", "rated_at", "file_id")
 
 
-def _names(form: RowForm) -> list[str]:
-    return [name for name in (form.user, form.item, form.rating, form.time) if name is not None]
-
-
-def rows_of(spark: SparkSession, files: Mapping[int, RawFile], names: Sequence[str]) -> list[DataFrame]:
+def rows_of(spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[str, str]) -> list[DataFrame]:
     """The rows of files and tables, by file_id, those of a folder's Parquet files together.
 
     Returns
     -------
-    grain row; the columns of these names, file_id int, position bigint: the row's number in its Parquet file, and of a
-    table where it stands in the order in which Spark reads that version
+    grain row; the columns of these names, each called as its key, file_id int, position bigint: the row's number in
+    its Parquet file, and of a table where it stands in the order in which Spark reads that version
     """
-    columns = [F.col(_quoted(name)) for name in names]
+    renamed = [F.col(_quoted(name)).alias(called) for called, name in columns.items()]
     folders: dict[str, dict[int, RawFile]] = {}
     rows = []
     for file_id, file in sorted(files.items()):
@@ -88,13 +82,15 @@ def rows_of(spark: SparkSession, files: Mapping[int, RawFile], names: Sequence[s
         is_path = kind_of(file) is Kind.DELTA
         read = reader.load(_for_spark(file.folder)) if is_path else reader.table(file.path)
         position = F.monotonically_increasing_id().alias("position")
-        rows.append(read.select(*columns, position, F.lit(file_id).alias("file_id")))
+        rows.append(read.select(*renamed, position, F.lit(file_id).alias("file_id")))
     for of_folder in folders.values():
-        ids = spark.createDataFrame([(file.name, id_) for id_, file in of_folder.items()], "name string, file_id int")
+        ids = spark.createDataFrame(
+            [(file.name, id_) for id_, file in of_folder.items()], "file_name string, file_id int"
+        )
         read = spark.read.parquet(*(_for_spark(file.path) for file in of_folder.values()))
         position = F.col("_metadata.row_index").alias("position")
-        named = read.select(*columns, position, F.col("_metadata.file_name").alias("name"))
-        rows.append(named.join(F.broadcast(ids), "name", "inner").drop("name"))
+        named = read.select(*renamed, position, F.col("_metadata.file_name").alias("file_name"))
+        rows.append(named.join(F.broadcast(ids), "file_name", "inner").drop("file_name"))
     return rows
 
 
@@ -107,17 +103,21 @@ def _quoted(name: str) -> str:
     return f"`{name.replace('`', '``')}`"
 
 
+def line_of(columns: Mapping[str, str]) -> Column:
+    """The columns of a row of `rows_of` as JSON under their own names, for quarantine."""
+    named = F.struct(*(F.col(called).alias(name) for called, name in columns.items()))
+    return F.substring(F.to_json(named, {"ignoreNullFields": "false"}), 1, SHOWN_CHARACTERS)
+
+
 def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
-    types = {field.name: field.dataType for field in rows.schema}
-    user, item = (_text(name) for name in (form.user, form.item))
-    user_id, item_id = (_id(name, form.ids) for name in (form.user, form.item))
-    rating = F.lit(1.0) if form.rating is None else F.col(_quoted(form.rating)).try_cast("double")
-    given, micros = _time(form.time, types)
+    user_id, item_id = _id("user", form.ids), _id("item", form.ids)
+    rating = F.col("rating").try_cast("double") if "rating" in form.columns else F.lit(1.0)
+    given, micros = _time(rows)
     lowest, highest = form.bounds
     numbers = form.ids == "bigint"
     reason = (
-        F.when(user.isNull(), str(Reason.NO_USER))
-        .when(item.isNull(), str(Reason.NO_ITEM))
+        F.when(_text("user").isNull(), str(Reason.NO_USER))
+        .when(_text("item").isNull(), str(Reason.NO_ITEM))
         .when(user_id.isNull(), str(Reason.USER_NUMBER if numbers else Reason.USER_TEXT))
         .when(item_id.isNull(), str(Reason.ITEM_NUMBER if numbers else Reason.ITEM_TEXT))
         .when(rating.isNull() | F.isnan(rating), str(Reason.RATING))
@@ -127,7 +127,6 @@ def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
             given.isNotNull() & ~F.coalesce(micros.between(FIRST_MICROS, LAST_MICROS), F.lit(False)), str(Reason.TIME)
         )
     )
-    line = F.to_json(F.struct(*(F.col(_quoted(name)) for name in _names(form))), {"ignoreNullFields": "false"})
     return rows.select(
         user_id.alias("user_id"),
         item_id.alias("item_id"),
@@ -135,33 +134,33 @@ def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
         F.timestamp_micros(micros).alias("rated_at"),
         "file_id",
         "position",
-        F.substring(line, 1, SHOWN_CHARACTERS).alias("line"),
+        line_of(form.columns).alias("line"),
         reason.alias("reason"),
     )
 
 
-def _text(name: str) -> Column:
+def _text(column: str) -> Column:
     """A value as text without blanks around it, null where nothing is left."""
-    return F.nullif(F.trim(F.col(_quoted(name)).cast("string")), F.lit(""))
+    return F.nullif(F.trim(F.col(column).cast("string")), F.lit(""))
 
 
-def _id(name: str, ids: Ids) -> Column:
+def _id(column: str, ids: Ids) -> Column:
     """An id, null where it is none."""
     if ids == "bigint":
-        return F.col(_quoted(name)).cast("bigint")
-    return F.when(~_text(name).rlike(_CONTROL), _text(name))
+        return F.col(column).try_cast("bigint")
+    return F.when(~_text(column).rlike(_CONTROL), _text(column))
 
 
-def _time(name: str | None, types: Mapping[str, T.DataType]) -> tuple[Column, Column]:
-    """What the column holds, null where it is empty, and it in microseconds since 1970, null where it is no time."""
-    if name is None:
+def _time(rows: DataFrame) -> tuple[Column, Column]:
+    """What the column time holds, null where it is empty, and it in microseconds since 1970, null where it is none."""
+    if "time" not in rows.columns:
         return F.lit(None), F.lit(None).cast("bigint")
-    given = F.col(_quoted(name))
-    if isinstance(types[name], T.TimestampType | T.TimestampNTZType | T.DateType):
+    given, of_type = F.col("time"), rows.schema["time"].dataType
+    if isinstance(of_type, T.TimestampType | T.TimestampNTZType | T.DateType):
         return given, F.unix_micros(given.cast("timestamp"))
-    if not isinstance(types[name], T.StringType):
+    if not isinstance(of_type, T.StringType):
         return given, _counted(given.try_cast("decimal(20,6)"))
-    text = F.nullif(F.trim(given), F.lit(""))
+    text = _text("time")
     number = F.when(text.rlike(_SECONDS), text.try_cast("decimal(20,6)"))
     moment = F.when(text.rlike(f"^{ISO_8601}$"), text.try_cast("timestamp"))
     return text, F.coalesce(_counted(number), F.unix_micros(moment))
