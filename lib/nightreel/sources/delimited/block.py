@@ -1,7 +1,8 @@
 """Many lines at once: the grammar by Arrow's CSV reader, on blocks of whole lines.
 
-Lines of the usual forms are read as columns; where Arrow refuses some of them it is asked for each half, until the few
-that are left go, as all other lines do, through the grammar one by one.
+Lines of the usual forms are read as columns. Where Arrow refuses some of them it is asked again without those whose
+values look odd, and then for each half, until the few that are left go, as all other lines do, through the grammar one
+by one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from nightreel.sources.delimited.columns import ID_TYPES, INSTANT, Columns, read_columns
+from nightreel.sources.delimited.columns import ID_TYPES, INSTANT, Columns, plausible, read_columns
 from nightreel.sources.delimited.grammar import Grammar
 from nightreel.sources.delimited.line_table import LineTable, Places, tables, usual
 from nightreel.sources.delimited.values import Entry, Reason
@@ -77,13 +78,21 @@ def _read(lines: LineTable, numbers: Places, grammar: Grammar, found: _Found) ->
         if len(numbers) <= _TOO_FEW_TO_HALVE:
             found.odd.append(numbers)
             return
-        for half in np.array_split(numbers, 2):
-            _read(lines, half, grammar, found)
+        _read_plausible(lines, numbers, grammar, found)
         return
     listed = np.delete(numbers, columns.skipped)
     found.odd += [numbers[columns.skipped], listed[~columns.good]]
     found.numbers.append(listed[columns.good])
     found.batches.append(_batch(columns))
+
+
+def _read_plausible(lines: LineTable, numbers: Places, grammar: Grammar, found: _Found) -> None:
+    """Lines of which Arrow refused some: without those whose values look odd, or, where none does, halved."""
+    mask = plausible(lines.bytes_of(numbers), grammar.form)
+    found.odd.append(numbers[~mask])
+    parts = np.array_split(numbers, 2) if mask.all() else [numbers[mask]]
+    for part in (part for part in parts if len(part)):
+        _read(lines, part, grammar, found)
 
 
 def _by_grammar(lines: LineTable, numbers: Places, grammar: Grammar, found: _Found) -> list[Rejected]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,14 @@ ID_TYPES = {"bigint": pa.int64(), "string": pa.string()}
 _BLANKS = " \t"
 _ONE_BYTE_SEPARATOR = "\x1f"  # which no usual line holds
 _ISO = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]*(?P<offset>Z|[+-][0-9:]*)?)?")
+_ID_FORM = r"^[ \t]*([0-9]{1,19}[ \t]*)?$"
+_NUMBER_FORM = r"^[ \t]*(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*)?$"
+_CLOCK = r"[T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?"
+_TIME_FORMS = {
+    pa.int64(): r"^(-?[0-9]{1,18})?$",
+    pa.timestamp("us"): rf"^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}({_CLOCK})?)?$",
+    INSTANT: rf"^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{_CLOCK}(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?))?$",
+}
 _MILLIS_LIMIT = times.LAST_MICROS // 1_000
 
 Mask = NDArray[np.bool_]
@@ -57,8 +66,9 @@ def read_columns(data: bytes, form: RatingLines) -> Columns:
     """
     if data.startswith(BOM):
         raise pa.ArrowInvalid("the reader would skip it")
-    when = _time_type(data, form)
-    table, skipped = _read_csv(data, form, when)
+    ids = pa.uint64() if form.ids == "bigint" else pa.string()  # uint64: Arrow takes -0 for an int64
+    types = {"user": ids, "item": ids, "rating": pa.float64(), "time": _time_type(data, form)}
+    table, skipped = _read_csv(data, form, types)
     good = np.ones(table.num_rows, np.bool_)
     user_id = _ids(table["user"], good)
     item_id = _ids(table["item"], good)
@@ -67,14 +77,33 @@ def read_columns(data: bytes, form: RatingLines) -> Columns:
     return Columns(user_id, item_id, rating, micros, timed, good, skipped)
 
 
-def _read_csv(data: bytes, form: RatingLines, when: pa.DataType) -> tuple[pa.Table, NDArray[np.int64]]:
+def plausible(data: bytes, form: RatingLines) -> Mask:
+    """Which of these lines have numbers where numbers are read, and times in the form of the first one's.
+
+    Slower than to read them, and quicker than to look for a few that Arrow refuses.
+    """
+    types = dict.fromkeys(("user", "item", "rating", "time"), pa.string())
+    table, skipped = _read_csv(data, form, types)
+    mask = np.ones(table.num_rows + len(skipped), np.bool_)
+    mask[skipped] = False
+    time = _TIME_FORMS[_time_type(data, form)]
+    forms = {"rating": _NUMBER_FORM, "time": time} | (
+        dict.fromkeys(("user", "item"), _ID_FORM) if form.ids == "bigint" else {}
+    )
+    alike = np.ones(table.num_rows, np.bool_)
+    for name in (name for name in forms if name in table.column_names):
+        found = pc.match_substring_regex(table[name].combine_chunks(), forms[name])
+        alike &= found.to_numpy(zero_copy_only=False)
+    mask[mask] = alike
+    return mask
+
+
+def _read_csv(data: bytes, form: RatingLines, types: Mapping[str, pa.DataType]) -> tuple[pa.Table, NDArray[np.int64]]:
     separator = form.separator
     if len(separator) > 1:
         data, separator = data.replace(separator.encode(), _ONE_BYTE_SEPARATOR.encode()), _ONE_BYTE_SEPARATOR
     places = {form.user: "user", form.item: "item", form.rating: "rating", form.time: "time"}
     names = [places.get(place, f"unused {place}") for place in range(form.fields)]
-    ids = pa.uint64() if form.ids == "bigint" else pa.string()  # uint64: Arrow takes -0 for an int64
-    types = {"user": ids, "item": ids, "rating": pa.float64(), "time": when}
     skipped: list[int] = []
 
     def skip(row: csv.InvalidRow) -> str:
