@@ -13,32 +13,28 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.prepare import Silver, prepare
-from nightreel.settings import FilterSettings, Settings, SplitSettings, TablesSettings, TextSettings
+from nightreel.schemas import ID, SCHEMAS
+from nightreel.settings import Settings, TablesSettings, read_layers
+from nightreel.sources.source import with_all_columns
 from nightreel.tables import Tables
 
-ITEMS = "item_id bigint, title string, year int, genres array<string>"
+ITEMS = ", ".join(
+    f"{name} {'bigint' if kind == ID else kind}" for name, kind in SCHEMAS["bronze_items"].columns.items()
+)
 
 
 def settings(
     *, per_user: int = 0, per_item: int = 0, iterate: bool = False, test_rows: int = 1, test_share: float = 0.1
 ) -> Settings:
-    filters = FilterSettings(
-        min_ratings_per_user=per_user,
-        min_ratings_per_item=per_item,
-        user_quantile=0.0,
-        item_quantile=0.0,
-        iterate=iterate,
-    )
-    splits = SplitSettings(
-        strategy="random",
-        test_share=test_share,
-        test_rows=test_rows,
-        validation_share=0.0,
-        validation_rows=0,
-        seed=42,
-        probe="",
-    )
-    return Settings.model_construct(filter=filters, split=splits, text=TextSettings(min_items=2, max_share=0.5))
+    overrides = {
+        "filter.min_ratings_per_user": per_user,
+        "filter.min_ratings_per_item": per_item,
+        "filter.iterate": str(iterate).lower(),
+        "split.test_rows": test_rows,
+        "split.test_share": test_share,
+        "split.validation_share": 0.0,
+    }
+    return read_layers("local", [f"{name}={value}" for name, value in overrides.items()]).parse(Settings)
 
 
 def bronze(spark: SparkSession, rows: list[tuple[int, int, float, int | None]]) -> DataFrame:
@@ -89,7 +85,10 @@ def test_the_original_notebooks_filters_keep_the_same_rows_users_and_items(
     spark: SparkSession, movielens: pd.DataFrame, movielens_bronze: DataFrame
 ) -> None:
     expected = original_recipe(movielens, movies_over=50, users_over=200)
-    titles = spark.createDataFrame([(1, "Toy Story", 1995, ["Animation"])], ITEMS)
+    named = spark.createDataFrame(
+        [(1, "Toy Story", 1995, ["Animation"])], "item_id bigint, title string, year int, genres array<string>"
+    )
+    titles = with_all_columns(named, "bronze_items")
     asked = settings(per_item=51, per_user=201, test_rows=1000)
     with prepare(movielens_bronze, titles, asked) as silver:
         kept, users, items = in_external_ids(silver), silver.users.toPandas(), silver.items.toPandas()
@@ -158,8 +157,8 @@ def test_filters_that_leave_nothing_name_the_settings_and_the_largest_counts(
         prepare(ratings, spark.createDataFrame([], ITEMS), settings(per_user=3, per_item=4, iterate=iterate))
     assert str(error.value) == (
         "filter: min_ratings_per_user = 3, min_ratings_per_item = 4, user_quantile = 0.0, item_quantile = 0.0, "
-        f"iterate = {str(iterate).lower()}: leaves no rating; the largest counts are 2 ratings by one user "
-        "and 3 of one item"
+        f"iterate = {str(iterate).lower()}, repeats = latest: leaves no rating; the largest counts are 2 ratings "
+        "by one user and 3 of one item"
     )
 
 
