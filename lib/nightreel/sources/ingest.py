@@ -90,8 +90,9 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
     tables.watch(*BRONZE)
     source = source_of(settings)
     with clock.time("find files"):
-        read_all = not all(tables.exists(table) for table in BRONZE)
         metadata = find_metadata(settings.metadata)
+        written = [*BRONZE, *(["bronze_metadata"] if metadata else [])]
+        read_all = not all(tables.exists(table) for table in written)
         readings = {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
         inventory = take_inventory(tables, source.find(), metadata, readings=readings, read_all=read_all)
     if not inventory.files:
