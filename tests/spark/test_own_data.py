@@ -134,7 +134,9 @@ def test_a_delta_table_is_read_again_only_when_it_has_changed(place: Place) -> N
 
 
 def test_a_table_in_the_catalog_and_items_of_any_kind(place: Place) -> None:
-    place.spark.sql("CREATE TABLE default.own_ratings USING delta AS SELECT 1L who, 2 what, 3 stars, date'2021-03-04' at")
+    place.spark.sql(
+        "CREATE TABLE default.own_ratings USING delta AS SELECT 1L who, 2 what, 3 stars, date'2021-03-04' at"
+    )
     (place.raw / "items.csv").write_text("id,name,made,kinds\n2,Heat,1995,Crime|Drama\nx,No,1,\n2,Again,,\n3,,soon,\n")
     (place.raw / "items.jsonl").write_text('{"id": 2, "name": "Heat", "made": 1995, "kinds": ["Crime", "Drama"]}\n{\n')
     rows = [(2, "Heat", 1995, ["Crime", "Drama"])]
