@@ -11,6 +11,9 @@ from pyspark.sql import SparkSession
 
 from nightreel import session
 
+# Several processes on few cores: threads that wait for one another spin, and a step takes many times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:

@@ -22,6 +22,8 @@ _MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
 _LABELS = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "recall": "recall", "catalogue_coverage": "coverage"}
 _LOWER_IS_BETTER = ("rmse", "mae")
 _PREFERRED_K = 10
+_LARGER = {"als": 32, "als_implicit": 64}
+"""Ranks above those of conf/models.toml."""
 
 
 def show(
@@ -165,13 +167,17 @@ def _next(report: NightReport, options: Sequence[str], pairs: str | None) -> Seq
             "the next night; only new and changed files are read again",
             submit("nightly", "--run-date", str(tomorrow), *options),
         ),
-        (
-            "the same night with a larger ALS; the steps before it are not repeated",
-            submit("nightly", "--run-date", str(report.run_date), *options, "--set", "models.als.rank=32"),
+        *(
+            (
+                "the same night with a larger ALS; the steps before it are not repeated",
+                submit("nightly", "--run-date", str(report.run_date), *options, "--set", f"models.{name}.rank={rank}"),
+            )
+            for name, rank in _LARGER.items()
+            if name in {row.model for row in report.scores}
         ),
         (
-            "a dump of your own",
-            submit("nightly", "--set", "data.path=/path/of/the/dump", "--set", "tables.dataset=mine"),
+            "data of your own",
+            submit("nightly", "--set", "data.source=auto", "--set", "data.path=/path/of/the/data"),
         ),
         (
             "the recommendations, from any Spark with Delta",
@@ -180,5 +186,5 @@ def _next(report: NightReport, options: Sequence[str], pairs: str | None) -> Seq
     ]
     if pairs is not None:
         score = submit("score", "--model", report.user.model, "--pairs", pairs, *options)
-        steps.insert(2, ("ratings of pairs that have none", score))
+        steps.insert(-2, ("ratings of pairs that have none", score))
     return steps
