@@ -1,22 +1,22 @@
-"""Rating errors of every predicting model on random 90/10 splits of MovieLens, each split a night of its own.
+"""Rating errors of every predicting model on random 90/10 splits of a dataset, each split a night of its own.
 
-The ratings are rewritten as a dump in the Prize's format, and every seed runs the whole night on it: ingest, prepare,
-train, evaluate. Surprise, where it can be imported, learns from and is measured on the very same rows.
+Every seed runs the whole night: ingest, prepare, train, evaluate. Surprise, where it can be imported, learns from and
+is measured on the very same rows.
 
     PYTHONPATH=lib .venv/bin/python bench/quality.py --data ../shared/data/ml-latest-small --seeds 5
+    PYTHONPATH=lib .venv/bin/python bench/quality.py --data ../shared/data/kmrd-small --seeds 5
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib
 import importlib.util
 import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -26,36 +26,22 @@ from pyspark.sql import functions as F
 from nightreel import session
 from nightreel.job import Job
 from nightreel.nightly import run_night
-from nightreel.settings import Settings, read_layers
+from nightreel.settings import ScaleSettings, Settings
+from nightreel.sources import configured
 from nightreel.tables import Tables
 
 PREDICTING = ["user_mean", "item_mean", "mean_of_means", "weighted_mean", "baseline", "als"]
 NIGHT = date(2026, 1, 1)
 
 
-def rewrite(movielens: Path, folder: Path) -> int:
-    """MovieLens' ratings as combined_data_1.txt, its movies as movie_titles.csv; returns how many ratings."""
-    by_movie: dict[str, list[str]] = defaultdict(list)
-    with (movielens / "ratings.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            day = datetime.fromtimestamp(int(row["timestamp"]), UTC).date()
-            by_movie[row["movieId"]].append(f"{row['userId']},{row['rating']},{day}\n")
-    folder.mkdir()
-    with (folder / "combined_data_1.txt").open("w") as dump:
-        for movie, lines in by_movie.items():
-            dump.writelines([f"{movie}:\n", *lines])
-    with (movielens / "movies.csv").open(newline="", encoding="utf-8") as file:
-        titles = [f"{row['movieId']},NULL,{row['title']}\n" for row in csv.DictReader(file)]
-    (folder / "movie_titles.csv").write_text("".join(titles), encoding="utf-8")
-    return sum(map(len, by_movie.values()))
-
-
-def run(spark: SparkSession, folder: Path, models: Sequence[str], more: Sequence[str], *, seed: int) -> Tables:
-    """The tables of a night that holds out one tenth by this seed and drops nothing."""
+def run(
+    spark: SparkSession, data: Path, folder: Path, models: Sequence[str], more: Sequence[str], *, seed: int
+) -> tuple[Tables, ScaleSettings]:
+    """The tables of a night that holds out one tenth by this seed and drops nothing, and the scale of the ratings."""
     overrides = [
-        f"data.path={folder / 'raw'}",
+        "data.source=auto",
+        f"data.path={data}",
         f"tables.root={folder / f'tables{seed}'}",
-        "scale.lowest=0.5",
         "filter.min_ratings_per_user=0",
         "filter.min_ratings_per_item=0",
         "split.test_share=0.1",
@@ -65,12 +51,12 @@ def run(spark: SparkSession, folder: Path, models: Sequence[str], more: Sequence
         f"recommend.model={models[-1]}",
         *more,
     ]
-    layers = read_layers("local", overrides)
+    layers = configured("local", overrides)
     settings = layers.parse(Settings)
     tables = Tables(spark, settings.tables)
     flags = argparse.Namespace(again=False, env="local", set=overrides)
     run_night(Job(spark=spark, tables=tables, settings=settings, layers=layers, run_date=NIGHT, flags=flags))
-    return tables
+    return tables, settings.scale
 
 
 def by_nightreel(tables: Tables) -> Iterator[tuple[str, float, float]]:
@@ -80,14 +66,14 @@ def by_nightreel(tables: Tables) -> Iterator[tuple[str, float, float]]:
     yield from ((model, values[model, "rmse"], values[model, "mae"]) for model, metric in values if metric == "rmse")
 
 
-def by_surprise(tables: Tables, *, seed: int) -> Iterator[tuple[str, float, float]]:
+def by_surprise(tables: Tables, scale: ScaleSettings, *, seed: int) -> Iterator[tuple[str, float, float]]:
     surprise = importlib.import_module("surprise")
     rows = tables.read("silver_interactions").select("user_idx", "item_idx", "rating", F.col("split"))
     learnt_from, held_out = (
         rows.where(F.col("split") == split).drop("split").orderBy("user_idx", "item_idx").toPandas()
         for split in ("train", "test")
     )
-    reader = surprise.Reader(rating_scale=(0.5, 5.0))
+    reader = surprise.Reader(rating_scale=(scale.lowest, scale.highest))
     trainset = surprise.Dataset.load_from_df(learnt_from, reader).build_full_trainset()
     peers = {"BaselineOnly": surprise.BaselineOnly(verbose=False), "SVD": surprise.SVD(random_state=seed)}
     for name, peer in peers.items():
@@ -108,7 +94,7 @@ def print_table(results: dict[str, list[tuple[float, float]]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="a folder with MovieLens' ratings.csv")
+    parser.add_argument("--data", type=Path, required=True, help="a dataset that data.source = auto recognises")
     parser.add_argument("--seeds", type=int, default=5, help="how many splits")
     parser.add_argument("--models", nargs="+", default=PREDICTING)
     parser.add_argument("--set", action="append", default=[], metavar="models.NAME.KEY=VALUE")
@@ -117,12 +103,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         spark = session.start(checkpoints=f"{folder}/checkpoints", spark__sql__shuffle__partitions="2")
-        rewrite(arguments.data, folder / "raw")
         for seed in range(arguments.seeds):
-            tables = run(spark, folder, arguments.models, arguments.set, seed=seed)
+            tables, scale = run(spark, arguments.data, folder, arguments.models, arguments.set, seed=seed)
             measured = list(by_nightreel(tables))
             if importlib.util.find_spec("surprise"):
-                measured += by_surprise(tables, seed=seed)
+                measured += by_surprise(tables, scale, seed=seed)
             for model, rmse, mae in measured:
                 results[model].append((rmse, mae))
         spark.stop()
