@@ -106,7 +106,10 @@ keep_noise() {
         }'
 }
 # Spark passes what a job says on standard error to standard output; through this name the job finds its own way there.
+# Where both go to the same file it may not: each would write over the other's lines.
 exec 3>&2
-[[ ! -e /proc/$$/fd/3 ]] || export NIGHTREEL_STDERR=/proc/$$/fd/3
+if [[ -e /proc/$$/fd/3 && ! (-f /proc/$$/fd/3 && /proc/$$/fd/3 -ef /proc/$$/fd/1) ]]; then
+    export NIGHTREEL_STDERR=/proc/$$/fd/3
+fi
 exec "$submit" "${submit_arguments[@]}" "$home/jobs/$job.py" --env "$env" ${arguments[@]+"${arguments[@]}"} \
     2> >(keep_noise)

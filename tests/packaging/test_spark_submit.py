@@ -65,6 +65,21 @@ def recorder(tmp_path: Path) -> str:
     return str(program)
 
 
+@pytest.mark.parametrize(("log", "named"), [("> both.txt 2>&1", False), ("> out.txt 2> both.txt", True)])
+def test_standard_error_has_its_own_way_unless_it_is_the_same_file(
+    checkout: Path, tmp_path: Path, log: str, named: bool
+) -> None:
+    program = tmp_path / "my spark-submit"
+    program.write_text("#!/bin/bash\necho said\n[[ -z ${NIGHTREEL_STDERR-} ]] || echo named\n", encoding="utf-8")
+    program.chmod(0o755)
+    command = f"'{checkout}/spark-submit.sh' probe {log}; cat out.txt both.txt 2>/dev/null"
+    environment = {**os.environ, "SPARK_SUBMIT": str(program)}
+    ended = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=100
+    )
+    assert ended.stdout.split() == (["said", "named"] if named else ["said"])
+
+
 def test_no_arguments_print_the_jobs(submit: Submit) -> None:
     ended = submit()
     assert ended.returncode == 2
