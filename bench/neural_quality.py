@@ -166,7 +166,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         spark = session.start(checkpoints=f"{name}/checkpoints", spark__sql__shuffle__partitions="2")
         data = read(spark, arguments.data)
-        layers = read_layers("local", arguments.set)
+        source = "kmrd" if (arguments.data / "rates.csv").exists() else "movielens"
+        layers = read_layers("local", [f"data.source={source}", *arguments.set])
         run(Path(name), data, arguments.models, layers, arguments.seeds)
         spark.stop()
 
