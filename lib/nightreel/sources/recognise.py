@@ -12,7 +12,7 @@ from nightreel.sources.files import find
 from nightreel.sources.first_line import first_line
 from nightreel.sources.kmrd.forms import KMRD_FILES
 from nightreel.sources.movielens.forms import FORMS as MOVIELENS_FORMS
-from nightreel.sources.published import Form, Published, find_published
+from nightreel.sources.published.finding import Form, Published, find_published
 
 _NAMES_SHOWN = 6
 _SHOWN = 3

@@ -6,7 +6,7 @@ from nightreel.settings import Settings
 from nightreel.sources.kmrd.forms import KMRD_FILES
 from nightreel.sources.kmrd.items import read_items
 from nightreel.sources.kmrd.ratings import rating_lines
-from nightreel.sources.published_source import Format, PublishedSource
+from nightreel.sources.published.source import Format, PublishedSource
 
 _FORMAT = Format("KMRD", [KMRD_FILES], version=1, rating_lines=rating_lines, read_items=read_items)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightreel.sources.published import Form
+from nightreel.sources.published.finding import Form
 
 KMRD_FILES = Form(
     said="KMRD",

@@ -8,11 +8,11 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.sources.files import RawFile
-from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.kmrd.forms import KMRD_FILES
 from nightreel.sources.kmrd.titles import other_title, other_year
-from nightreel.sources.parts import Part, read_parts
+from nightreel.sources.published.parts import Part, read_parts
 from nightreel.sources.records import Dialect, survey_of
+from nightreel.sources.records.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.source import Described, with_all_columns
 
 NO_NAME = "no name"

@@ -7,7 +7,7 @@ from nightreel.settings import ScaleSettings
 from nightreel.sources.delimited import RatingLines
 from nightreel.sources.files import RawFile
 from nightreel.sources.first_line import first_line
-from nightreel.sources.published import Form
+from nightreel.sources.published.finding import Form
 
 _HEADER = "user,movie,rate,time"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from nightreel.sources.judging import text_or_null
+from nightreel.sources.records.judging import text_or_null
 
 _YEAR = r"(^|,)\s*((18|19|20)[0-9]{2})\s*$"
 

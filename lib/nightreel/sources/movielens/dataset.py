@@ -6,7 +6,7 @@ from nightreel.settings import Settings
 from nightreel.sources.movielens.forms import FORMS
 from nightreel.sources.movielens.items import read_items
 from nightreel.sources.movielens.ratings import rating_lines
-from nightreel.sources.published_source import Format, PublishedSource
+from nightreel.sources.published.source import Format, PublishedSource
 
 _FORMAT = Format("MovieLens", FORMS, version=1, rating_lines=rating_lines, read_items=read_items)
 

@@ -13,7 +13,7 @@ from nightreel.sources import delimited
 from nightreel.sources.files import RawFile, find
 from nightreel.sources.movielens.forms import FORMS, U_DATA
 from nightreel.sources.movielens.ratings import rating_lines
-from nightreel.sources.published import find_one
+from nightreel.sources.published.finding import find_one
 
 FOLDS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
 

@@ -9,12 +9,12 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.sources.files import RawFile
-from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.movielens import hundred_k
 from nightreel.sources.movielens.forms import CSV, DAT, U_DATA
 from nightreel.sources.movielens.titles import without_year, year_in
-from nightreel.sources.parts import Part, read_parts
+from nightreel.sources.published.parts import Part, read_parts
 from nightreel.sources.records import UTF8_OR_LATIN1, Dialect, survey_of
+from nightreel.sources.records.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.source import Described, with_all_columns
 
 MOST_TAGS = 50

@@ -8,7 +8,7 @@ from nightreel.sources.delimited import RatingLines
 from nightreel.sources.files import RawFile
 from nightreel.sources.first_line import first_line
 from nightreel.sources.movielens.forms import CSV, DAT
-from nightreel.sources.published import Form
+from nightreel.sources.published.finding import Form
 
 _NEEDED = ("userId", "movieId", "rating")
 

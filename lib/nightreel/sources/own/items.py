@@ -14,13 +14,13 @@ from pyspark.sql import types as T
 
 from nightreel.sources.delimited.values import Reason
 from nightreel.sources.files import RawFile
-from nightreel.sources.judging import rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.lines.quarantine import BOM, quarantined_text
 from nightreel.sources.own.columns import csv_dialect
 from nightreel.sources.own.ids import Ids
 from nightreel.sources.own.layout import Kind, kind_of
 from nightreel.sources.own.table_rows import line_of, rows_of
 from nightreel.sources.records import FIRST_FIELDS, Cells, read_files, read_records, survey_of
+from nightreel.sources.records.judging import rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.source import Described, with_all_columns
 
 _CELLS = ("item", "title", "year", "genres")

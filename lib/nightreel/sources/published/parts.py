@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.sources.files import RawFile
-from nightreel.sources.published import Form
+from nightreel.sources.published.finding import Form
 from nightreel.sources.records import Dialect, read_records
 
 
@@ -18,7 +18,7 @@ class Part:
     """A kind of file, as Form.others names it: how it is read, and what its records tell.
 
     columns : by the header's names, or by place where there is no header
-    judge : adds to the records what they tell, and reasons to the bad ones (see nightreel.sources.judging)
+    judge : adds to the records what they tell, and reasons to the bad ones (see nightreel.sources.records.judging)
     """
 
     form: Form

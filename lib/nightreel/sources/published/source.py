@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from nightreel.settings import ScaleSettings, Settings
 from nightreel.sources import delimited
 from nightreel.sources.files import RawFile
-from nightreel.sources.published import Form, find_named_others, find_one
+from nightreel.sources.published.finding import Form, find_named_others, find_one
 from nightreel.sources.source import Described, Found
 
 
