@@ -53,8 +53,10 @@ def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Tab
     contents["bronze_quarantine"] = [(0, n, "?", reason) for n, reason in enumerate(broken)]
     contents["silver_users"] = [(n, user, 30, 3.5) for n, user in enumerate(TRAIN_ROWS)]
     titles = {0: LONG_TITLE, 2: None}
-    items = [(n, 100 + n, 50 - n, 3.5, titles.get(n, f"Film {n}, the [Sequel]"), 2000, None) for n in range(40)]
-    contents["silver_items"] = items
+    film = (2000, None, None, None, None)
+    contents["silver_items"] = [
+        (n, 100 + n, 50 - n, 3.5, titles.get(n, f"Film {n}, the [Sequel]"), *film) for n in range(40)
+    ]
     # Of 25 rows the first three have five stars, the others three; film 0 is the most popular.
     train = [
         (index, item, 5.0 if item < 3 else 3.0, at(1), "train")

@@ -7,11 +7,13 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from nightreel.errors import ConfigurationError
+from nightreel.errors import ConfigurationError, DataError
 from nightreel.prepare.duplicates import deduplicate
 from nightreel.settings import load
 from nightreel.sources import IngestReport, ingest
@@ -193,3 +195,48 @@ def test_one_text_id_among_many_numbers_is_no_reject(place: Place) -> None:
     (place.raw / "2.csv").write_text("who,what,stars\n5,7,2\n")
     assert place.ingest(*COLUMNS[:3], "data.columns.time=").files_read == 1
     assert place.tables.read("bronze_ratings").where("user_id = '5'").count() == 2
+
+
+def test_parquet_files_of_any_name_and_of_different_types_are_all_read(place: Place) -> None:
+    def write(name: str, who: list[object], stars: list[object]) -> None:
+        pq.write_table(pa.table({"who": who, "what": ["1"] * len(who), "stars": stars}), place.raw / name)
+
+    names = ["my ratings.parquet", "a%20b.parquet", "ä+#.parquet", "r[1].parquet", "r{1}.parquet", "plain.parquet"]
+    for number, name in enumerate(names):
+        write(name, [number], [number + 0.5])
+    write("text.parquet", ["anna"], [3])
+    write("float.parquet", [12345678.0, None], [4, 5])
+    report = place.ingest(*COLUMNS[:3], *COLUMNS[4:])
+    assert [row[0] for row in place.ratings()] == ["0", "1", "12345678", "2", "3", "4", "5", "anna"]
+    assert place.quarantined()[0][2] == Reason.NO_USER
+    assert (report.rows_in, report.rows_kept) == (9, 8)
+
+
+def test_a_new_export_takes_the_place_of_one_that_is_gone_whatever_its_ids(place: Place) -> None:
+    first = place.raw / "mon.csv"
+    first.write_text("who,what\n1,1\n2,1\n")
+    events = ["data.columns.user=who", "data.columns.item=what"]
+    place.ingest(*events, source="events")
+    first.unlink()
+    (place.raw / "tue.csv").write_text("who,what\nanna,1\n2,1\n")
+    report = place.ingest(*events, source="events")
+    assert [row[:3] for row in place.ratings()] == [("2", "1", 1.0), ("anna", "1", 1.0)]
+    assert report.files_gone == 1
+    (place.raw / "tue.csv").unlink()
+    (place.raw / "wed.csv").write_text("who,what\nanna,1\n")
+    with pytest.raises(DataError, match=r"1 ratings where the last ingest left 2 \(50.0% fewer\)"):
+        place.ingest(*events, "ingest.max_drop_share=0.4", source="events")
+
+
+def test_an_items_file_has_columns_of_any_name_and_is_not_a_ratings_file(place: Place) -> None:
+    (place.raw / "r.csv").write_text("who,what,stars\n1,007,3\n1,7,3\n")
+    items = place.folder / "items.csv"
+    items.write_text("line,position\n007,Bond\n7,Seven\n")
+    named = ["data.item_columns.item=line", "data.item_columns.title=position"]
+    place.ingest(*COLUMNS[:3], *COLUMNS[4:], f'data.items="{items}"', *named)
+    titles = place.tables.read("bronze_items").select("item_id", "title").collect()
+    assert sorted(map(tuple, titles)) == [("007", "Bond"), ("7", "Seven")]
+    assert [row[1] for row in place.ratings()] == ["007", "7"]
+    both = [f'data.items="{place.raw / "r.csv"}"', "data.item_columns.item=what", "data.item_columns.title="]
+    with pytest.raises(ConfigurationError, match=r"is one of the files of data\.path"):
+        place.ingest(*COLUMNS[:3], *COLUMNS[4:], *both)

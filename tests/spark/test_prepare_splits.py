@@ -20,7 +20,7 @@ Pair = tuple[Any, Any]
 
 
 def settings(strategy: str, **given: Any) -> SplitSettings:
-    values = {"test_share": 0.0, "test_rows": 0, "validation_share": 0.0, "validation_rows": 0, "seed": 7, "probe": ""}
+    values = {"test_share": 0.0, "test_rows": 0, "validation_share": 0.0, "validation_rows": 0, "seed": 7, "fold": ""}
     return SplitSettings.model_validate({**values, "strategy": strategy, "probe": "given"} | given)
 
 

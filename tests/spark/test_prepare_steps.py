@@ -29,6 +29,7 @@ def filters(**given: Any) -> FilterSettings:
         "user_quantile": 0.0,
         "item_quantile": 0.0,
         "iterate": False,
+        "repeats": "latest",
     }
     return FilterSettings.model_validate(values | given)
 

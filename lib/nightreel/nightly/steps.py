@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,6 +22,8 @@ from nightreel.nightly.training import METRIC_COLUMNS
 from nightreel.schemas import EPOCH_METRICS
 from nightreel.tables import sql_text
 
+_ASKED_FOR = ("rmse", "mae", "ndcg@", "recall@")
+
 
 def ingest(job: Job) -> Summary:
     """Raw files -> bronze tables; only new and changed files are read."""
@@ -32,7 +35,8 @@ def ingest(job: Job) -> Summary:
     rows = {"rating lines read": report.rows_in, "ratings kept": report.rows_kept, "lines about items": report.items}
     if report.metadata:
         rows["metadata rows"] = report.metadata
-    gone = f"{report.files_gone} files ingested earlier are no longer there; their ratings are kept"
+    rule = job.settings.ingest.gone
+    gone = f'{report.files_gone} files ingested earlier are no longer there; ingest.gone = "{rule}" for their ratings'
     return Summary(
         rows=files | (rows if report.files_read else {}),
         rejects=report.rejects,
@@ -118,7 +122,7 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
     interactions = job.tables.read("silver_interactions")
     prepared = current_prepare(job.tables)
     split = job.settings.evaluate.split
-    measured: list[dict[str, object]] = []
+    measured: list[dict[str, Any]] = []
     for run in chosen:
         with job.step(f"evaluate {run.model}"):
             model = _loaded(job, run, prepared)
@@ -129,7 +133,16 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
     frame = job.spark.createDataFrame(measured, METRIC_COLUMNS)
     here = f"run_id IN ({ids}) AND split = '{split}' AND NOT {EPOCH_METRICS}"
     job.tables.replace_where("gold_metrics", frame, here)
-    return Summary(rows={"runs evaluated": len(chosen)}, tables=("gold_metrics",))
+    return Summary(rows={"runs evaluated": len(chosen)}, tables=("gold_metrics",), notes=_told(measured))
+
+
+def _told(measured: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of each run the metrics that most ask for, in a line."""
+    lines: dict[str, list[str]] = {}
+    for row in measured:
+        if row["value"] is not None and row["metric"].startswith(_ASKED_FOR):
+            lines.setdefault(row["model"], []).append(f"{row['metric']} {row['value']:.4f}")
+    return [f"{model}: {', '.join(values)}" for model, values in lines.items()]
 
 
 def recommend(job: Job, run: runs.Run) -> Summary:

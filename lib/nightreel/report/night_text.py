@@ -176,7 +176,7 @@ def _next(report: NightReport, options: Sequence[str], pairs: str | None) -> Seq
             if name in {row.model for row in report.scores}
         ),
         (
-            "data of your own",
+            "MovieLens, KMRD or the Prize's dump; README tells of ratings of your own",
             submit("nightly", "--set", "data.source=auto", "--set", "data.path=/path/of/the/data"),
         ),
         (

@@ -73,5 +73,6 @@ def _start(make: Callable[[int], Any]) -> None:
 
 
 def _piece(number: int) -> Any:
-    assert _make is not None
+    if _make is None:
+        raise RuntimeError("a process that was not told what to make")
     return _make(number)

@@ -47,6 +47,8 @@ class Layers:
             return f"{key}: not set in any layer, and has no default"
         said = fault["msg"].removeprefix("Value error, ")
         said = said[:1].lower() + said[1:]
+        if not key:
+            return said
         if isinstance(fault["input"], dict):
             return f"[{key}] ({self._origin(key)}): {said}"
         if fault["type"] == "string_type":

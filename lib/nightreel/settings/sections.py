@@ -104,6 +104,8 @@ class IngestSettings(Section):
     max_reject_share: Annotated[float, Field(ge=0.0, le=1.0)]
     max_drop_share: Annotated[float, Field(ge=0.0, le=1.0)]
     """By which share the ratings may be fewer than after the last ingest."""
+    gone: Literal["keep", "drop"]
+    """What becomes of the ratings of files that were ingested once and are no longer there."""
     measure: bool
     """Describe the ratings once they are in: users, items, density, scale, dates, repeats (bronze_quality)."""
 
@@ -236,3 +238,12 @@ class Settings(Section):
     nightly: NightlySettings
     models: dict[str, dict[str, Any]]
     """Hyperparameters by model name, typed by the model itself (see nightreel.models)."""
+
+    @model_validator(mode="after")
+    def relevance_lies_in_the_scale(self) -> Self:
+        if self.data.source != "events" and self.evaluate.relevant_from > self.scale.highest:
+            raise ValueError(
+                f"evaluate.relevant_from = {self.evaluate.relevant_from:g} lies above scale.highest = "
+                f"{self.scale.highest:g}: no rating would be relevant"
+            )
+        return self

@@ -40,7 +40,7 @@ def members(stream: IO[bytes], path: str) -> Iterator[tuple[str, int]]:
     try:
         with zipfile.ZipFile(stream) as archive:
             listed = archive.infolist()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, IndexError) as error:
         raise DataError(f"{path}: cannot be read as a zip archive: {error}") from None
     for member in listed:
         if member.is_dir() or member.filename.startswith("__MACOSX/"):
@@ -69,7 +69,7 @@ class _Member(io.RawIOBase):
         try:
             archive = self._held.enter_context(zipfile.ZipFile(stream))
             self._unpacked = self._held.enter_context(archive.open(inside))
-        except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, IndexError) as error:
             raise OSError(str(error)) from None
 
     def readable(self) -> bool:

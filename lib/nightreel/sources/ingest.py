@@ -42,7 +42,7 @@ class IngestReport:
     files_read: int
     files_unchanged: int
     files_gone: int
-    """Files ingested once that are no longer there; their rows stay."""
+    """Files ingested once that are no longer there; ingest.gone says whether their rows stay."""
     rows_in: int
     rows_kept: int
     items: int
@@ -94,8 +94,15 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
         written = [*BRONZE, *(["bronze_metadata"] if metadata else [])]
         read_all = not all(tables.exists(table) for table in written)
         readings = {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
-        inventory = take_inventory(tables, source.find(), metadata, readings=readings, read_all=read_all)
-    if not inventory.files:
+        inventory = take_inventory(
+            tables,
+            source.find(),
+            metadata,
+            readings=readings,
+            read_all=read_all,
+            drop_gone=settings.ingest.gone == "drop",
+        )
+    if not inventory.files and not inventory.dropped:
         return _report(inventory, [], clock)
     staging = Staging(tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None)
     items = source.items(tables.spark, inventory.items)
@@ -140,11 +147,12 @@ def _refuse(survey: Survey, inventory: Inventory, settings: Settings) -> None:
 
 def _refuse_drop(tables: Tables, inventory: Inventory, survey: Survey, settings: Settings) -> None:
     """Raise DataError where the ratings would be fewer than the settings let them become."""
-    if not inventory.ratings or not tables.exists("bronze_files"):
+    if not (inventory.ratings or inventory.dropped) or not tables.exists("bronze_files"):
         return
     files = tables.read("bronze_files").select("file_id", "rows").where("kind = 'ratings'").collect()
     before = sum(rows for _, rows in files)
-    stay = sum(rows for file_id, rows in files if file_id not in inventory.ratings)
+    leaving = {*inventory.ratings, *inventory.dropped}
+    stay = sum(rows for file_id, rows in files if file_id not in leaving)
     after = stay + good_lines([one for one in survey.tallies if one.file_id in inventory.ratings])
     least = (1 - settings.ingest.max_drop_share) * before
     if after < least:
@@ -225,6 +233,7 @@ def _write_files(
     read = tables.spark.createDataFrame(rows, schema)
     if tables.exists("bronze_files"):
         kept = tables.read("bronze_files").join(read.select("file_id"), "file_id", "left_anti")
+        kept = kept.where(~F.col("file_id").isin([*inventory.dropped]))
         read = kept.unionByName(read)
     tables.replace("bronze_files", read)
 

@@ -28,6 +28,8 @@ class Inventory:
     metadata: Mapping[int, RawFile]
     unchanged: int
     gone: int
+    dropped: Sequence[int]
+    """The file_ids of files that are gone and whose rows are to go too."""
     largest_known: int
 
     @property
@@ -41,7 +43,7 @@ class Inventory:
 
     @property
     def replaces_all(self) -> bool:
-        return not self.unchanged and not self.gone
+        return not self.unchanged and self.gone == len(self.dropped)
 
     def only_adds(self, tables: Tables) -> bool:
         """Whether no row of bronze_ratings that is to stay shares a table with one that is to go."""
@@ -50,8 +52,8 @@ class Inventory:
         return tables.read("bronze_ratings").where(self.replaced()).isEmpty()
 
     def replaced(self) -> str:
-        """The SQL condition that the rows of files read now, and of unfinished runs, meet."""
-        known = [file_id for file_id in self.files if file_id <= self.largest_known]
+        """The SQL condition that the rows of files read now or dropped, and of unfinished runs, meet."""
+        known = [file_id for file_id in self.files if file_id <= self.largest_known] + [*self.dropped]
         spans = [f"file_id BETWEEN {first} AND {last}" for first, last in _spans(known)]
         return " OR ".join([f"file_id > {self.largest_known}", *spans])
 
@@ -65,7 +67,13 @@ class _Known:
 
 
 def take_inventory(
-    tables: Tables, found: Found, metadata: Sequence[RawFile], *, readings: Mapping[str, str], read_all: bool
+    tables: Tables,
+    found: Found,
+    metadata: Sequence[RawFile],
+    *,
+    readings: Mapping[str, str],
+    read_all: bool,
+    drop_gone: bool,
 ) -> Inventory:
     """Compare the files found with bronze_files: a file is read again if its size, time or reading differs.
 
@@ -74,6 +82,7 @@ def take_inventory(
     Parameters
     ----------
     readings : of ratings, items and metadata, a digest of everything beside a file's bytes that its rows depend on
+    drop_gone : whether the rows of files that are no longer there are to go
     """
     known = _known_files(tables.read("bronze_files")) if tables.exists("bronze_files") else {}
     largest = max((file.file_id for file in known.values()), default=0)
@@ -89,12 +98,14 @@ def take_inventory(
 
     ratings = to_read(found.ratings, readings["ratings"])
     items, films = together(found.items, readings["items"]), together(metadata, readings["metadata"])
+    gone = [file.file_id for path, file in known.items() if path not in ids]
     return Inventory(
         ratings=ratings,
         items=items,
         metadata=films,
         unchanged=len(ids) - len(ratings) - len(items) - len(films),
-        gone=len(known.keys() - ids.keys()),
+        gone=len(gone),
+        dropped=gone if drop_gone else [],
         largest_known=largest,
     )
 

@@ -121,7 +121,7 @@ def _only(aggregated: DataFrame) -> Sequence[int]:
 def _histogram(ratings: DataFrame) -> dict[str, int]:
     values = ratings.groupBy("rating").count().orderBy("rating").limit(_MOST_VALUES + 1).collect()
     if len(values) <= _MOST_VALUES:
-        return {f"{value:g}": count for value, count in values}
+        return {f"{value:.7g}": count for value, count in values}
     lowest, highest = _only(ratings.agg(F.min("rating").cast("double"), F.max("rating").cast("double")))
     width = (highest - lowest) / _MOST_VALUES
     place = F.least(F.floor((F.col("rating") - lowest) / width), F.lit(_MOST_VALUES - 1)).alias("place")

@@ -73,8 +73,10 @@ class Grammar:
 
 def _text(value: object) -> bytes:
     """A value of JSON as a field; what is no text or number is text that is neither an id nor a rating nor a time."""
-    if value is None or value == "":
+    if value is None or value == "" or value != value:
         return b""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value).encode("utf-8", "surrogatepass")
     return b"\x00"

@@ -66,13 +66,12 @@ def _records(
     max_record_bytes: int,
 ) -> DataFrame:
     """Columns file_id, position, line, reason, and those of _CELLS that the settings name."""
-    renamed = [F.col(f"`{name}`").alias(cell) for cell, name in columns.items()]
     first = [field.name for field in FIRST_FIELDS]
     match kind_of(file):
         case Kind.CSV:
             dialect = csv_dialect(file, separator)
             rows = read_records(spark, {file_id: file}, dialect, [*columns.values()], max_record_bytes=max_record_bytes)
-            return rows.select(*first, *renamed)
+            return rows.toDF(*first, *columns)  # by place: a column of the file may be called as one of `first`
         case Kind.JSON:
             read = partial(_of_json, columns=dict(columns), max_line_bytes=max_record_bytes)
             return read_files(spark, {file_id: file}, read, _SCHEMA)

@@ -15,7 +15,6 @@ from nightreel.settings import Settings
 from nightreel.sources import delimited
 from nightreel.sources.delimited import RatingLines
 from nightreel.sources.delimited.rating_lines import bounds, is_separator
-from nightreel.sources.delimited.values import Reason
 from nightreel.sources.files import RawFile
 from nightreel.sources.own.columns import TEXT, check_columns, columns_of, header_of
 from nightreel.sources.own.ids import Ids, ids_of_lines, is_integer
@@ -27,7 +26,7 @@ from nightreel.tables import Tables
 
 _VERSION = 1  # count up when a file would be read into other rows than before
 _LINES = (Kind.CSV, Kind.JSON)
-_NO_NUMBERS = (Reason.USER_NUMBER, Reason.ITEM_NUMBER)
+_WHOLE = r"^(0|[1-9][0-9]{0,17})$"
 
 
 class OwnData:
@@ -56,6 +55,11 @@ class OwnData:
         items = find_data([self._data.items], setting="data.items") if self._data.items else []
         for file in items:
             self._columns_of(file, self._item_columns, "data.item_columns")
+        both = {file.path for file in self._ratings} & {file.path for file in items}
+        if both:
+            raise ConfigurationError(
+                f"data.items: {min(both)}: is one of the files of data.path; items need a file of their own"
+            )
         return Found(self._ratings, items)
 
     def pairs_to_score(self) -> str | None:
@@ -112,9 +116,9 @@ class OwnData:
                 self._settled_ids = "string" if is_text else "bigint"
             elif self._settled_ids == "bigint":
                 files = dict(enumerate(self._ratings))
-                told = delimited.survey(spark, self._lines(files, "bigint"), self._ingest)
-                no_numbers = told.where(F.col("reason").isin([str(reason) for reason in _NO_NUMBERS]))
-                self._settled_ids = "bigint" if no_numbers.isEmpty() else "string"
+                told = delimited.ratings(spark, self._lines(files, "string"), self._ingest)
+                no_numbers = ~F.col("user_id").rlike(_WHOLE) | ~F.col("item_id").rlike(_WHOLE)
+                self._settled_ids = "bigint" if told.where(no_numbers).isEmpty() else "string"
         return self._settled_ids
 
     def _check_settings(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -15,11 +16,14 @@ from nightreel.sources.delimited.times import FIRST_MICROS, ISO_8601, LAST_MICRO
 from nightreel.sources.delimited.values import Reason
 from nightreel.sources.files import RawFile
 from nightreel.sources.lines.quarantine import SHOWN_CHARACTERS
+from nightreel.sources.own.columns import columns_of
 from nightreel.sources.own.ids import Ids
 from nightreel.sources.own.layout import Kind, kind_of
 
+_PLAIN = re.compile(r"[A-Za-z0-9._-]+")
+_PATTERN_SIGN = re.compile(r"[\[\]{}*?\\]")
 _CONTROL = r"[\x00-\x1f\x7f]"
-_SECONDS = r"^-?[0-9]{1,15}$"
+_SECONDS = r"^-?[0-9]{1,15}(\.[0-9]+)?$"
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def ratings_of(rows: DataFrame) -> DataFrame:
 
 
 def rows_of(spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[str, str]) -> list[DataFrame]:
-    """The rows of files and tables, by file_id, those of a folder's Parquet files together.
+    """The rows of files and tables, by file_id, those of a folder's Parquet files of the same types together.
 
     Returns
     -------
@@ -72,26 +76,42 @@ def rows_of(spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[
     its Parquet file, and of a table where it stands in the order in which Spark reads that version
     """
     renamed = [F.col(_quoted(name)).alias(called) for called, name in columns.items()]
-    folders: dict[str, dict[int, RawFile]] = {}
+    alike: dict[tuple[str, ...], dict[int, RawFile]] = {}
     rows = []
     for file_id, file in sorted(files.items()):
         if kind_of(file) is Kind.PARQUET:
-            folders.setdefault(file.folder, {})[file_id] = file
+            alike.setdefault(_alike(file, columns), {})[file_id] = file
             continue
         reader = spark.read.format("delta").option("versionAsOf", file.size)
         is_path = kind_of(file) is Kind.DELTA
         read = reader.load(_for_spark(file.folder)) if is_path else reader.table(file.path)
         position = F.monotonically_increasing_id().alias("position")
         rows.append(read.select(*renamed, position, F.lit(file_id).alias("file_id")))
-    for of_folder in folders.values():
-        ids = spark.createDataFrame(
-            [(file.name, id_) for id_, file in of_folder.items()], "file_name string, file_id int"
-        )
-        read = spark.read.parquet(*(_for_spark(file.path) for file in of_folder.values()))
+    for group in alike.values():
+        read = spark.read.parquet(*(_literal(_for_spark(file.path)) for file in group.values()))
         position = F.col("_metadata.row_index").alias("position")
-        named = read.select(*renamed, position, F.col("_metadata.file_name").alias("file_name"))
-        rows.append(named.join(F.broadcast(ids), "file_name", "inner").drop("file_name"))
+        rows.append(read.select(*renamed, position, _file_id(group).alias("file_id")))
     return rows
+
+
+def _alike(file: RawFile, columns: Mapping[str, str]) -> tuple[str, ...]:
+    """The same for Parquet files that one read can tell apart by their names: other signs come back encoded."""
+    if not _PLAIN.fullmatch(file.name):
+        return (file.path,)
+    types = columns_of(file, "") or {}
+    return (file.folder, *(types.get(name, "") for name in columns.values()))
+
+
+def _file_id(group: Mapping[int, RawFile]) -> Column:
+    if len(group) == 1:
+        return F.lit(next(iter(group)))
+    ids = F.create_map(*(F.lit(part) for file_id, file in group.items() for part in (file.name, file_id)))
+    return ids[F.col("_metadata.file_name")]
+
+
+def _literal(path: str) -> str:
+    """A path as Spark takes it without seeing a pattern in it."""
+    return _PATTERN_SIGN.sub(r"\\\g<0>", path)
 
 
 def _for_spark(path: str) -> str:
@@ -110,6 +130,7 @@ def line_of(columns: Mapping[str, str]) -> Column:
 
 
 def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
+    rows = rows.select("*").withColumns({name: _plain_number(rows, name) for name in ("user", "item")})
     user_id, item_id = _id("user", form.ids), _id("item", form.ids)
     rating = F.col("rating").try_cast("double") if "rating" in form.columns else F.lit(1.0)
     given, micros = _time(rows)
@@ -137,6 +158,15 @@ def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
         line_of(form.columns).alias("line"),
         reason.alias("reason"),
     )
+
+
+def _plain_number(rows: DataFrame, column: str) -> Column:
+    """An id; a float that is a whole number as that number, as where a column was made a float to hold a null."""
+    value = F.col(column)
+    if not isinstance(rows.schema[column].dataType, T.FloatType | T.DoubleType):
+        return value
+    whole = value.try_cast("bigint")
+    return F.when(whole.cast("double") == value, whole.cast("string")).when(~F.isnan(value), value.cast("string"))
 
 
 def _text(column: str) -> Column:

@@ -59,8 +59,10 @@ def read_records(
     of `columns`. A file that cannot be read to its end has a row more, with reason UNREADABLE
     """
     read = partial(_cells, dialect=dialect, columns=Columns(columns, optional), max_record_bytes=max_record_bytes)
-    schema = pa.schema([*FIRST_FIELDS, *(pa.field(name, pa.string()) for name in columns)])
-    return read_files(spark, files, read, schema)
+    # A file's column may be called as one of the first fields: the names are given once the rows are there.
+    cells = [pa.field(f"cell{place}", pa.string()) for place in range(len(columns))]
+    rows = read_files(spark, files, read, pa.schema([*FIRST_FIELDS, *cells]))
+    return rows.toDF(*(field.name for field in FIRST_FIELDS), *columns)
 
 
 def survey_of(records: DataFrame) -> DataFrame:
