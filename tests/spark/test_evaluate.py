@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import log2, sqrt
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.evaluate import catalogue_metrics, evaluate, ranking_metrics, rating_metrics
+from nightreel.evaluate import catalogue_metrics, evaluate, hold_out, ranking_metrics, rating_metrics
 from nightreel.models.contract import Capability, TrainedModel
 from nightreel.settings import EvaluateSettings, ScaleSettings
 
@@ -42,8 +42,16 @@ class StandIn(TrainedModel):
         raise NotImplementedError
 
 
-def values(metrics: DataFrame) -> dict[str, tuple[float, int]]:
-    return {row["metric"]: (row["value"], row["rows"]) for row in metrics.collect()}
+def values(metrics: DataFrame | list[Row]) -> dict[str, tuple[float, int]]:
+    rows = metrics if isinstance(metrics, list) else metrics.collect()
+    return {row["metric"]: (row["value"], row["rows"]) for row in rows}
+
+
+def measured_on(
+    interactions: DataFrame, settings: EvaluateSettings, model: TrainedModel
+) -> dict[str, tuple[float, int]]:
+    with hold_out(interactions, settings) as held_out:
+        return values(evaluate(model, held_out, SCALE))
 
 
 def lists(spark: SparkSession, *recommended: tuple[int, list[int]]) -> DataFrame:
@@ -137,7 +145,7 @@ def test_a_model_that_cheats_scores_one_and_is_asked_the_right_question(
 ) -> None:
     model = StandIn(lists(spark, (0, [2]), (1, [3])), Capability.PREDICT, Capability.RECOMMEND)
     settings = EvaluateSettings(split="test", k=(1, 2), relevant_from=4.0)
-    measured = values(evaluate(model, interactions, settings, scale=SCALE))
+    measured = measured_on(interactions, settings, model)
     for metric in ("precision@1", "recall@1", "ndcg@2", "map@2", "mrr@2", "hit_rate@1"):
         assert measured[metric] == (pytest.approx(1.0, abs=1e-12), 2), metric
     assert measured["precision@2"] == (0.5, 2)
@@ -151,14 +159,14 @@ def test_a_model_that_cheats_scores_one_and_is_asked_the_right_question(
 def test_only_what_the_model_can_do_is_measured(spark: SparkSession, interactions: DataFrame) -> None:
     settings = EvaluateSettings(split="validation", k=(1,), relevant_from=4.0)
     no_order = StandIn(lists(spark), Capability.PREDICT)
-    assert set(values(evaluate(no_order, interactions, settings, scale=SCALE))) == {
+    assert set(measured_on(interactions, settings, no_order)) == {
         "rmse",
         "mae",
         "coverage",
         "cold_rows",
     }
     no_ratings = StandIn(lists(spark, (0, [2])), Capability.RECOMMEND)
-    measured = values(evaluate(no_ratings, interactions, settings, scale=SCALE))
+    measured = measured_on(interactions, settings, no_ratings)
     assert "rmse" not in measured
     assert measured["ndcg@1"] == (0.0, 1)
 
@@ -169,7 +177,7 @@ def test_an_empty_split_and_an_unreachable_threshold_are_one_line_each(
     model = StandIn(lists(spark, (0, [2])), Capability.RECOMMEND)
     settings = EvaluateSettings(split="validation", k=(1,), relevant_from=4.5)
     with pytest.raises(DataError, match=r"^evaluate.relevant_from = 4.5: no rating of split validation reaches it$"):
-        evaluate(model, interactions, settings, scale=SCALE)
+        measured_on(interactions, settings, model)
     without = interactions.where("split != 'validation'")
     with pytest.raises(DataError, match=r'^evaluate.split = "validation": no interaction is in it'):
-        evaluate(model, without, settings, scale=SCALE)
+        measured_on(without, settings, model)

@@ -66,6 +66,11 @@ def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Tab
     contents["silver_interactions"] = [*train, *[(2, item, 4.0, at(1), "test") for item in range(30, 38)]]
     runs = [run("mean1", "item_mean", 1), run("als1", "als", 2), run("als2", "als", 3), run("pop1", "popular", 4)]
     contents["gold_runs"] = runs
+    contents["silver_match_rates"] = [
+        ("no such title", False, 30, 0.75, 70, 0.7),
+        ("title and year", True, 7, 0.175, 20, 0.2),
+        ("TMDB id", True, 3, 0.075, 10, 0.1),
+    ]
     measured = [
         ("als2", NIGHT, "als", "test", "loss@epoch3", 0.7, 8),  # left by a training, not one of the night's measures
         *metrics("mean1", "item_mean", {"rmse": 0.99, "mae": 0.8, "cold_rows": 0.0}),
@@ -102,6 +107,8 @@ def test_counts_every_row_once(report: NightReport) -> None:
     assert list(report.rejected.items()) == [("rating outside the scale", 3), ("not a calendar date", 1)]
     assert report.splits == {"train": 85, "test": 8}
     lines = [" ".join(line.split()) for line in text_of(report).splitlines()]
+    for expected in ("found in the metadata, of 40 items 10", "title and year 7", "no such title 30"):
+        assert expected in lines
     for expected in ("rows in, from 2 files 114", "rejected 4", "rating outside the scale 3"):
         assert expected in lines
     for expected in ("left out as repeated or too sparse 17", "kept, 4 users x 40 items 93", "train 85", "test 8"):

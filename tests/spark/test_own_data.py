@@ -18,6 +18,7 @@ from nightreel.prepare.duplicates import deduplicate
 from nightreel.settings import load
 from nightreel.sources import IngestReport, ingest
 from nightreel.sources.delimited.values import Reason
+from nightreel.sources.own.ids import is_number
 from nightreel.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -184,17 +185,32 @@ def test_a_table_that_is_not_there(place: Place) -> None:
 
 
 def test_one_text_id_among_many_numbers_is_no_reject(place: Place) -> None:
-    """Wherever it lies: at a first ingest all ids are looked at."""
-    lines = [f"{number},{number},1\n" for number in range(50_000)]
-    (place.raw / "1.csv").write_text("who,what,stars\n" + "".join([*lines[:30_000], "anna,7,1\n", *lines[30_000:]]))
-    place.ingest(*COLUMNS[:3], "data.columns.time=")
+    """Wherever it lies, in the first file or in one that comes later."""
+
+    def write(name: str, *of_text: str) -> None:
+        lines = [f"{number},{number},1\n" for number in range(50_000)]
+        (place.raw / name).write_text("who,what,stars\n" + "".join([*lines[:30_000], *of_text, *lines[30_000:]]))
+
+    columns = [*COLUMNS[:3], "data.columns.time="]
+    write("1.csv")
+    place.ingest(*columns)
+    assert dict(place.tables.read("bronze_ratings").dtypes)["user_id"] == "bigint"
+    write("2.csv", "anna,7,1\n")
+    assert place.ingest(*columns).files_read == 2
     ratings = place.tables.read("bronze_ratings")
     assert dict(ratings.dtypes)["user_id"] == "string"
-    assert ratings.where("user_id = 'anna'").count() == 1
+    assert (ratings.count(), ratings.where("user_id = 'anna'").count()) == (100_001, 1)
     assert place.quarantined() == []
-    (place.raw / "2.csv").write_text("who,what,stars\n5,7,2\n")
-    assert place.ingest(*COLUMNS[:3], "data.columns.time=").files_read == 1
-    assert place.tables.read("bronze_ratings").where("user_id = '5'").count() == 2
+    (place.raw / "3.csv").write_text("who,what,stars\n5,7,2\n")
+    assert place.ingest(*columns).files_read == 1
+    assert place.tables.read("bronze_ratings").where("user_id = '5'").count() == 3
+
+
+def test_which_ids_are_numbers(spark: SparkSession) -> None:
+    texts = {"0": True, "12": True, "9223372036854775807": True, "9223372036854775808": False}
+    texts |= {"012": False, "00": False, "-3": False, "+3": False, "1.0": False, "x": False, "1 2": False, "": False}
+    told = spark.createDataFrame([(text,) for text in texts], "id string").select("id", is_number("id")).collect()
+    assert dict(told) == texts
 
 
 def test_parquet_files_of_any_name_and_of_different_types_are_all_read(place: Place) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,13 +11,8 @@ from deltalake import write_deltalake
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import load
-from nightreel.sources.delimited import RatingLines
-from nightreel.sources.files import RawFile
 from nightreel.sources.own import OwnData
-from nightreel.sources.own.ids import Ids, ids_of_lines
 from nightreel.sources.own.layout import Kind, find_data, kind_of
-
-LINES = RatingLines(",", 2, user=0, item=1, rating=None, time=None, header=False, quoted=True)
 
 
 def own(path: object, *overrides: str, source: str = "own") -> OwnData:
@@ -119,39 +113,9 @@ def test_files_without_anything(tmp_path: Path) -> None:
         own(tmp_path).find()
 
 
-@pytest.mark.parametrize(
-    ("text", "ids"),
-    [
-        ("1,2\n3,9223372036854775807\n", "bigint"),
-        ("1,2\n3,9223372036854775808\n", "string"),
-        ("1,2\n03,4\n", "string"),
-        ("1,2\nx,4\n", "string"),
-        ("1,2\n-3,4\n", "string"),
-        ('"1","0"\nbroken\n,,,\n', "bigint"),
-        ("", "bigint"),
-    ],
-)
-def test_ids_are_numbers_where_all_read_as_such(tmp_path: Path, text: str, ids: Ids) -> None:
-    file = RawFile(str(write(tmp_path, "a.csv", text)), len(text), None)
-    assert ids_of_lines([(file, LINES)], max_line_bytes=100) == ids
-    path = tmp_path / "a.csv.gz"
-    path.write_bytes(gzip.compress(text.encode()))
-    assert ids_of_lines([(RawFile(str(path), path.stat().st_size, None), LINES)], max_line_bytes=100) == ids
-
-
-@pytest.mark.parametrize("place", [0, 70_000, 149_999])
-def test_a_stretch_of_text_ids_is_met_wherever_it_lies(tmp_path: Path, place: int) -> None:
-    lines = [f"{number},{number}\n" for number in range(150_000)]
-    lines[place : place + 6_000] = ["anna,7\n"] * min(6_000, 150_000 - place)
-    text = "".join(lines)
-    file = RawFile(str(write(tmp_path, "a.csv", text)), len(text), None)
-    assert ids_of_lines([(file, LINES)], max_line_bytes=100) == "string"
-
-
 def test_what_the_rows_depend_on_makes_another_reading(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "user_id,item_id,rating\n1,2,3\n")
     before = own(path).reading
     assert own(path).reading == before
     assert own(path, "scale.highest=9").reading != before
-    path.write_text("user_id,item_id,rating\nanna,2,3\n")
-    assert own(path).reading != before
+    assert own(path, "data.columns.time=").reading != before

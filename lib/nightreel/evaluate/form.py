@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-METRICS = "metric string, value double, rows bigint"
-
 
 def as_rows(measured: DataFrame, metrics: Mapping[str, str]) -> DataFrame:
     """One row with a column a metric becomes a row a metric.

@@ -1,80 +1,122 @@
-"""A trained model measured on the rows it was not trained on."""
+"""Trained models measured on the rows they were not trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.evaluate.form import METRICS
 from nightreel.evaluate.ranking import catalogue_metrics, ranking_metrics
 from nightreel.evaluate.rating import rating_metrics
 from nightreel.models.contract import Capability, TrainedModel
 from nightreel.settings import EvaluateSettings, ScaleSettings
 
 
-def evaluate(
-    model: TrainedModel, interactions: DataFrame, settings: EvaluateSettings, *, scale: ScaleSettings
-) -> DataFrame:
+@dataclass(frozen=True)
+class HeldOut:
+    """What models are measured on, the same for all of them.
+
+    settings : the split, lengths of the lists, what is relevant
+    rows : grain user x item of the split; columns user_idx, item_idx, rating
+    users : grain user with a row in the split; column user_idx
+    seen : grain user x item outside the split; columns user_idx, item_idx
+    popularity : grain item, the whole catalogue; columns item_idx, n_ratings bigint (to train on)
+    training_users : users with a row to train on
+    relevant : rows of the split that are relevant
+    """
+
+    settings: EvaluateSettings
+    rows: DataFrame
+    users: DataFrame
+    seen: DataFrame
+    popularity: DataFrame
+    training_users: int
+    relevant: int
+
+
+@contextmanager
+def hold_out(interactions: DataFrame, settings: EvaluateSettings) -> Iterator[HeldOut]:
+    """Find what models are to be measured on; what all of them need is computed once and kept meanwhile.
+
+    Parameters
+    ----------
+    interactions : grain user x item; columns user_idx, item_idx, rating, split
+
+    Raises
+    ------
+    DataError : the split holds no rows
+    """
+    here, train = F.col("split") == settings.split, F.col("split") == "train"
+    rows = interactions.where(here).select("user_idx", "item_idx", "rating").persist()
+    users = rows.select("user_idx").distinct().persist()
+    popularity = interactions.groupBy("item_idx").agg(F.count_if(train).alias("n_ratings")).persist()
+    try:
+        total, relevant = _only(rows.agg(F.count(F.lit(1)), F.count_if(F.col("rating") >= settings.relevant_from)))
+        if not total:
+            raise DataError(
+                f'evaluate.split = "{settings.split}": no interaction is in it; [split] decides how many are'
+            )
+        yield HeldOut(
+            settings=settings,
+            rows=rows,
+            users=users,
+            seen=interactions.where(~here).select("user_idx", "item_idx"),
+            popularity=popularity,
+            training_users=_only(interactions.where(train).agg(F.count_distinct("user_idx")))[0],
+            relevant=relevant,
+        )
+    finally:
+        for frame in (popularity, users, rows):
+            frame.unpersist()
+
+
+def evaluate(model: TrainedModel, held_out: HeldOut, scale: ScaleSettings) -> list[Row]:
     """The metrics of whatever the model can do: predict ratings, recommend.
 
     Recommendations are asked for every user with a row in the split, without any item the user has outside it, and
-    the catalogue is every item of `interactions`.
+    from the whole catalogue.
 
     Parameters
     ----------
     model : trained on the rows with split = 'train'
-    interactions : grain user x item; columns user_idx, item_idx, rating, split
-    settings : the split to measure on, lengths of the list, what is relevant
     scale : predictions are clipped to it
 
     Returns
     -------
-    grain metric; columns metric, value double, rows bigint (what it was measured on); see rating_metrics,
-    ranking_metrics, catalogue_metrics. A few dozen rows, already computed
+    grain metric; metric, value (float, None where there is none), rows (what it was measured on): see rating_metrics,
+    ranking_metrics, catalogue_metrics
 
     Raises
     ------
-    DataError : the split holds no rows, or none that is relevant
+    DataError : the model recommends, and no row of the split is relevant
     """
-    held_out = interactions.where(F.col("split") == settings.split).select("user_idx", "item_idx", "rating")
-    if held_out.isEmpty():
-        raise DataError(f'evaluate.split = "{settings.split}": no interaction is in it; [split] decides how many are')
     rows: list[Row] = []
     if Capability.PREDICT in model.capabilities:
-        rows += rating_metrics(model.predict(held_out), scale).collect()
+        rows += rating_metrics(model.predict(held_out.rows), scale).collect()
     if Capability.RECOMMEND in model.capabilities:
-        rows += _ranking(model, interactions, held_out, settings)
-    return interactions.sparkSession.createDataFrame([tuple(row) for row in rows], METRICS)
+        rows += _ranking(model, held_out)
+    return rows
 
 
-def _ranking(
-    model: TrainedModel, interactions: DataFrame, held_out: DataFrame, settings: EvaluateSettings
-) -> list[Row]:
-    users = held_out.select("user_idx").distinct()
-    seen = interactions.where(F.col("split") != settings.split).select("user_idx", "item_idx")
-    train = F.col("split") == "train"
-    popularity = interactions.groupBy("item_idx").agg(F.count_if(train).alias("n_ratings"))
-    with _held(model.recommend(users, n=max(settings.k), seen=seen)) as recommendations:
-        ranking = ranking_metrics(recommendations, held_out, ks=settings.k, relevant_from=settings.relevant_from)
-        rows = ranking.collect()
-        if not rows[0]["rows"]:
-            raise DataError(
-                f"evaluate.relevant_from = {settings.relevant_from}: no rating of split {settings.split} reaches it"
-            )
-        training_users = interactions.where(train).select("user_idx").distinct().count()
-        catalogue = catalogue_metrics(recommendations, popularity, ks=settings.k, training_users=training_users)
-        return rows + catalogue.collect()
-
-
-@contextmanager
-def _held(frame: DataFrame) -> Iterator[DataFrame]:
-    """Recommendations cost the most and are read twice."""
-    frame.persist()
+def _ranking(model: TrainedModel, held_out: HeldOut) -> list[Row]:
+    settings = held_out.settings
+    if not held_out.relevant:
+        raise DataError(
+            f"evaluate.relevant_from = {settings.relevant_from}: no rating of split {settings.split} reaches it"
+        )
+    lists = model.recommend(held_out.users, n=max(settings.k), seen=held_out.seen).persist()  # read twice
     try:
-        yield frame
+        ranking = ranking_metrics(lists, held_out.rows, ks=settings.k, relevant_from=settings.relevant_from)
+        catalogue = catalogue_metrics(lists, held_out.popularity, ks=settings.k, training_users=held_out.training_users)
+        return ranking.collect() + catalogue.collect()
     finally:
-        frame.unpersist()
+        lists.unpersist()
+
+
+def _only(aggregated: DataFrame) -> Row:
+    (row,) = aggregated.collect()
+    return row

@@ -64,16 +64,22 @@ class FactorModel(TrainedModel):
 
     def _side_of(self, users: DataFrame) -> DataFrame:
         """Grain user asked for; columns user_idx, bias, factors: the average user's where the model knows none."""
-        columns = ("user_idx", "bias", "factors")
-        known = self.users.join(users, "user_idx", "left_semi").select(*columns)
         average = self.users.agg(
-            F.avg("bias").cast("float").alias("bias"),
+            F.avg("bias").cast("float").alias("average_bias"),
             F.array(*[F.avg(F.get("factors", F.lit(place))) for place in range(self.rank)])
             .cast("array<float>")
-            .alias("factors"),
+            .alias("average_factors"),
         )
-        unknown = users.join(self.users, "user_idx", "left_anti").crossJoin(F.broadcast(average))
-        return known.unionByName(unknown.select(*columns))
+        known = self.users.select("user_idx", "bias", "factors", F.lit(True).alias("known"))
+        # Outer joins, both: where only the ids are asked for, Spark leaves them out.
+        rows = users.join(known, "user_idx", "left").join(F.broadcast(average), F.lit(True), "left")
+        return rows.select(
+            "user_idx",
+            *(
+                F.when(F.col("known"), F.col(name)).otherwise(F.col(f"average_{name}")).alias(name)
+                for name in ("bias", "factors")
+            ),
+        )
 
     def similar(self, *, n: int) -> DataFrame:
         self.require(Capability.SIMILAR)

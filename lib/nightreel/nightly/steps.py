@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -23,6 +24,10 @@ from nightreel.schemas import EPOCH_METRICS
 from nightreel.tables import sql_text
 
 _ASKED_FOR = ("rmse", "mae", "ndcg@", "recall@")
+
+_RUNS_AT_ONCE = 4
+"""Evaluated together: of small data most of the time goes into planning, one query on one core, and of large data into
+each query's last tasks."""
 
 
 def ingest(job: Job) -> Summary:
@@ -122,13 +127,15 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
     interactions = job.tables.read("silver_interactions")
     prepared = current_prepare(job.tables)
     split = job.settings.evaluate.split
-    measured: list[dict[str, Any]] = []
-    for run in chosen:
-        with job.step(f"evaluate {run.model}"):
-            model = _loaded(job, run, prepared)
-            metrics = evaluation.evaluate(model, interactions, job.settings.evaluate, scale=job.settings.scale)
+    with job.step(f"evaluate {len(chosen)} runs"), evaluation.hold_out(interactions, job.settings.evaluate) as held_out:
+
+        def measure(run: runs.Run) -> list[dict[str, Any]]:
             labels = {"run_id": run.run_id, "run_date": run.run_date, "model": run.model, "split": split}
-            measured.extend(labels | row.asDict() for row in metrics.collect())
+            metrics = evaluation.evaluate(_loaded(job, run, prepared), held_out, job.settings.scale)
+            return [labels | row.asDict() for row in metrics]
+
+        with ThreadPoolExecutor(_RUNS_AT_ONCE) as pool:
+            measured = list(chain.from_iterable(pool.map(measure, chosen)))
     ids = ", ".join(sql_text(run.run_id) for run in chosen)
     frame = job.spark.createDataFrame(measured, METRIC_COLUMNS)
     here = f"run_id IN ({ids}) AND split = '{split}' AND NOT {EPOCH_METRICS}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
@@ -63,6 +63,10 @@ class NightReport:
     splits: Mapping[str, int]
     users: int
     items: int
+    matched: Mapping[str, int]
+    """Items that found their film by rule, and those that did not by reason; empty where no metadata was read."""
+    found: int
+    """Of them those that found it."""
     split: str
     """The one the models were measured on."""
     scores: tuple[ModelScores, ...]
@@ -91,6 +95,7 @@ def gather(tables: Tables, *, run_date: date, split: str = "test", user: int | s
     interactions = tables.read("silver_interactions")
     picture = _picture(tables, interactions.where(F.col("split") == "train"), run_date, user)
     files = tables.read("bronze_ratings").agg(F.count_distinct("file_id"), F.count("*")).collect()[0]
+    rates = _match_rates(tables)
     return NightReport(
         run_date=run_date,
         files=files[0],
@@ -99,6 +104,8 @@ def gather(tables: Tables, *, run_date: date, split: str = "test", user: int | s
         splits=_counts(interactions, "split"),
         users=tables.read("silver_users").count(),
         items=tables.read("silver_items").count(),
+        matched={row["matched_by"]: row["items"] for row in rates},
+        found=sum(row["items"] for row in rates if row["matched"]),
         split=split,
         scores=_scores(tables, run_date, split),
         user=picture,
@@ -109,6 +116,14 @@ def gather(tables: Tables, *, run_date: date, split: str = "test", user: int | s
 def _counts(rows: DataFrame, column: str) -> dict[str, int]:
     counted = rows.groupBy(column).agg(F.count("*").alias("n")).orderBy(F.desc("n"), column).limit(MOST_COUNTED)
     return {row[column]: row["n"] for row in counted.collect()}
+
+
+def _match_rates(tables: Tables) -> Sequence[Row]:
+    """Grain rule, or reason for no match, the most frequent first; of tables older than the rates none."""
+    if not tables.exists("silver_match_rates"):
+        return []
+    rates = tables.read("silver_match_rates").select("matched_by", "matched", "items")
+    return rates.orderBy(F.desc("matched"), F.desc("items"), "matched_by").collect()
 
 
 def _scores(tables: Tables, run_date: date, split: str) -> tuple[ModelScores, ...]:

@@ -92,6 +92,10 @@ def _rows(report: NightReport) -> RenderableType:
     table.add_row(f"kept, {report.users:,} users x {report.items:,} items", f"{report.kept:,}", style="bold")
     for split, count in report.splits.items():
         table.add_row(f"  {split}", f"{count:,}", style="dim")
+    if report.matched:
+        table.add_row(f"found in the metadata, of {sum(report.matched.values()):,} items", f"{report.found:,}")
+    for rule, count in report.matched.items():
+        table.add_row(f"  {rule}", f"{count:,}", style="dim")
     return table
 
 

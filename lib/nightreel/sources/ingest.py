@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -94,14 +95,17 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
         written = [*BRONZE, *(["bronze_metadata"] if metadata else [])]
         read_all = not all(tables.exists(table) for table in written)
         readings = {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
-        inventory = take_inventory(
+        compare = partial(
+            take_inventory,
             tables,
             source.find(),
             metadata,
             readings=readings,
-            read_all=read_all,
             drop_gone=settings.ingest.gone == "drop",
         )
+        inventory = compare(read_all=read_all)
+        if inventory.files and source.settle(tables.spark, inventory.ratings):
+            inventory = compare(read_all=True)
     if not inventory.files and not inventory.dropped:
         return _report(inventory, [], clock)
     staging = Staging(tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None)

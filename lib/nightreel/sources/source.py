@@ -63,6 +63,14 @@ class Source(Protocol):
     def pairs_to_score(self) -> str | None:
         """A file beside the ratings whose pairs wait for a prediction, if the format has such files."""
 
+    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> bool:
+        """Find out from the rating files that are to be read next how all of the source's files are read.
+
+        Returns
+        -------
+        whether that is another way than the tables' rows were read, so that all files have to be read again
+        """
+
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         """What the rating files hold, without their rows.
 

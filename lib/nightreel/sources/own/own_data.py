@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
 from nightreel.settings import Settings
@@ -17,16 +16,18 @@ from nightreel.sources.delimited import RatingLines
 from nightreel.sources.delimited.rating_lines import bounds, is_separator
 from nightreel.sources.files import RawFile
 from nightreel.sources.own.columns import TEXT, check_columns, columns_of, header_of
-from nightreel.sources.own.ids import Ids, ids_of_lines, is_integer
+from nightreel.sources.own.ids import Ids, is_integer, is_number
 from nightreel.sources.own.items import read_items
 from nightreel.sources.own.layout import Kind, find_data, kind_of, separator_of
 from nightreel.sources.own.table_rows import RowForm, judged, ratings_of, survey_of
 from nightreel.sources.source import Described, Found
 from nightreel.tables import Tables
 
+Columns = Mapping[str, str]
+"""The columns of a file or table with their types."""
+
 _VERSION = 1  # count up when a file would be read into other rows than before
 _LINES = (Kind.CSV, Kind.JSON)
-_WHOLE = r"^(0|[1-9][0-9]{0,17})$"
 
 
 class OwnData:
@@ -38,14 +39,15 @@ class OwnData:
         self._tables = settings.tables
         self._events = settings.data.source == "events"
         self._bounds = (None, None) if self._events else (settings.scale.lowest, settings.scale.highest)
-        self._settled_ids: Ids | None = None
+        self._ids: Ids = "string"  # which all ids can be, until `settle` has looked
+        self._known_columns: dict[RawFile, Columns] = {}
         self._columns = {role: name for role, name in settings.data.columns.model_dump().items() if name}
         self._item_columns = {role: name for role, name in settings.data.item_columns.model_dump().items() if name}
 
     @property
     def reading(self) -> str:
         depends_on = [_VERSION, self._columns, self._item_columns, self._data.separator, self._bounds]
-        text = json.dumps([*depends_on, self._ingest.max_line_bytes, self._seeming_ids])
+        text = json.dumps([*depends_on, self._ingest.max_line_bytes])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def find(self) -> Found:
@@ -65,18 +67,26 @@ class OwnData:
     def pairs_to_score(self) -> str | None:
         return None
 
+    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> bool:
+        """See nightreel.sources.own.ids."""
+        tables = Tables(spark, self._tables)
+        kept = dict(tables.read("bronze_ratings").dtypes)["user_id"] if tables.exists("bronze_ratings") else None
+        is_text = kept == "string" or self._have_text_ids(spark, files)
+        self._ids = "string" if is_text else "bigint"
+        return kept == "bigint" and is_text
+
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
-        lines, tables = self._lines(files, self._ids(spark)), _tables(files)
+        lines, tables = self._lines(files, self._ids), _tables(files)
         if not tables:
             return delimited.survey(spark, lines, self._ingest, into=into)
-        of_tables = survey_of(judged(spark, tables, self._row_form(self._ids(spark))))
+        of_tables = survey_of(judged(spark, tables, self._row_form(self._ids)))
         return delimited.survey(spark, lines, self._ingest).unionByName(of_tables) if lines else of_tables
 
     def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
-        lines, tables = self._lines(files, self._ids(spark)), _tables(files)
+        lines, tables = self._lines(files, self._ids), _tables(files)
         if not tables:
             return delimited.ratings(spark, lines, self._ingest)
-        of_tables = ratings_of(judged(spark, tables, self._row_form(self._ids(spark))))
+        of_tables = ratings_of(judged(spark, tables, self._row_form(self._ids)))
         return delimited.ratings(spark, lines, self._ingest).unionByName(of_tables) if lines else of_tables
 
     def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
@@ -84,7 +94,7 @@ class OwnData:
             spark,
             files,
             self._item_columns,
-            ids=self._ids(spark),
+            ids=self._ids,
             separator=self._data.separator,
             max_record_bytes=self._ingest.max_line_bytes,
         )
@@ -93,33 +103,14 @@ class OwnData:
     def _ratings(self) -> Sequence[RawFile]:
         return find_data(self._data.path, setting="data.path")
 
-    @cached_property
-    def _seeming_ids(self) -> Ids:
-        """Of all the data, whichever of it is read now: a table has one type of ids."""
-        lines: list[tuple[RawFile, RatingLines]] = []
-        for file in self._ratings:
-            if kind_of(file) in _LINES:
-                lines.append((file, self._form(file, "string")))
-                continue
+    def _have_text_ids(self, spark: SparkSession, files: Mapping[int, RawFile]) -> bool:
+        for file in _tables(files).values():
             types = self._columns_of(file, self._columns, "data.columns") or {}
             if not all(is_integer(types.get(self._columns[role], TEXT)) for role in ("user", "item")):
-                return "string"
-        return ids_of_lines(lines, max_line_bytes=self._ingest.max_line_bytes)
-
-    def _ids(self, spark: SparkSession) -> Ids:
-        """See nightreel.sources.own.ids."""
-        if self._settled_ids is None:
-            self._settled_ids = self._seeming_ids
-            tables = Tables(spark, self._tables)
-            if self._settled_ids == "bigint" and tables.exists("bronze_ratings"):
-                is_text = dict(tables.read("bronze_ratings").dtypes)["user_id"] == "string"
-                self._settled_ids = "string" if is_text else "bigint"
-            elif self._settled_ids == "bigint":
-                files = dict(enumerate(self._ratings))
-                told = delimited.ratings(spark, self._lines(files, "string"), self._ingest)
-                no_numbers = ~F.col("user_id").rlike(_WHOLE) | ~F.col("item_id").rlike(_WHOLE)
-                self._settled_ids = "bigint" if told.where(no_numbers).isEmpty() else "string"
-        return self._settled_ids
+                return True
+        of_lines = self._lines(files, "string")
+        ids = delimited.ratings(spark, of_lines, self._ingest).select("user_id", "item_id")
+        return bool(of_lines) and not ids.where(~(is_number("user_id") & is_number("item_id"))).isEmpty()
 
     def _check_settings(self) -> None:
         if not self._events and "rating" not in self._columns:
@@ -133,9 +124,11 @@ class OwnData:
                 "no part of numbers and words"
             )
 
-    def _columns_of(self, file: RawFile, wanted: Mapping[str, str], setting: str) -> Mapping[str, str] | None:
-        columns = columns_of(file, self._data.separator)
+    def _columns_of(self, file: RawFile, wanted: Mapping[str, str], setting: str) -> Columns | None:
+        """The file's columns, `wanted` among them; each file is opened for them once."""
+        columns = self._known_columns.get(file) or columns_of(file, self._data.separator)
         if columns is not None:
+            self._known_columns[file] = columns
             check_columns(file, columns, wanted, setting=setting)
         return columns
 
