@@ -118,4 +118,4 @@ def test_what_the_rows_depend_on_makes_another_reading(tmp_path: Path) -> None:
     before = own(path).reading
     assert own(path).reading == before
     assert own(path, "scale.highest=9").reading != before
-    assert own(path, "data.columns.time=").reading != before
+    assert own(path, "ingest.max_line_bytes=99").reading != before
