@@ -1,4 +1,4 @@
-"""Parquet files that Python wrote into a table's folder, taken into the Delta table in one commit."""
+"""Local Delta tables written without Spark, by delta-rs: Parquet files already in a table's folder, and a few rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Literal
 
-from deltalake import DeltaTable, Schema
+import pyarrow as pa
+from deltalake import DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import (
     AddAction,
@@ -118,6 +119,33 @@ def commit_files(
     DeltaTable(folder, version=version).create_write_transaction(
         [*additions], mode=mode, schema=delta_schema, commit_properties=marked, post_commithook_properties=_NO_HOOKS
     )
+
+
+def commit_rows(
+    folder: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    schema: Mapping[str, Any],
+    condition: str | None,
+    partitions: Sequence[str],
+    properties: Mapping[str, str],
+) -> None:
+    """Put rows in the place of those that meet the condition, or beside all others where it is None.
+
+    Parameters
+    ----------
+    rows : each meets the condition
+    schema : Spark's JSON form of the columns, which is Delta's
+    condition : SQL that DataFusion and Spark read alike
+    partitions, properties : of the table, where this creates it
+    """
+    table = pa.Table.from_pylist([*rows], pa.schema(Schema.from_json(json.dumps(schema))))
+    if not DeltaTable.is_deltatable(folder):
+        write_deltalake(folder, table, mode="error", partition_by=[*partitions] or None, configuration=dict(properties))
+    elif condition is None:
+        write_deltalake(folder, table, mode="append")
+    else:
+        write_deltalake(folder, table, mode="overwrite", predicate=condition)
 
 
 class Staging:

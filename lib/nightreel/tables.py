@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import unquote
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from nightreel.errors import TableError
 from nightreel.schemas import ID, SCHEMAS, TableSchema
 from nightreel.session import local_path, writes_here
 from nightreel.settings import TablesSettings
-from nightreel.table_files import TableFile, commit_files, newest_stamp, newest_version, table_id, takes_files
+from nightreel.table_files import (
+    TableFile,
+    commit_files,
+    commit_rows,
+    newest_stamp,
+    newest_version,
+    table_id,
+    takes_files,
+)
 
 _ID_TYPES = ("bigint", "string")
+_ESCAPED = ("'", "\\")
+_ESCAPES = re.compile(r"(['\\])")
 
 
 class Tables:
@@ -117,6 +130,40 @@ class Tables:
             writer = writer.option("replaceWhere", condition)
         self._save(table, writer)
 
+    def put(self, table: str, rows: Sequence[Mapping[str, Any]], *, where: str | None) -> None:
+        """A few rows that are at hand, in one commit: in place of those that meet the condition, or, where it is None,
+        beside all others.
+
+        On one machine Spark would take a hundred times as long for it.
+
+        Parameters
+        ----------
+        rows : all columns by name; times with their zone
+        where : an SQL condition that every new row meets
+        """
+        self._check_unchanged(table)
+        columns = SCHEMAS[table].columns
+        ddl = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
+        if self.exists(table):
+            self.read(table)
+        folder = self.folder_for_files(table)
+        if folder is None:
+            frame = self.spark.createDataFrame([tuple(row[name] for name in columns) for row in rows], ddl)
+            if where is None:
+                self._save(table, self._writer(table, frame).mode("append"))
+            else:
+                self.replace_where(table, frame, where)
+            return
+        commit_rows(
+            folder,
+            rows,
+            schema=json.loads(StructType.fromDDL(ddl).json()),
+            condition=where,
+            partitions=SCHEMAS[table].partitions,
+            properties=SCHEMAS[table].properties,
+        )
+        self._written(table)
+
     def folder_for_files(self, table: str) -> str | None:
         """The table's local folder, where it can take in Parquet files (`adopt`); None where only Spark writes.
 
@@ -168,6 +215,9 @@ class Tables:
 
     def _columns(self, table: str) -> dict[str, str] | None:
         """The types by column as the table stands, or None where there is no such table."""
+        folder = self._local_folder(table)
+        if folder is not None and newest_version(folder) is None:  # at once; Spark has to look around for that
+            return None
         try:
             return dict(self._load(table).dtypes)
         except AnalysisException as error:
@@ -209,9 +259,9 @@ class Tables:
 
 
 def sql_text(text: str) -> str:
-    """The text as a Spark SQL string literal, for the condition of `replace_where`."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    """The text as an SQL expression that Spark and DataFusion read alike, for conditions: they escape differently."""
+    parts = [f"chr({ord(part)})" if part in _ESCAPED else f"'{part}'" for part in _ESCAPES.split(text) if part]
+    return f"concat({', '.join(parts)})" if len(parts) > 1 else parts[0] if parts else "''"
 
 
 def _check_schema(schema: TableSchema, columns: dict[str, str], where: str, *, exact_types: bool = True) -> None:

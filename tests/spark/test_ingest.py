@@ -153,15 +153,14 @@ def test_the_next_run_mends_what_a_broken_one_left(place: Place, monkeypatch: py
     place.write("combined_data_1.txt", CLEAN)
     place.ingest()
     orphan = place.write("combined_data_2.txt", b"5:\n1,1,2001-01-01\nbroken\n")
-    replace = Tables.replace
+    with monkeypatch.context() as patch:
 
-    def full_disk(tables: Tables, table: str, rows: object, **stamp: str) -> None:
-        raise OSError(f"{table}: no space left")
+        def full_disk(tables: Tables, table: str, rows: object, **where: str) -> None:
+            raise OSError(f"{table}: no space left")
 
-    monkeypatch.setattr(Tables, "replace", full_disk)
-    with pytest.raises(OSError, match="bronze_files: no space left"):
-        place.ingest()
-    monkeypatch.setattr(Tables, "replace", replace)
+        patch.setattr(Tables, "put", full_disk)
+        with pytest.raises(OSError, match="bronze_files: no space left"):
+            place.ingest()
     orphan.rename(place.raw / "combined_data_3.txt")
     place.write("combined_data_2.txt", b"6:\n1,1,2001-01-01\n")
     place.ingest()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 from tests.spark.test_ingest import CLEAN, TRAPS, Place
 
 from nightreel import tables as tables_module
 from nightreel.errors import TableError
+from nightreel.schemas import EPOCH_METRICS
+from nightreel.settings import TablesSettings
 from nightreel.table_files import TableFile
 from nightreel.tables import Tables
 
@@ -156,3 +160,52 @@ def test_files_that_were_taken_in_are_not_removed_whatever_happens_after(
     assert len(place.ratings()) == 3
     assert place.ingest().rows_kept == 3
     assert len(place.ratings()) == 3
+
+
+def test_a_few_rows_are_put_as_spark_would_put_them(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def metric(run_id: str, name: str, value: float | None) -> dict[str, object]:
+        labels = {"run_id": run_id, "run_date": date(2005, 12, 31), "model": "als", "split": "test"}
+        return labels | {"metric": name, "value": value, "rows": 7}
+
+    def entry(step: str) -> dict[str, object]:
+        at = datetime(2005, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+        texts = {"fingerprint": "it's", "outputs": '{"a": "\\\\"}', "summary": "ü\n"}
+        return {"run_date": date(2005, 12, 31), "step": step, "finished_at": at} | texts
+
+    def write(tables: Tables) -> None:
+        tables.put("gold_metrics", [metric("a", "rmse", 0.5), metric("b", "rmse", 0.25)], where="run_id IN ('a', 'b')")
+        tables.put("gold_metrics", [metric("a", "loss@epoch1", 2.0), metric("a", "best_epoch", None)], where=None)
+        measures = f"run_id IN ('a') AND split = 'test' AND NOT {EPOCH_METRICS}"
+        tables.put("gold_metrics", [metric("a", "mae", 0.125)], where=measures)
+        tables.put("gold_metrics", [], where="run_id = 'b'")
+        for step in ("prepare", "train", "prepare"):
+            tables.put("gold_steps", [entry(step)], where=f"run_date = DATE'2005-12-31' AND step = '{step}'")
+
+    by_python, by_spark = (
+        Tables(spark, TablesSettings(root=str(tmp_path / name), catalog="", dataset="d")) for name in ("one", "other")
+    )
+    write(by_python)
+    with monkeypatch.context() as patch:
+        patch.setattr(Tables, "folder_for_files", lambda *_: None)
+        write(by_spark)
+    for table in ("gold_metrics", "gold_steps"):
+        told, expected = by_python.read(table), by_spark.read(table)
+        assert told.schema == expected.schema
+        assert sorted(map(repr, told.collect())) == sorted(map(repr, expected.collect()))
+        assert by_python.version(table) == by_spark.version(table)
+        names = ("partitionColumns", "properties", "minReaderVersion", "minWriterVersion")
+        ours, theirs = (spark.sql(f"DESCRIBE DETAIL {tables.name(table)}") for tables in (by_python, by_spark))
+        assert ours.select(*names).first() == theirs.select(*names).first()
+    assert {row["metric"] for row in by_python.read("gold_metrics").collect()} == {"mae", "loss@epoch1", "best_epoch"}
+    assert by_python.read("gold_steps").count() == 2
+
+
+def test_a_row_that_does_not_meet_the_condition_is_not_put(spark: SparkSession, tmp_path: Path) -> None:
+    tables = Tables(spark, TablesSettings(root=str(tmp_path), catalog="", dataset="d"))
+    row = {"matched_by": "no title", "matched": False, "items": 1, "item_share": 1.0, "ratings": 1, "rating_share": 1.0}
+    tables.put("silver_match_rates", [row], where=None)
+    with pytest.raises(DeltaError, match="failed validation"):
+        tables.put("silver_match_rates", [row], where="items = 2")
+    assert tables.read("silver_match_rates").count() == 1

@@ -102,7 +102,8 @@ def save(
             pool.submit(tables.replace_where, name, side.select(named, "*"), this_run) for name, side in sides.items()
         ]:
             write.result()
-    tables.replace_where("gold_runs", tables.spark.range(1).select(*_columns(run)), this_run)
+    told = {name: json.dumps(getattr(run, name), sort_keys=True) for name in ("params", "header")}
+    tables.put("gold_runs", [vars(run) | told], where=this_run)
     return run
 
 
@@ -160,17 +161,6 @@ def _none_matches(given: Mapping[str, object], newest_first: DataFrame) -> str:
     return f"no finished run with {asked}; there are: {known or 'none, train a model first'}"
 
 
-def _columns(run: Run) -> list[Column]:
-    values = {
-        **vars(run),
-        "params": json.dumps(run.params, sort_keys=True),
-        "header": json.dumps(run.header, sort_keys=True),
-        "started_at": F.timestamp_micros(F.lit(_micros_of(run.started_at))),
-        "finished_at": F.timestamp_micros(F.lit(_micros_of(run.finished_at))),
-    }
-    return [(value if isinstance(value, Column) else F.lit(value)).alias(name) for name, value in values.items()]
-
-
 def _run(row: Row) -> Run:
     values = row.asDict()
     for name in ("started_at", "finished_at"):
@@ -183,7 +173,3 @@ def _run(row: Row) -> Run:
 def _micros(name: str) -> Column:
     """Collected timestamps come in the machine's time zone; microseconds since 1970 do not."""
     return F.unix_micros(name).alias(f"{name}_micros")
-
-
-def _micros_of(time: datetime) -> int:
-    return round(time.timestamp() * 1e6)

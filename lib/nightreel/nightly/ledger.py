@@ -51,9 +51,5 @@ class Ledger:
             "summary": json.dumps(asdict(summary)),
             "finished_at": datetime.now(UTC),
         }
-        frame = self._tables.spark.createDataFrame(
-            [row],
-            "run_date date, step string, fingerprint string, outputs string, summary string, finished_at timestamp",
-        )
-        self._tables.replace_where("gold_steps", frame, f"run_date = DATE'{self._run_date}' AND step = '{step}'")
+        self._tables.put("gold_steps", [row], where=f"run_date = DATE'{self._run_date}' AND step = '{step}'")
         self._done[step] = row

@@ -19,7 +19,6 @@ from nightreel.errors import TableError
 from nightreel.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import SILVER, current_prepare, prepare_id
-from nightreel.nightly.training import METRIC_COLUMNS
 from nightreel.schemas import EPOCH_METRICS
 from nightreel.tables import sql_text
 
@@ -137,9 +136,8 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
         with ThreadPoolExecutor(_RUNS_AT_ONCE) as pool:
             measured = list(chain.from_iterable(pool.map(measure, chosen)))
     ids = ", ".join(sql_text(run.run_id) for run in chosen)
-    frame = job.spark.createDataFrame(measured, METRIC_COLUMNS)
     here = f"run_id IN ({ids}) AND split = '{split}' AND NOT {EPOCH_METRICS}"
-    job.tables.replace_where("gold_metrics", frame, here)
+    job.tables.put("gold_metrics", measured, where=here)
     return Summary(rows={"runs evaluated": len(chosen)}, tables=("gold_metrics",), notes=_told(measured))
 
 

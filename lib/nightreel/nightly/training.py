@@ -17,11 +17,8 @@ from nightreel.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.ledger import fingerprint
 from nightreel.nightly.silver import current_prepare
-from nightreel.schemas import SCHEMAS
 from nightreel.session import local_path
 from nightreel.tables import sql_text
-
-METRIC_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in SCHEMAS["gold_metrics"].columns.items())
 
 
 def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
@@ -125,8 +122,8 @@ def _networks(job: Job) -> Path | None:
 
 def _keep_history(job: Job, epochs: Sequence[models.EpochMetric], *, run_id: str, model: str) -> None:
     labels = {"run_id": run_id, "run_date": job.run_date, "model": model}
-    frame = job.spark.createDataFrame([labels | epoch._asdict() for epoch in epochs], METRIC_COLUMNS)
-    job.tables.replace_where("gold_metrics", frame, f"run_id = {sql_text(run_id)}")
+    rows = [labels | epoch._asdict() for epoch in epochs]
+    job.tables.put("gold_metrics", rows, where=f"run_id = {sql_text(run_id)}")
 
 
 def _remove_scaffold(folder: Path, run_id: str) -> None:

@@ -213,33 +213,24 @@ def _write_files(
     readings: Mapping[str, str],
     ingested_at: datetime,
 ) -> None:
-    schema = (
-        "file_id int, kind string, path string, size bigint, modified_at timestamp, rows bigint, rejected bigint, "
-        "reading string, ingested_at timestamp"
-    )
     counts: dict[int, list[Tally]] = {file_id: [] for file_id in inventory.files}
     for one in tallies:
         counts[one.file_id].append(one)
     rows = [
-        (
-            file_id,
-            inventory.kind(file_id),
-            file.path,
-            file.size,
-            file.modified_at,
-            good_lines(counts[file_id]),
-            rejects(counts[file_id]).total(),
-            readings[inventory.kind(file_id)],
-            ingested_at,
-        )
+        {
+            "file_id": file_id,
+            "kind": inventory.kind(file_id),
+            "path": file.path,
+            "size": file.size,
+            "modified_at": file.modified_at,
+            "rows": good_lines(counts[file_id]),
+            "rejected": rejects(counts[file_id]).total(),
+            "reading": readings[inventory.kind(file_id)],
+            "ingested_at": ingested_at,
+        }
         for file_id, file in sorted(inventory.files.items())
     ]
-    read = tables.spark.createDataFrame(rows, schema)
-    if tables.exists("bronze_files"):
-        kept = tables.read("bronze_files").join(read.select("file_id"), "file_id", "left_anti")
-        kept = kept.where(~F.col("file_id").isin([*inventory.dropped]))
-        read = kept.unionByName(read)
-    tables.replace("bronze_files", read)
+    tables.put("bronze_files", rows, where=inventory.replaced())
 
 
 def _report(inventory: Inventory, tallies: Sequence[Tally], clock: _Clock) -> IngestReport:
