@@ -185,11 +185,11 @@ def test_a_table_root_that_cannot_be_a_folder(run_job: RunJob, settings_for: Set
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB; needs the right to mount one."""
+    """A file system of 600 KiB; needs the right to mount one."""
     folder = tmp_path / "tiny"
     folder.mkdir()
     mount = shutil.which("mount")
-    made = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
+    made = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)], capture_output=True)
     if not made or made.returncode:
         pytest.skip("no right to mount a small file system here")
     yield folder
