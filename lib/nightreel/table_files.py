@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 from deltalake import DeltaTable, Schema, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import (
     AddAction,
     CommitProperties,
@@ -28,7 +28,10 @@ _WRITER_VERSION = 2
 _WRITER = "nightreel"
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 """What fails after a commit would look as if the commit had failed; Spark's own commits write the checkpoints."""
+_CHECKPOINTS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+"""For tables that Spark may never write."""
 
+_ATTEMPTS = 10
 _FOLDERS_MADE = 3
 """The table's, the dataset's and the root."""
 
@@ -129,6 +132,7 @@ def commit_rows(
     condition: str | None,
     partitions: Sequence[str],
     properties: Mapping[str, str],
+    version: int | None,
 ) -> None:
     """Put rows in the place of those that meet the condition, or beside all others where it is None.
 
@@ -138,14 +142,30 @@ def commit_rows(
     schema : Spark's JSON form of the columns, which is Delta's
     condition : SQL that DataFusion and Spark read alike
     partitions, properties : of the table, where this creates it
+    version : of the table as it was looked at: a commit since then makes this one fail. None: it is tried again beside
+        other commits
     """
-    table = pa.Table.from_pylist([*rows], pa.schema(Schema.from_json(json.dumps(schema))))
-    if not DeltaTable.is_deltatable(folder):
-        write_deltalake(folder, table, mode="error", partition_by=[*partitions] or None, configuration=dict(properties))
-    elif condition is None:
-        write_deltalake(folder, table, mode="append")
-    else:
-        write_deltalake(folder, table, mode="overwrite", predicate=condition)
+    delta_schema = Schema.from_json(json.dumps(schema))
+    arrow = pa.schema(delta_schema)
+    given = pa.Table.from_pylist([{name: row[name] for name in arrow.names} for row in rows], arrow)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            if not DeltaTable.is_deltatable(folder):
+                partition_by = [*partitions] or None
+                DeltaTable.create(
+                    folder, delta_schema, mode="ignore", partition_by=partition_by, configuration=dict(properties)
+                )
+            table = DeltaTable(folder, version=version)
+            if condition is None:
+                write_deltalake(table, given, mode="append", post_commithook_properties=_CHECKPOINTS)
+            else:
+                write_deltalake(
+                    table, given, mode="overwrite", predicate=condition, post_commithook_properties=_CHECKPOINTS
+                )
+            return
+        except CommitFailedError:
+            if version is not None or attempt == _ATTEMPTS:
+                raise
 
 
 class Staging:

@@ -138,7 +138,7 @@ class Tables:
 
         Parameters
         ----------
-        rows : all columns by name; times with their zone
+        rows : all columns by name, none of them an external id; times with their zone
         where : an SQL condition that every new row meets
         """
         self._check_unchanged(table)
@@ -161,6 +161,7 @@ class Tables:
             condition=where,
             partitions=SCHEMAS[table].partitions,
             properties=SCHEMAS[table].properties,
+            version=(self._watched[table] or 0) if table in self._watched else None,
         )
         self._written(table)
 
@@ -171,7 +172,7 @@ class Tables:
         columns or with Delta features beyond the plain ones.
         """
         folder = self._local_folder(table)
-        if folder is None or unquote(folder) != folder:  # delta-rs would decode it
+        if folder is None:
             return None
         columns = self._columns(table)
         same = columns is None or columns.keys() == SCHEMAS[table].columns.keys()
@@ -205,7 +206,8 @@ class Tables:
 
     def _local_folder(self, table: str) -> str | None:
         """The table's folder as this process sees it; None in a catalog, over Spark Connect and on a cluster."""
-        return self.path(table) if self._here else None
+        path = self.path(table)
+        return path if self._here and unquote(path) == path else None  # delta-rs would decode it
 
     def _load(self, table: str, version: int | None = None) -> DataFrame:
         reader = self.spark.read.format("delta")

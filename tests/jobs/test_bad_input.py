@@ -189,7 +189,9 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "tiny"
     folder.mkdir()
     mount = shutil.which("mount")
-    made = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)], capture_output=True)
+    made = mount and subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)], capture_output=True
+    )
     if not made or made.returncode:
         pytest.skip("no right to mount a small file system here")
     yield folder

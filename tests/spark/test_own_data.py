@@ -206,6 +206,34 @@ def test_one_text_id_among_many_numbers_is_no_reject(place: Place) -> None:
     assert place.tables.read("bronze_ratings").where("user_id = '5'").count() == 3
 
 
+def test_items_that_change_alone_leave_ratings_with_text_ids_as_they_are(place: Place) -> None:
+    (place.raw / "r.csv").write_text("who,what,stars\nanna,1,3\n")
+    items = place.folder / "items.csv"
+    named = [*COLUMNS[:3], *COLUMNS[4:], f'data.items="{items}"', "data.item_columns.item=id"]
+    for title in ("Heat", "Ronin"):
+        items.write_text(f"id,title\n1,{title}\n")
+        place.ingest(*named)
+        assert place.ratings() == [("anna", "1", 3.0, None)]
+        assert [tuple(row) for row in place.tables.read("bronze_items").select("item_id", "title").collect()] == [
+            ("1", title)
+        ]
+
+
+def test_text_ids_are_refused_where_rows_stay_that_cannot_be_read_again(place: Place) -> None:
+    keep = [*COLUMNS, "ingest.gone=keep"]
+    (place.raw / "1.csv").write_text("who,what,stars,at\n1,2,3,\n")
+    place.ingest(*keep)
+    (place.raw / "1.csv").rename(place.raw / "2.csv")
+    (place.raw / "2.csv").write_text("who,what,stars,at\nanna,2,3,\n")
+    with pytest.raises(
+        DataError, match=r'^ids were numbers and are text now.* 1 that are gone .*ingest\.gone = "drop"'
+    ):
+        place.ingest(*keep)
+    assert place.ratings() == [(1, 2, 3.0, None)]
+    place.ingest(*COLUMNS)
+    assert place.ratings() == [("anna", "2", 3.0, None)]
+
+
 def test_which_ids_are_numbers(spark: SparkSession) -> None:
     texts = {"0": True, "12": True, "9223372036854775807": True, "9223372036854775808": False}
     texts |= {"012": False, "00": False, "-3": False, "+3": False, "1.0": False, "x": False, "1 2": False, "": False}

@@ -71,7 +71,7 @@ class FactorModel(TrainedModel):
             .alias("average_factors"),
         )
         known = self.users.select("user_idx", "bias", "factors", F.lit(True).alias("known"))
-        # Outer joins, both: where only the ids are asked for, Spark leaves them out.
+        # Outer joins, both: Spark leaves them out where only the largest user_idx is asked for.
         rows = users.join(known, "user_idx", "left").join(F.broadcast(average), F.lit(True), "left")
         return rows.select(
             "user_idx",

@@ -104,8 +104,9 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
             drop_gone=settings.ingest.gone == "drop",
         )
         inventory = compare(read_all=read_all)
-        if inventory.files and source.settle(tables.spark, inventory.ratings):
+        if (inventory.files or inventory.dropped) and source.settle(tables.spark, inventory.ratings):
             inventory = compare(read_all=True)
+            _refuse_keeping(inventory)
     if not inventory.files and not inventory.dropped:
         return _report(inventory, [], clock)
     staging = Staging(tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None)
@@ -149,6 +150,16 @@ def _refuse(survey: Survey, inventory: Inventory, settings: Settings) -> None:
         refuse_rejects(survey.tallies, files, max_share=settings.ingest.max_reject_share)
 
 
+def _refuse_keeping(inventory: Inventory) -> None:
+    """Raise DataError where rows are to stay that cannot be read again as all others have to be."""
+    if not inventory.replaces_all:
+        raise DataError(
+            f"ids were numbers and are text now, so that all files have to be read again, and {inventory.gone} that "
+            'are gone cannot be: ingest.gone = "drop" leaves out their ratings, or put the files back; nothing was '
+            "written"
+        )
+
+
 def _refuse_drop(tables: Tables, inventory: Inventory, survey: Survey, settings: Settings) -> None:
     """Raise DataError where the ratings would be fewer than the settings let them become."""
     if not (inventory.ratings or inventory.dropped) or not tables.exists("bronze_files"):
@@ -182,13 +193,21 @@ def _write(
         lambda: _put(tables, "bronze_quarantine", quarantine, inventory),
         lambda: _put_ratings(tables, inventory, source, survey.written),
     ]
-    if inventory.items or not tables.exists("bronze_items"):
+    if inventory.items or _has_other_ids(tables, items):
         writes.append(lambda: tables.replace("bronze_items", items.rows))
     if inventory.metadata:
         writes.append(lambda: tables.replace("bronze_metadata", films.rows))
     with ThreadPoolExecutor(len(writes)) as pool:
         for write in [pool.submit(write) for write in writes]:
             write.result()
+
+
+def _has_other_ids(tables: Tables, items: Described) -> bool:
+    """Whether bronze_items is not there, or its ids are of another type than the ratings' now are."""
+    if not tables.exists("bronze_items"):
+        return True
+    ids = [dict(rows.dtypes)["item_id"] for rows in (tables.read("bronze_items"), items.rows)]
+    return ids[0] != ids[1]
 
 
 def _put_ratings(tables: Tables, inventory: Inventory, source: Source, written: Sequence[TableFile]) -> None:

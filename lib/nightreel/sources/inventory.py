@@ -14,6 +14,9 @@ from nightreel.sources.files import RawFile
 from nightreel.sources.source import Found
 from nightreel.tables import Tables
 
+_LONG_SPAN = 64
+"""Shorter ones are listed id by id: a condition of thousands of alternatives takes minutes to read, or the stack."""
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -54,8 +57,10 @@ class Inventory:
     def replaced(self) -> str:
         """The SQL condition that the rows of files read now or dropped, and of unfinished runs, meet."""
         known = [file_id for file_id in self.files if file_id <= self.largest_known] + [*self.dropped]
-        spans = [f"file_id BETWEEN {first} AND {last}" for first, last in _spans(known)]
-        return " OR ".join([f"file_id > {self.largest_known}", *spans])
+        runs = [f"file_id BETWEEN {first} AND {last}" for first, last in _spans(known) if last - first >= _LONG_SPAN]
+        few = [span for span in _spans(known) if span[1] - span[0] < _LONG_SPAN]
+        listed = ", ".join(str(file_id) for first, last in few for file_id in range(first, last + 1))
+        return " OR ".join([f"file_id > {self.largest_known}", *runs, *([f"file_id IN ({listed})"] if few else [])])
 
 
 @dataclass(frozen=True)

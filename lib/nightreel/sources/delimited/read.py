@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
+from typing import Literal
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -14,6 +16,7 @@ from nightreel.sources.delimited.rating_lines import RatingLines
 from nightreel.sources.files import RawFile
 from nightreel.sources.lines.segments import Segment
 
+IdType = Literal["bigint", "string"]
 Files = Mapping[int, tuple[RawFile, RatingLines]]
 
 _OF_NO_FILE = RatingLines(",", 2, user=0, item=1, rating=None, time=None, header=False)
@@ -24,13 +27,20 @@ def survey(spark: SparkSession, files: Files, settings: IngestSettings, *, into:
     return _read(spark, files, settings, Output.SURVEY, into=into)
 
 
-def ratings(spark: SparkSession, files: Files, settings: IngestSettings) -> DataFrame:
-    """Grain good line: see nightreel.sources.source.Source.ratings. Ids are bigint or string, the same in all files."""
-    return _read(spark, files, settings, Output.RATINGS, into=None)
+def ratings(spark: SparkSession, files: Files, settings: IngestSettings, *, ids: IdType = "bigint") -> DataFrame:
+    """Grain good line: see nightreel.sources.source.Source.ratings. Ids are bigint or string, the same in all files,
+    and `ids` where there are none."""
+    return _read(spark, files, settings, Output.RATINGS, into=None, ids=ids)
 
 
 def _read(
-    spark: SparkSession, files: Files, settings: IngestSettings, output: Output, *, into: str | None
+    spark: SparkSession,
+    files: Files,
+    settings: IngestSettings,
+    output: Output,
+    *,
+    into: str | None,
+    ids: IdType = "bigint",
 ) -> DataFrame:
     segments: dict[RatingLines, list[Segment]] = {}
     for file_id, (file, form) in sorted(files.items()):
@@ -43,7 +53,7 @@ def _read(
             partition_bytes=settings.partition_bytes,
             into=into,
         )
-        for form, of_form in (segments or {_OF_NO_FILE: []}).items()
+        for form, of_form in (segments or {replace(_OF_NO_FILE, ids=ids): []}).items()
     ]
     rows = [read(spark, reading, output) for reading in reads]
     return reduce(lambda above, below: above.unionByName(below), rows)

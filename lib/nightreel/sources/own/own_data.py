@@ -70,10 +70,11 @@ class OwnData:
     def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> bool:
         """See nightreel.sources.own.ids."""
         tables = Tables(spark, self._tables)
-        kept = dict(tables.read("bronze_ratings").dtypes)["user_id"] if tables.exists("bronze_ratings") else None
-        is_text = kept == "string" or self._have_text_ids(spark, files)
+        there = [tables.read(name) for name in ("bronze_ratings", "bronze_items") if tables.exists(name)]
+        kept = {dict(rows.dtypes)["item_id"] for rows in there}  # of both: a run may have ended between the two
+        is_text = "string" in kept or self._have_text_ids(spark, files)
         self._ids = "string" if is_text else "bigint"
-        return kept == "bigint" and is_text
+        return is_text and "bigint" in kept
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         lines, tables = self._lines(files, self._ids), _tables(files)
@@ -85,7 +86,7 @@ class OwnData:
     def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
         lines, tables = self._lines(files, self._ids), _tables(files)
         if not tables:
-            return delimited.ratings(spark, lines, self._ingest)
+            return delimited.ratings(spark, lines, self._ingest, ids=self._ids)
         of_tables = ratings_of(judged(spark, tables, self._row_form(self._ids)))
         return delimited.ratings(spark, lines, self._ingest).unionByName(of_tables) if lines else of_tables
 
