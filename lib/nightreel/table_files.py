@@ -129,12 +129,12 @@ def commit_rows(
     rows: Sequence[Mapping[str, Any]],
     *,
     schema: Mapping[str, Any],
-    condition: str | None,
+    condition: str,
     partitions: Sequence[str],
     properties: Mapping[str, str],
     version: int | None,
 ) -> None:
-    """Put rows in the place of those that meet the condition, or beside all others where it is None.
+    """Put rows in the place of those that meet the condition.
 
     Parameters
     ----------
@@ -156,12 +156,9 @@ def commit_rows(
                     folder, delta_schema, mode="ignore", partition_by=partition_by, configuration=dict(properties)
                 )
             table = DeltaTable(folder, version=version)
-            if condition is None:
-                write_deltalake(table, given, mode="append", post_commithook_properties=_CHECKPOINTS)
-            else:
-                write_deltalake(
-                    table, given, mode="overwrite", predicate=condition, post_commithook_properties=_CHECKPOINTS
-                )
+            write_deltalake(
+                table, given, mode="overwrite", predicate=condition, post_commithook_properties=_CHECKPOINTS
+            )
             return
         except CommitFailedError:
             if version is not None or attempt == _ATTEMPTS:

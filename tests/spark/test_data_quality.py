@@ -45,7 +45,7 @@ def test_sizes_scale_dates_repeats_and_gaps(spark: SparkSession, tmp_path: Path)
     assert quality.density == pytest.approx(4 / 9)
     assert quality.lines()[1] == "ratings by value: 3: 20.0%, 4: 20.0%, 4.5: 20.0%, 5: 40.0%"
     later = datetime(2026, 1, 3, tzinfo=UTC)
-    for moment in (NOW, later):
+    for moment in (NOW, NOW, later):
         keep_quality(tables, quality, ingested_at=moment)
     kept = tables.read("bronze_quality")
     assert kept.where("measure = 'rated' AND of = '5'").count() == 2, "one a time of ingest"

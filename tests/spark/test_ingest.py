@@ -155,7 +155,7 @@ def test_the_next_run_mends_what_a_broken_one_left(place: Place, monkeypatch: py
     orphan = place.write("combined_data_2.txt", b"5:\n1,1,2001-01-01\nbroken\n")
     with monkeypatch.context() as patch:
 
-        def full_disk(tables: Tables, table: str, rows: object, **where: str) -> None:
+        def full_disk(tables: Tables, table: str, rows: object, condition: str) -> None:
             raise OSError(f"{table}: no space left")
 
         patch.setattr(Tables, "put", full_disk)

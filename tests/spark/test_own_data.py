@@ -18,6 +18,7 @@ from nightreel.prepare.duplicates import deduplicate
 from nightreel.settings import load
 from nightreel.sources import IngestReport, ingest
 from nightreel.sources.delimited.values import Reason
+from nightreel.sources.own import OwnData
 from nightreel.sources.own.ids import is_number
 from nightreel.tables import Tables
 
@@ -232,6 +233,40 @@ def test_text_ids_are_refused_where_rows_stay_that_cannot_be_read_again(place: P
     assert place.ratings() == [(1, 2, 3.0, None)]
     place.ingest(*COLUMNS)
     assert place.ratings() == [("anna", "2", 3.0, None)]
+
+
+def settled(place: Place, name: str) -> str:
+    """The type of the ids that a file of events makes."""
+    path = place.raw / name
+    source = OwnData(load("local", ["data.source=events", f'data.path="{path}"', *COLUMNS[:2]]))
+    source.settle(place.spark, dict(enumerate(source.find().ratings)))
+    return dict(source.items(place.spark, {}).rows.dtypes)["item_id"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("1,2\n3,9223372036854775807\n", "bigint"),
+        ("1,2\n3,9223372036854775808\n", "string"),
+        ("1,2\n03,4\n", "string"),
+        ("1,2\nx,4\n", "string"),
+        ("1,2\n-3,4\n", "string"),
+        ('"1","0"\nbroken\n,,,\n', "bigint"),
+        ("", "bigint"),
+    ],
+)
+def test_ids_are_numbers_where_all_read_as_such(place: Place, text: str, ids: str) -> None:
+    (place.raw / "a.csv").write_text(f"who,what\n{text}")
+    (place.raw / "b.csv.gz").write_bytes(gzip.compress(f"who,what\n{text}".encode()))
+    assert [settled(place, name) for name in ("a.csv", "b.csv.gz")] == [ids, ids]
+
+
+@pytest.mark.parametrize("first", [0, 70_000, 149_999])
+def test_a_stretch_of_text_ids_is_met_wherever_it_lies(place: Place, first: int) -> None:
+    lines = [f"{number},{number}\n" for number in range(150_000)]
+    lines[first : first + 6_000] = ["anna,7\n"] * min(6_000, 150_000 - first)
+    (place.raw / "a.csv").write_text("who,what\n" + "".join(lines))
+    assert settled(place, "a.csv") == "string"
 
 
 def test_which_ids_are_numbers(spark: SparkSession) -> None:

@@ -175,13 +175,14 @@ def test_a_few_rows_are_put_as_spark_would_put_them(
         return {"run_date": date(2005, 12, 31), "step": step, "finished_at": at} | texts
 
     def write(tables: Tables) -> None:
-        tables.put("gold_metrics", [metric("a", "rmse", 0.5), metric("b", "rmse", 0.25)], where="run_id IN ('a', 'b')")
-        tables.put("gold_metrics", [metric("a", "loss@epoch1", 2.0), metric("a", "best_epoch", None)], where=None)
+        epochs = f"run_id = 'a' AND {EPOCH_METRICS}"
+        tables.put("gold_metrics", [metric("a", "rmse", 0.5), metric("b", "rmse", 0.25)], "run_id IN ('a', 'b')")
+        tables.put("gold_metrics", [metric("a", "loss@epoch1", 2.0), metric("a", "best_epoch", None)], epochs)
         measures = f"run_id IN ('a') AND split = 'test' AND NOT {EPOCH_METRICS}"
-        tables.put("gold_metrics", [metric("a", "mae", 0.125)], where=measures)
-        tables.put("gold_metrics", [], where="run_id = 'b'")
+        tables.put("gold_metrics", [metric("a", "mae", 0.125)], measures)
+        tables.put("gold_metrics", [], "run_id = 'b'")
         for step in ("prepare", "train", "prepare"):
-            tables.put("gold_steps", [entry(step)], where=f"run_date = DATE'2005-12-31' AND step = '{step}'")
+            tables.put("gold_steps", [entry(step)], f"run_date = DATE'2005-12-31' AND step = '{step}'")
 
     by_python, by_spark = (
         Tables(spark, TablesSettings(root=str(tmp_path / name), catalog="", dataset="d")) for name in ("one", "other")
@@ -204,7 +205,7 @@ def test_a_few_rows_are_put_as_spark_would_put_them(
 def test_a_row_that_does_not_meet_the_condition_is_not_put(spark: SparkSession, tmp_path: Path) -> None:
     tables = Tables(spark, TablesSettings(root=str(tmp_path), catalog="", dataset="d"))
     row = {"matched_by": "no title", "matched": False, "items": 1, "item_share": 1.0, "ratings": 1, "rating_share": 1.0}
-    tables.put("silver_match_rates", [row], where=None)
+    tables.put("silver_match_rates", [row], "items = 1")
     with pytest.raises(DeltaError, match="failed validation"):
-        tables.put("silver_match_rates", [row], where="items = 2")
+        tables.put("silver_match_rates", [row], "items = 2")
     assert tables.read("silver_match_rates").count() == 1

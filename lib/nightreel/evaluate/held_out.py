@@ -55,8 +55,9 @@ def hold_out(interactions: DataFrame, settings: EvaluateSettings) -> Iterator[He
     users = rows.select("user_idx").distinct().persist()
     popularity = interactions.groupBy("item_idx").agg(F.count_if(train).alias("n_ratings")).persist()
     try:
-        total, relevant = _only(rows.agg(F.count(F.lit(1)), F.count_if(F.col("rating") >= settings.relevant_from)))
-        if not total:
+        relevant = F.count_if(F.col("rating") >= settings.relevant_from)
+        counts = rows.agg(F.count(F.lit(1)).alias("total"), relevant.alias("relevant")).collect()[0]
+        if not counts["total"]:
             raise DataError(
                 f'evaluate.split = "{settings.split}": no interaction is in it; [split] decides how many are'
             )
@@ -66,8 +67,8 @@ def hold_out(interactions: DataFrame, settings: EvaluateSettings) -> Iterator[He
             users=users,
             seen=interactions.where(~here).select("user_idx", "item_idx"),
             popularity=popularity,
-            training_users=_only(interactions.where(train).agg(F.count_distinct("user_idx")))[0],
-            relevant=relevant,
+            training_users=interactions.where(train).select("user_idx").distinct().count(),
+            relevant=counts["relevant"],
         )
     finally:
         for frame in (popularity, users, rows):
@@ -115,8 +116,3 @@ def _ranking(model: TrainedModel, held_out: HeldOut) -> list[Row]:
         return ranking.collect() + catalogue.collect()
     finally:
         lists.unpersist()
-
-
-def _only(aggregated: DataFrame) -> Row:
-    (row,) = aggregated.collect()
-    return row

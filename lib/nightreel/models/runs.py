@@ -103,7 +103,7 @@ def save(
         ]:
             write.result()
     told = {name: json.dumps(getattr(run, name), sort_keys=True) for name in ("params", "header")}
-    tables.put("gold_runs", [vars(run) | told], where=this_run)
+    tables.put("gold_runs", [vars(run) | told], this_run)
     return run
 
 

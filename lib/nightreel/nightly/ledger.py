@@ -51,5 +51,5 @@ class Ledger:
             "summary": json.dumps(asdict(summary)),
             "finished_at": datetime.now(UTC),
         }
-        self._tables.put("gold_steps", [row], where=f"run_date = DATE'{self._run_date}' AND step = '{step}'")
+        self._tables.put("gold_steps", [row], f"run_date = DATE'{self._run_date}' AND step = '{step}'")
         self._done[step] = row

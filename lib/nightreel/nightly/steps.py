@@ -137,7 +137,7 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
             measured = list(chain.from_iterable(pool.map(measure, chosen)))
     ids = ", ".join(sql_text(run.run_id) for run in chosen)
     here = f"run_id IN ({ids}) AND split = '{split}' AND NOT {EPOCH_METRICS}"
-    job.tables.put("gold_metrics", measured, where=here)
+    job.tables.put("gold_metrics", measured, here)
     return Summary(rows={"runs evaluated": len(chosen)}, tables=("gold_metrics",), notes=_told(measured))
 
 

@@ -123,7 +123,7 @@ def _networks(job: Job) -> Path | None:
 def _keep_history(job: Job, epochs: Sequence[models.EpochMetric], *, run_id: str, model: str) -> None:
     labels = {"run_id": run_id, "run_date": job.run_date, "model": model}
     rows = [labels | epoch._asdict() for epoch in epochs]
-    job.tables.put("gold_metrics", rows, where=f"run_id = {sql_text(run_id)}")
+    job.tables.put("gold_metrics", rows, f"run_id = {sql_text(run_id)}")
 
 
 def _remove_scaffold(folder: Path, run_id: str) -> None:

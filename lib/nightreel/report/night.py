@@ -119,9 +119,7 @@ def _counts(rows: DataFrame, column: str) -> dict[str, int]:
 
 
 def _match_rates(tables: Tables) -> Sequence[Row]:
-    """Grain rule, or reason for no match, the most frequent first; of tables older than the rates none."""
-    if not tables.exists("silver_match_rates"):
-        return []
+    """Grain rule, then reason for no match, of either the most frequent first."""
     rates = tables.read("silver_match_rates").select("matched_by", "matched", "items")
     return rates.orderBy(F.desc("matched"), F.desc("items"), "matched_by").collect()
 

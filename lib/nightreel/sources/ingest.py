@@ -206,8 +206,7 @@ def _has_other_ids(tables: Tables, items: Described) -> bool:
     """Whether bronze_items is not there, or its ids are of another type than the ratings' now are."""
     if not tables.exists("bronze_items"):
         return True
-    ids = [dict(rows.dtypes)["item_id"] for rows in (tables.read("bronze_items"), items.rows)]
-    return ids[0] != ids[1]
+    return dict(tables.read("bronze_items").dtypes)["item_id"] != dict(items.rows.dtypes)["item_id"]
 
 
 def _put_ratings(tables: Tables, inventory: Inventory, source: Source, written: Sequence[TableFile]) -> None:
@@ -249,7 +248,7 @@ def _write_files(
         }
         for file_id, file in sorted(inventory.files.items())
     ]
-    tables.put("bronze_files", rows, where=inventory.replaced())
+    tables.put("bronze_files", rows, inventory.replaced())
 
 
 def _report(inventory: Inventory, tallies: Sequence[Tally], clock: _Clock) -> IngestReport:

@@ -57,10 +57,15 @@ class Inventory:
     def replaced(self) -> str:
         """The SQL condition that the rows of files read now or dropped, and of unfinished runs, meet."""
         known = [file_id for file_id in self.files if file_id <= self.largest_known] + [*self.dropped]
-        runs = [f"file_id BETWEEN {first} AND {last}" for first, last in _spans(known) if last - first >= _LONG_SPAN]
-        few = [span for span in _spans(known) if span[1] - span[0] < _LONG_SPAN]
-        listed = ", ".join(str(file_id) for first, last in few for file_id in range(first, last + 1))
-        return " OR ".join([f"file_id > {self.largest_known}", *runs, *([f"file_id IN ({listed})"] if few else [])])
+        alternatives, single = [f"file_id > {self.largest_known}"], []
+        for first, last in _spans(known):
+            if last - first >= _LONG_SPAN:
+                alternatives.append(f"file_id BETWEEN {first} AND {last}")
+            else:
+                single += [str(file_id) for file_id in range(first, last + 1)]
+        if single:
+            alternatives.append(f"file_id IN ({', '.join(single)})")
+        return " OR ".join(alternatives)
 
 
 @dataclass(frozen=True)

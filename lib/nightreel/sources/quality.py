@@ -108,9 +108,9 @@ def _by_item(ratings: DataFrame, items: DataFrame) -> Sequence[int]:
 
 def keep(tables: Tables, quality: DataQuality, *, ingested_at: datetime) -> None:
     """Add the measures to bronze_quality, as of this ingest."""
-    columns = ("ingested_at", "measure", "of", "value")
-    rows = [dict(zip(columns, (ingested_at, *row), strict=True)) for row in quality.rows()]
-    tables.put("bronze_quality", rows, where=None)
+    rows = [(ingested_at, *row) for row in quality.rows()]
+    frame = tables.spark.createDataFrame(rows, "ingested_at timestamp, measure string, of string, value double")
+    tables.replace_where("bronze_quality", frame, f"ingested_at = TIMESTAMP'{ingested_at:%Y-%m-%d %H:%M:%S.%f} UTC'")
 
 
 def _only(aggregated: DataFrame) -> Sequence[int]:

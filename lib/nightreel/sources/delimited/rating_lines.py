@@ -10,6 +10,9 @@ LARGEST_RATING = (2 - 2**-23) * 2.0**127
 SMALLEST_WEIGHT = 2.0**-149
 """What a 4-byte float can tell from infinity, and from 0."""
 
+Ids = Literal["bigint", "string"]
+"""What external ids are, as Spark names types."""
+
 _SEPARATOR = re.compile(r"[ \t]|[!#$%&'*,/:;<=>?@\\^_`{|}~]{1,4}")
 
 
@@ -35,7 +38,7 @@ class RatingLines:
     and None, is no time."""
     header: bool
     """The file's first line names the fields."""
-    ids: Literal["bigint", "string"] = "bigint"
+    ids: Ids = "bigint"
     lowest: float | None = None
     """The least rating that is no reject; None: any."""
     highest: float | None = None

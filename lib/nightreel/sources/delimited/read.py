@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import reduce
-from typing import Literal
 
 from pyspark.sql import DataFrame, SparkSession
 
 from nightreel.settings import IngestSettings
 from nightreel.sources.delimited.datasource import Output, Reading, read
 from nightreel.sources.delimited.grammar import Grammar
-from nightreel.sources.delimited.rating_lines import RatingLines
+from nightreel.sources.delimited.rating_lines import Ids, RatingLines
 from nightreel.sources.files import RawFile
 from nightreel.sources.lines.segments import Segment
 
-IdType = Literal["bigint", "string"]
 Files = Mapping[int, tuple[RawFile, RatingLines]]
 
 _OF_NO_FILE = RatingLines(",", 2, user=0, item=1, rating=None, time=None, header=False)
@@ -27,7 +25,7 @@ def survey(spark: SparkSession, files: Files, settings: IngestSettings, *, into:
     return _read(spark, files, settings, Output.SURVEY, into=into)
 
 
-def ratings(spark: SparkSession, files: Files, settings: IngestSettings, *, ids: IdType = "bigint") -> DataFrame:
+def ratings(spark: SparkSession, files: Files, settings: IngestSettings, *, ids: Ids = "bigint") -> DataFrame:
     """Grain good line: see nightreel.sources.source.Source.ratings. Ids are bigint or string, the same in all files,
     and `ids` where there are none."""
     return _read(spark, files, settings, Output.RATINGS, into=None, ids=ids)
@@ -40,7 +38,7 @@ def _read(
     output: Output,
     *,
     into: str | None,
-    ids: IdType = "bigint",
+    ids: Ids = "bigint",
 ) -> DataFrame:
     segments: dict[RatingLines, list[Segment]] = {}
     for file_id, (file, form) in sorted(files.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ TEXT = "text"
 _LINES_LOOKED_AT = 100
 _LONGEST_LINE = 1_048_576
 _COLUMNS_SHOWN = 30
+_FILES_KNOWN = 4_096
 
 
 def columns_of(file: RawFile, separator: str) -> Mapping[str, str] | None:
@@ -58,6 +60,7 @@ def columns_of(file: RawFile, separator: str) -> Mapping[str, str] | None:
     return columns
 
 
+@lru_cache(_FILES_KNOWN)  # asked by every way of reading the file
 def header_of(file: RawFile, separator: str) -> tuple[str, ...]:
     """The names in the first line of a CSV file, of which some may be the same."""
     return names_in_header(file, csv_dialect(file, separator))

@@ -8,12 +8,8 @@ lost. Text they stay. (Rows that stay of files that are gone cannot be read agai
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-
-Ids = Literal["bigint", "string"]
 
 _WHOLE = r"^(0|[1-9][0-9]{0,18})\z"
 _INTEGERS = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"} | {

@@ -12,11 +12,11 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from nightreel.sources.delimited.rating_lines import Ids
 from nightreel.sources.delimited.values import Reason
 from nightreel.sources.files import RawFile
 from nightreel.sources.lines.quarantine import BOM, quarantined_text
 from nightreel.sources.own.columns import csv_dialect
-from nightreel.sources.own.ids import Ids
 from nightreel.sources.own.layout import Kind, kind_of
 from nightreel.sources.own.table_rows import line_of, rows_of
 from nightreel.sources.records import FIRST_FIELDS, Cells, read_files, read_records, survey_of

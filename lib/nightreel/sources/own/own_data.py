@@ -13,18 +13,15 @@ from nightreel.errors import ConfigurationError
 from nightreel.settings import Settings
 from nightreel.sources import delimited
 from nightreel.sources.delimited import RatingLines
-from nightreel.sources.delimited.rating_lines import bounds, is_separator
+from nightreel.sources.delimited.rating_lines import Ids, bounds, is_separator
 from nightreel.sources.files import RawFile
 from nightreel.sources.own.columns import TEXT, check_columns, columns_of, header_of
-from nightreel.sources.own.ids import Ids, is_integer, is_number
+from nightreel.sources.own.ids import is_integer, is_number
 from nightreel.sources.own.items import read_items
 from nightreel.sources.own.layout import Kind, find_data, kind_of, separator_of
 from nightreel.sources.own.table_rows import RowForm, judged, ratings_of, survey_of
 from nightreel.sources.source import Described, Found
 from nightreel.tables import Tables
-
-Columns = Mapping[str, str]
-"""The columns of a file or table with their types."""
 
 _VERSION = 1  # count up when a file would be read into other rows than before
 _LINES = (Kind.CSV, Kind.JSON)
@@ -40,7 +37,7 @@ class OwnData:
         self._events = settings.data.source == "events"
         self._bounds = (None, None) if self._events else (settings.scale.lowest, settings.scale.highest)
         self._ids: Ids = "string"  # which all ids can be, until `settle` has looked
-        self._known_columns: dict[RawFile, Columns] = {}
+        self._known_columns: dict[RawFile, Mapping[str, str]] = {}
         self._columns = {role: name for role, name in settings.data.columns.model_dump().items() if name}
         self._item_columns = {role: name for role, name in settings.data.item_columns.model_dump().items() if name}
 
@@ -125,8 +122,8 @@ class OwnData:
                 "no part of numbers and words"
             )
 
-    def _columns_of(self, file: RawFile, wanted: Mapping[str, str], setting: str) -> Columns | None:
-        """The file's columns, `wanted` among them; each file is opened for them once."""
+    def _columns_of(self, file: RawFile, wanted: Mapping[str, str], setting: str) -> Mapping[str, str] | None:
+        """The file's columns, `wanted` among them; the file is opened for them once."""
         columns = self._known_columns.get(file) or columns_of(file, self._data.separator)
         if columns is not None:
             self._known_columns[file] = columns

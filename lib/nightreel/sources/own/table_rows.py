@@ -11,13 +11,12 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from nightreel.sources.delimited.rating_lines import SMALLEST_WEIGHT
+from nightreel.sources.delimited.rating_lines import SMALLEST_WEIGHT, Ids
 from nightreel.sources.delimited.times import FIRST_MICROS, ISO_8601, LAST_MICROS, MILLISECONDS_FROM
 from nightreel.sources.delimited.values import Reason
 from nightreel.sources.files import RawFile
 from nightreel.sources.lines.quarantine import SHOWN_CHARACTERS
 from nightreel.sources.own.columns import columns_of
-from nightreel.sources.own.ids import Ids
 from nightreel.sources.own.layout import Kind, kind_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
