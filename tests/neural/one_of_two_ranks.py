@@ -2,6 +2,7 @@
 
 trains : every network on a feed whose steps hold the same rows for any number of ranks, unevenly shared; rank 0 keeps
     weights and validation losses in FOLDER/<processes>-<network>
+    and which threads of the group live on after its end
 raises, exits : rank 1 dies in the second epoch, by an exception or without a word
 """
 
@@ -96,6 +97,13 @@ def main(what: str, folder: Path) -> None:
             losses = torch.tensor([epoch.validation_loss for epoch in fitted.history], dtype=torch.float64)
             if process.first:
                 save_file({**fitted.best, "losses": losses}, folder / f"{process.world_size}-{name}.safetensors")
+    (folder / f"{process.world_size}-{process.rank}.threads").write_text("\n".join(threads_of_gloo()))
+
+
+def threads_of_gloo() -> list[str]:
+    """Their names, as the system knows them: they are none of Python's."""
+    names = (file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm"))
+    return [name for name in names if "gloo" in name]
 
 
 if __name__ == "__main__":

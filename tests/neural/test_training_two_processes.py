@@ -32,6 +32,12 @@ def test_two_ranks_give_the_one_rank_weights_and_validation_figures(name: str, r
         torch.testing.assert_close(two[key], one[key], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(("processes", "rank"), [(1, 0), (2, 0), (2, 1)])
+def test_the_group_leaves_no_threads_behind(processes: int, rank: int, results: Path) -> None:
+    """One that the end of the interpreter meets at work ends the process by SIGABRT."""
+    assert (results / f"{processes}-{rank}.threads").read_text() == ""
+
+
 def test_a_rank_that_raises_ends_the_job_with_its_traceback(tmp_path: Path) -> None:
     ended = run_two([SCRIPT, "raises", str(tmp_path)])
     assert ended.returncode != 0

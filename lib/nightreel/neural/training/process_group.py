@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
+
+# Here, before there is a group: the functions in it have the group of the moment of import as a default, and torch
+# imports it with DistributedDataParallel and the optimisers. A group held there outlives destroy_process_group, and its
+# threads, met by the end of the interpreter, now and then end the process by SIGABRT.
+import torch.distributed.nn.functional
 from torch import Tensor
 
 from nightreel.errors import ConfigurationError
@@ -49,7 +54,8 @@ class Process:
 def process_group(device: str) -> Iterator[Process]:
     """Join the processes that torchrun or TorchDistributor started, or be a group of one; leave whatever happens.
 
-    gloo on the CPU, nccl on GPUs, of which each process takes the one of its local rank.
+    gloo on the CPU, nccl on GPUs, of which each process takes the one of its local rank. What was done in the group must
+    be gone by its end: a module wrapped for it keeps its threads alive.
 
     Parameters
     ----------
