@@ -14,6 +14,10 @@ from nightreel import session
 # Several processes on few cores: threads that wait for one another spin, and a step takes many times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m"
+"""Many small queries: compiling each well costs more than it brings. Without room for all the code that Spark generates
+the JVM throws compiled code away and ends up interpreting."""
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
@@ -23,9 +27,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         spark__master="local[2]",
         spark__driver__memory="3g",
         spark__sql__shuffle__partitions="2",
-        # Many small queries: compiling each well costs more than it brings. Without room for all the code that Spark
-        # generates the JVM throws compiled code away and ends up interpreting.
-        spark__driver__extraJavaOptions="-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m",
+        spark__driver__extraJavaOptions=QUICK_JVM,
         spark__sql__warehouse__dir=str(folder / "warehouse"),
     )
     yield started

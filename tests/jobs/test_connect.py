@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from tests.conftest import QUICK_JVM
 
 from nightreel.sample import generate
 
@@ -23,6 +25,7 @@ def test_a_night_over_spark_connect(tmp_path: Path) -> None:
             *("--set", f"data.path={tmp_path / 'raw'}", "--set", f"tables.root={tmp_path / 'tables'}"),
             *("--set", 'nightly.models=["item_mean", "als"]'),
         ],
+        env=os.environ | {"JAVA_TOOL_OPTIONS": QUICK_JVM},
         cwd=tmp_path,
         capture_output=True,
         text=True,
