@@ -54,8 +54,8 @@ class Process:
 def process_group(device: str) -> Iterator[Process]:
     """Join the processes that torchrun or TorchDistributor started, or be a group of one; leave whatever happens.
 
-    gloo on the CPU, nccl on GPUs, of which each process takes the one of its local rank. What was done in the group must
-    be gone by its end: a module wrapped for it keeps its threads alive.
+    gloo on the CPU, nccl on GPUs, of which each process takes the one of its local rank. No module that was wrapped for
+    the group should be left at its end: it keeps the group's threads alive.
 
     Parameters
     ----------
