@@ -142,8 +142,8 @@ def commit_rows(
     schema : Spark's JSON form of the columns, which is Delta's
     condition : SQL that DataFusion and Spark read alike
     partitions, properties : of the table, where this creates it
-    version : of the table as it was looked at: a commit since then makes this one fail. None: it is tried again beside
-        other commits
+    version : of the table as it was looked at: a commit since then to rows of the condition makes this one fail.
+        None: it is tried again beside other commits
     """
     delta_schema = Schema.from_json(json.dumps(schema))
     arrow = pa.schema(delta_schema)

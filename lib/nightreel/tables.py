@@ -119,12 +119,21 @@ class Tables:
         self._save(table, writer if stamp is None else writer.option("userMetadata", stamp))
 
     def replace_where(self, table: str, rows: DataFrame, condition: str) -> None:
-        """The rows matching the SQL condition, which every new row must match too, in one commit."""
+        """The rows matching the SQL condition, which every new row must match too, in one commit.
+
+        Where ids were numbers in the table or the rows and are text in the other, all of the table's become text.
+        """
         self._check_unchanged(table)
+        there, given = self._check_as_it_stands(table), dict(rows.dtypes)
+        ids = [name for name, kind in SCHEMAS[table].columns.items() if kind == ID]
+        if there and any(there[name] != given.get(name) for name in ids):
+            kept = self._load(table).where(f"NOT coalesce({condition}, false)")
+            as_text, both = {name: F.col(name).cast("string") for name in ids}, (*SCHEMAS[table].columns,)
+            merged = kept.select(*both).withColumns(as_text).unionByName(rows.select(*both).withColumns(as_text))
+            self._save(table, self._writer(table, merged).mode("overwrite").option("overwriteSchema", "true"))
+            return
         writer = self._writer(table, rows).mode("overwrite")
-        if self._check_as_it_stands(table):
-            writer = writer.option("replaceWhere", condition)
-        self._save(table, writer)
+        self._save(table, writer.option("replaceWhere", condition) if there else writer)
 
     def put(self, table: str, rows: Sequence[Mapping[str, Any]], condition: str) -> None:
         """As `replace_where`, of a few rows that are at hand: on one machine without Spark, which takes far longer.
@@ -216,12 +225,12 @@ class Tables:
                 return None
             raise
 
-    def _check_as_it_stands(self, table: str) -> bool:
-        """Whether there is the table; raises TableError where it has an older schema."""
+    def _check_as_it_stands(self, table: str) -> dict[str, str] | None:
+        """See `_columns`; raises TableError where the table has an older schema."""
         columns = self._columns(table)
         if columns is not None:
             _check_schema(SCHEMAS[table], columns, self.name(table))
-        return columns is not None
+        return columns
 
     def _writer(self, table: str, rows: DataFrame) -> DataFrameWriter:
         schema = SCHEMAS[table]

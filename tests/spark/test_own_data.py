@@ -6,6 +6,7 @@ import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -233,6 +234,53 @@ def test_text_ids_are_refused_where_rows_stay_that_cannot_be_read_again(place: P
     assert place.ratings() == [(1, 2, 3.0, None)]
     place.ingest(*COLUMNS)
     assert place.ratings() == [("anna", "2", 3.0, None)]
+
+
+@pytest.mark.parametrize("table", ["bronze_quarantine", "bronze_ratings", "bronze_items", "bronze_files"])
+def test_ids_that_became_text_in_a_run_that_was_cut_off_leave_nothing_behind(
+    place: Place, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    items = place.folder / "items.csv"
+    items.write_text("id,title\n1,Heat\nx9,Ronin\n")
+    named = [*COLUMNS[:3], *COLUMNS[4:], f'data.items="{items}"', "data.item_columns.item=id"]
+    (place.raw / "1.csv").write_text("who,what,stars\n1,1,3\n")
+    place.ingest(*named)
+    assert [line for _, line, _ in place.quarantined()] == ["x9,Ronin"]
+    (place.raw / "2.csv").write_text("who,what,stars\nanna,1,3\n")
+    with monkeypatch.context() as planted:
+        for way in ("replace", "put"):
+            write = getattr(Tables, way)
+
+            def cut_off(self: Tables, name: str, *rows: object, write: Any = write, **more: object) -> None:
+                if name == table:
+                    raise RuntimeError("the lights went out")
+                write(self, name, *rows, **more)
+
+            planted.setattr(Tables, way, cut_off)
+        planted.setattr(Tables, "folder_for_files", lambda *_: None)
+        with pytest.raises(RuntimeError, match="the lights went out"):
+            place.ingest(*named)
+    place.ingest(*named)
+    assert [row[:2] for row in place.ratings()] == [("1", "1"), ("anna", "1")]
+    assert {row["item_id"] for row in place.tables.read("bronze_items").collect()} == {"1", "x9"}
+    assert place.quarantined() == []
+    files = place.tables.read("bronze_files").where("kind = 'items'").select("rows", "rejected").collect()
+    assert [tuple(row) for row in files] == [(2, 0)]
+
+
+@pytest.mark.parametrize("ingested_before", [False, True])
+def test_a_damaged_file_is_named(place: Place, ingested_before: bool) -> None:
+    columns = [*COLUMNS[:3], "data.columns.time="]
+    (place.raw / "1.csv").write_text("who,what,stars\n1,1,3\n")
+    if ingested_before:
+        place.ingest(*columns)
+    lines = "".join(f"{number},{number * 7919 % 10_007},3\n" for number in range(200_000))
+    packed = gzip.compress(f"who,what,stars\n{lines}".encode())
+    (place.raw / "2.csv.gz").write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(DataError, match=r"2\.csv\.gz: "):
+        place.ingest(*columns)
+    if ingested_before:
+        assert place.ratings() == [(1, 1, 3.0, None)]
 
 
 def settled(place: Place, name: str) -> str:

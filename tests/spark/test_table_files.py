@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from tests.spark.test_ingest import CLEAN, TRAPS, Place
 
 from nightreel import tables as tables_module
@@ -26,7 +27,11 @@ def place(spark: SparkSession, tmp_path: Path) -> Place:
 
 
 def detail(place: Place, table: str) -> dict[str, object]:
-    row = place.spark.sql(f"DESCRIBE DETAIL {place.tables().name(table)}").first()
+    return detail_of(place.spark, place.tables(), table)
+
+
+def detail_of(spark: SparkSession, tables: Tables, table: str) -> dict[str, object]:
+    row = spark.sql(f"DESCRIBE DETAIL {tables.name(table)}").first()
     assert row is not None
     return row.asDict()
 
@@ -209,3 +214,27 @@ def test_a_row_that_does_not_meet_the_condition_is_not_put(spark: SparkSession, 
     with pytest.raises(DeltaError, match="failed validation"):
         tables.put("silver_match_rates", [row], "items = 2")
     assert tables.read("silver_match_rates").count() == 1
+
+
+def test_rows_of_numbers_become_text_where_ids_do(spark: SparkSession, tmp_path: Path) -> None:
+    tables = Tables(spark, TablesSettings(root=str(tmp_path), catalog="", dataset="d"))
+
+    def write(day: int, *pairs: tuple[object, object]) -> None:
+        texts = [("r", date(2005, 12, day), *pair, 1, 0.5) for pair in pairs]
+        ids = "bigint" if isinstance(pairs[0][0], int) else "string"
+        columns = f"run_id string, run_date date, item_id {ids}, similar_item_id {ids}, rank int, similarity float"
+        rows = spark.createDataFrame(texts, columns).withColumns({name: F.lit("t") for name in titles})
+        tables.replace_where("gold_similar_items", rows, f"run_date = DATE'2005-12-{day}'")
+
+    def there() -> list[tuple[object, ...]]:
+        rows = tables.read("gold_similar_items").select(F.day("run_date"), "item_id", "similar_item_id").collect()
+        return sorted(tuple(row) for row in rows)
+
+    titles = ("title", "similar_title")
+    write(30, (1, 2))
+    write(31, (3, 4))
+    write(31, ("x1", "007"))
+    assert there() == [(30, "1", "2"), (31, "x1", "007")]
+    assert detail_of(spark, tables, "gold_similar_items")["partitionColumns"] == ["run_date"]
+    write(30, (5, 6), (6, 5))
+    assert there() == [(30, "5", "6"), (30, "6", "5"), (31, "x1", "007")]

@@ -123,14 +123,16 @@ def _write_silver(job: Job, silver: preparation.Silver, stamp: str) -> None:
 
 def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
     """Runs -> their metrics on the held-out split."""
-    interactions = job.tables.read("silver_interactions")
+    interactions = job.tables.read("silver_interactions", version=job.tables.version("silver_interactions"))
     prepared = current_prepare(job.tables)
+    for run in chosen:
+        _require_prepare(run, prepared)
     split = job.settings.evaluate.split
     with job.step(f"evaluate {len(chosen)} runs"), evaluation.hold_out(interactions, job.settings.evaluate) as held_out:
 
         def measure(run: runs.Run) -> list[dict[str, Any]]:
             labels = {"run_id": run.run_id, "run_date": run.run_date, "model": run.model, "split": split}
-            metrics = evaluation.evaluate(_loaded(job, run, prepared), held_out, job.settings.scale)
+            metrics = evaluation.evaluate(runs.load(job.tables, run.run_id), held_out, job.settings.scale)
             return [labels | row.asDict() for row in metrics]
 
         with ThreadPoolExecutor(_RUNS_AT_ONCE) as pool:
@@ -206,13 +208,17 @@ def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | N
 
 
 def _loaded(job: Job, run: runs.Run, prepared: str) -> models.TrainedModel:
-    """The run's model, if it was trained on the interactions as they stand: `prepare` numbers users and items anew."""
+    _require_prepare(run, prepared)
+    return runs.load(job.tables, run.run_id)
+
+
+def _require_prepare(run: runs.Run, prepared: str) -> None:
+    """Raise TableError unless it was trained on the silver tables as they stand: `prepare` numbers users anew."""
     if prepared != run.prepare_id:
         raise TableError(
             f"run {run.run_id}: trained on the silver tables of prepare {run.prepare_id}, which are now those of "
             f"{prepared} with other indices: train {run.model} again"
         )
-    return runs.load(job.tables, run.run_id)
 
 
 def _pairs(job: Job, path: str, *, users: DataFrame, items: DataFrame) -> tuple[DataFrame, dict[str, int]]:

@@ -94,18 +94,17 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
         metadata = find_metadata(settings.metadata)
         written = [*BRONZE, *(["bronze_metadata"] if metadata else [])]
         read_all = not all(tables.exists(table) for table in written)
-        readings = {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
-        compare = partial(
-            take_inventory,
-            tables,
-            source.find(),
-            metadata,
-            readings=readings,
-            drop_gone=settings.ingest.gone == "drop",
-        )
-        inventory = compare(read_all=read_all)
-        if (inventory.files or inventory.dropped) and source.settle(tables.spark, inventory.ratings):
-            inventory = compare(read_all=True)
+        drop_gone = settings.ingest.gone == "drop"
+        compare = partial(take_inventory, tables, source.find(), metadata, drop_gone=drop_gone)
+        source.settle(tables.spark, {})
+        readings = _readings(source)
+        inventory = compare(readings=readings, read_all=read_all)
+    with clock.time("settle how to read them"):
+        if inventory.ratings:
+            source.settle(tables.spark, inventory.ratings)
+        if readings != _readings(source):
+            readings = _readings(source)
+            inventory = compare(readings=readings, read_all=True)
             _refuse_keeping(inventory)
     if not inventory.files and not inventory.dropped:
         return _report(inventory, [], clock)
@@ -130,6 +129,11 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
         for rows in kept:
             rows.unpersist()
     return _report(inventory, survey.tallies, clock)
+
+
+def _readings(source: Source) -> dict[str, str]:
+    """See take_inventory."""
+    return {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
 
 
 @dataclass(frozen=True)

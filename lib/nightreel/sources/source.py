@@ -63,12 +63,11 @@ class Source(Protocol):
     def pairs_to_score(self) -> str | None:
         """A file beside the ratings whose pairs wait for a prediction, if the format has such files."""
 
-    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> bool:
-        """Find out from the rating files that are to be read next how all of the source's files are read.
+    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> None:
+        """Find out how all of the source's files are read: from the tables, and from rating files to be read next.
 
-        Returns
-        -------
-        whether that is another way than the tables' rows were read, so that all files have to be read again
+        `reading` may then be another than before, and all files have to be read again. To be called without files
+        first, which gives the way in which the tables' rows were read.
         """
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -20,16 +21,17 @@ from nightreel.sources.delimited.rating_lines import RatingLines
 from nightreel.sources.lines.parquet import RatingsFile, ratings_schema
 from nightreel.sources.lines.segments import Segment, cut, first_line, open_lines, read_blocks
 from nightreel.sources.lines.survey import SPARK_SCHEMA, Parsed, repeated, survey
-from nightreel.sources.lines.tasks import SegmentsReader, Task
+from nightreel.sources.lines.tasks import FAULTS, SegmentsReader, Task
 
 _FEW_VALUES = ("user_id", "item_id", "rating", "file_id")  # worth a dictionary
 
 
 class Output(StrEnum):
-    """What the rows of a read are: see nightreel.sources.source.Source."""
+    """What the rows of a read are: ids, or what nightreel.sources.source.Source says."""
 
     RATINGS = "ratings"
     SURVEY = "survey"
+    IDS = "ids"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class RatingLinesSource(DataSource):
         if self.options["output"] == Output.SURVEY:
             return SPARK_SCHEMA
         ids = self._reading().grammar.form.ids
+        if self.options["output"] == Output.IDS:
+            return f"user_id {ids}, item_id {ids}"
         return f"user_id {ids}, item_id {ids}, rating float, rated_at timestamp, file_id int"
 
     def reader(self, schema: StructType) -> DataSourceReader:  # noqa: ARG002
@@ -100,7 +104,14 @@ class RatingLinesReader(SegmentsReader):
             )
             return
         for segment in segments:
-            yield from (self._table_rows(lines, segment.file_id) for lines in self._rows(segment))
+            if self._output is Output.IDS:
+                yield from self._ids(segment)
+            else:
+                yield from (self._table_rows(lines, segment.file_id) for lines in self._rows(segment))
+
+    def _ids(self, segment: Segment) -> Iterator[pa.RecordBatch]:
+        with suppress(*FAULTS):
+            yield from (lines.rows.select(["user_id", "item_id"]) for lines in self._rows(segment))
 
     def _parsed(self, segment: Segment) -> Iterator[Parsed]:
         for lines in self._rows(segment):

@@ -31,6 +31,11 @@ def ratings(spark: SparkSession, files: Files, settings: IngestSettings, *, ids:
     return _read(spark, files, settings, Output.RATINGS, into=None, ids=ids)
 
 
+def ids(spark: SparkSession, files: Files, settings: IngestSettings) -> DataFrame:
+    """Grain good line; columns user_id, item_id; of a damaged file those up to the damage, which a survey tells."""
+    return _read(spark, files, settings, Output.IDS, into=None)
+
+
 def _read(
     spark: SparkSession,
     files: Files,

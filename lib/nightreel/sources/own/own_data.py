@@ -36,7 +36,7 @@ class OwnData:
         self._tables = settings.tables
         self._events = settings.data.source == "events"
         self._bounds = (None, None) if self._events else (settings.scale.lowest, settings.scale.highest)
-        self._ids: Ids = "string"  # which all ids can be, until `settle` has looked
+        self._ids: Ids = "bigint"  # until `settle` has met others
         self._known_columns: dict[RawFile, Mapping[str, str]] = {}
         self._columns = {role: name for role, name in settings.data.columns.model_dump().items() if name}
         self._item_columns = {role: name for role, name in settings.data.item_columns.model_dump().items() if name}
@@ -44,7 +44,7 @@ class OwnData:
     @property
     def reading(self) -> str:
         depends_on = [_VERSION, self._columns, self._item_columns, self._data.separator, self._bounds]
-        text = json.dumps([*depends_on, self._ingest.max_line_bytes])
+        text = json.dumps([*depends_on, self._ingest.max_line_bytes, self._ids])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def find(self) -> Found:
@@ -64,14 +64,13 @@ class OwnData:
     def pairs_to_score(self) -> str | None:
         return None
 
-    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> bool:
+    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> None:
         """See nightreel.sources.own.ids."""
         tables = Tables(spark, self._tables)
         there = [tables.read(name) for name in ("bronze_ratings", "bronze_items") if tables.exists(name)]
-        kept = {dict(rows.dtypes)["item_id"] for rows in there}  # of both: a run may have ended between the two
-        is_text = "string" in kept or self._have_text_ids(spark, files)
-        self._ids = "string" if is_text else "bigint"
-        return is_text and "bigint" in kept
+        # Of both: a run may have ended between the two.
+        is_text = any(dict(rows.dtypes)["item_id"] == "string" for rows in there)
+        self._ids = "string" if is_text or self._have_text_ids(spark, files) else "bigint"
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         lines, tables = self._lines(files, self._ids), _tables(files)
@@ -107,8 +106,10 @@ class OwnData:
             if not all(is_integer(types.get(self._columns[role], TEXT)) for role in ("user", "item")):
                 return True
         of_lines = self._lines(files, "string")
-        ids = delimited.ratings(spark, of_lines, self._ingest).select("user_id", "item_id")
-        return bool(of_lines) and not ids.where(~(is_number("user_id") & is_number("item_id"))).isEmpty()
+        if not of_lines:
+            return False
+        ids = delimited.ids(spark, of_lines, self._ingest)
+        return not ids.where(~(is_number("user_id") & is_number("item_id"))).isEmpty()
 
     def _check_settings(self) -> None:
         if not self._events and "rating" not in self._columns:

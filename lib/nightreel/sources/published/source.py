@@ -54,8 +54,8 @@ class PublishedSource:
     def pairs_to_score(self) -> str | None:
         return None
 
-    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> bool:  # noqa: ARG002 - the format says how
-        return False
+    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> None:
+        """The format says how."""
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         return delimited.survey(spark, self._lines(files), self._ingest, into=into)
