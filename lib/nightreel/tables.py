@@ -138,6 +138,8 @@ class Tables:
     def put(self, table: str, rows: Sequence[Mapping[str, Any]], condition: str) -> None:
         """As `replace_where`, of a few rows that are at hand: on one machine without Spark, which takes far longer.
 
+        A table that is not there is made first, in a commit without rows.
+
         Parameters
         ----------
         rows : all columns by name, none of them an external id; times with their zone
