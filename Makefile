@@ -79,7 +79,7 @@ endef
 
 $(READY): pyproject.toml constraints.txt
 	@$(FIND_PYTHON); \
-	PYTHONPATH=lib "$$found" -m nightreel.launch.java || exit 1; \
+	PYTHONPATH=lib "$$found" -m nightreel.session.java || exit 1; \
 	if ! $(VENV) -c '' 2>/dev/null; then \
 		"$$found" -m venv --clear .venv >/dev/null || { \
 			echo "nightreel: $$found could not make .venv: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; \
@@ -88,7 +88,7 @@ $(READY): pyproject.toml constraints.txt
 	echo "Setting up .venv (once, a minute or two) ..."; \
 	$(PIP) hatchling setuptools wheel && $(PIP) --no-build-isolation --editable '.[spark,dev]' || { \
 		echo "nightreel: pip could not install the requirements (see above): is there a network?" >&2; exit 1; }; \
-	$(VENV) -m nightreel.launch.delta_jars || exit 1; \
+	$(VENV) -m nightreel.session.delta_jars || exit 1; \
 	printf '%s\n' "$(CURDIR)" >$(READY)
 
 $(NEURAL): $(READY)

@@ -88,7 +88,7 @@ fi
 
 cache=$home/build
 [[ -w $home && $home != *[,:%]* ]] || cache=${XDG_CACHE_HOME:-$HOME/.cache}/nightreel
-words=$(library -m nightreel.launch.submit --env "$env" --home "$home" --cache "$cache" --more "${SPARK_ARGS:-}" \
+words=$(library -m nightreel.session.submit --env "$env" --home "$home" --cache "$cache" --more "${SPARK_ARGS:-}" \
     ${check_java[@]+"${check_java[@]}"})
 eval "submit_arguments=($words)"
 

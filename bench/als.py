@@ -14,8 +14,8 @@ import time
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel import session
 from nightreel.models.spark_als import FactorisationParams, factorise
+from nightreel.session import spark_session
 
 USERS, ITEMS = 465_000, 4_500
 FEW, MANY = 1, 3
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--memory", default="12g")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        spark = session.start(
+        spark = spark_session.start(
             checkpoints=f"{folder}/checkpoints",
             spark__master=arguments.master,
             spark__driver__memory=arguments.memory,

@@ -77,16 +77,16 @@ def measure_pandas(dump: Path, work: Path) -> Figures:
 
 def measure_spark(dump: Path, work: Path, *, master: str, memory: str) -> Figures:
     """Ingest the dump into new tables; then the same rows from Parquet into Delta, and from the dump into nothing."""
-    from nightreel import session
-    from nightreel.schemas import SCHEMAS
+    from nightreel.session import spark_session
     from nightreel.settings import load
     from nightreel.sources import ingest
     from nightreel.sources.netflix import NetflixDump
-    from nightreel.tables import Tables
+    from nightreel.tables.schemas import SCHEMAS
+    from nightreel.tables.tables import Tables
 
     folder = work / "spark"
     shutil.rmtree(folder, ignore_errors=True)
-    spark = session.start(checkpoints=f"{folder}/ck", spark__master=master, spark__driver__memory=memory)
+    spark = spark_session.start(checkpoints=f"{folder}/ck", spark__master=master, spark__driver__memory=memory)
 
     def run(file: Path, dataset: str) -> Any:
         settings = load("local", [f"data.path={file}", f"tables.root={folder}", f"tables.dataset={dataset}"])

@@ -22,10 +22,10 @@ from pyspark.sql import DataFrame, SparkSession
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from nightreel import session
 from nightreel.prepare import Scratch
 from nightreel.prepare.stop_words import stop_words
 from nightreel.prepare.text import item_text
+from nightreel.session import spark_session
 from nightreel.settings import Settings, TextSettings, read_layers
 
 ASKED = {
@@ -90,7 +90,7 @@ def main() -> None:
     arguments = parser.parse_args()
     texts = texts_of(arguments.data)
     with tempfile.TemporaryDirectory() as name:
-        spark = session.start(checkpoints=f"{name}/checkpoints", spark__sql__shuffle__partitions="2")
+        spark = spark_session.start(checkpoints=f"{name}/checkpoints", spark__sql__shuffle__partitions="2")
         print("| films | terms are | terms | nightreel, s | scikit-learn, s | largest difference |")
         print("|---|---|---|---|---|---|")
         for copies in arguments.copies:

@@ -19,11 +19,11 @@ from pathlib import Path
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel import session
 from nightreel.prepare.matching import films, match
+from nightreel.session import spark_session
 from nightreel.settings import Settings, read_layers
 from nightreel.sources import ingest
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 FOLDERS = {"movielens": "ml-latest-small", "netflix": "netflix", "kmrd": "kmrd-small"}
 COLUMNS = ("item_id", "title", "year", "metadata_id", "matched_by", "true_id")
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--misses", type=int, default=0, help="how many misses to print")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        spark = session.start(checkpoints=f"{name}/checkpoints", spark__sql__shuffle__partitions="2")
+        spark = spark_session.start(checkpoints=f"{name}/checkpoints", spark__sql__shuffle__partitions="2")
         for source in FOLDERS:
             items, known = bronze(spark, arguments.data, source, Path(name) / "tables")
             known.persist()

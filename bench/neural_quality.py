@@ -20,10 +20,10 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel import session
 from nightreel.models import EpochMetric, Surroundings, create
 from nightreel.prepare import Scratch
 from nightreel.prepare.text import item_text
+from nightreel.session import spark_session
 from nightreel.settings import Layers, ScaleSettings, Settings, read_layers
 
 MODELS = ["user_mean", "item_mean", "mean_of_means", "weighted_mean", "baseline", "als"]
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        spark = session.start(checkpoints=f"{name}/checkpoints", spark__sql__shuffle__partitions="2")
+        spark = spark_session.start(checkpoints=f"{name}/checkpoints", spark__sql__shuffle__partitions="2")
         data = read(spark, arguments.data)
         source = "kmrd" if (arguments.data / "rates.csv").exists() else "movielens"
         layers = read_layers("local", [f"data.source={source}", *arguments.set])

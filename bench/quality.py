@@ -23,12 +23,12 @@ import numpy as np
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from nightreel import session
-from nightreel.job import Job
+from nightreel.job.job import Job
 from nightreel.nightly import run_night
+from nightreel.session import spark_session
 from nightreel.settings import ScaleSettings, Settings
 from nightreel.sources import configured
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 PREDICTING = ["user_mean", "item_mean", "mean_of_means", "weighted_mean", "baseline", "als"]
 NIGHT = date(2026, 1, 1)
@@ -102,7 +102,7 @@ def main() -> None:
     results: dict[str, list[tuple[float, float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        spark = session.start(checkpoints=f"{folder}/checkpoints", spark__sql__shuffle__partitions="2")
+        spark = spark_session.start(checkpoints=f"{folder}/checkpoints", spark__sql__shuffle__partitions="2")
         for seed in range(arguments.seeds):
             tables, scale = run(spark, arguments.data, folder, arguments.models, arguments.set, seed=seed)
             measured = list(by_nightreel(tables))

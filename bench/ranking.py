@@ -15,8 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 from ranx import Qrels, Run
 from ranx import evaluate as ranx_evaluate
 
-from nightreel import session
 from nightreel.evaluate import ranking_metrics
+from nightreel.session import spark_session
 
 KS = (1, 5, 10, 50)
 MEASURES = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
@@ -72,7 +72,7 @@ def main() -> None:
     asked = parser.parse_args()
     recommended, held_out = drawn_lists(asked.users, asked.items, seed=asked.seed)
     with tempfile.TemporaryDirectory() as folder:
-        compare(session.start(checkpoints=folder), recommended, held_out)
+        compare(spark_session.start(checkpoints=folder), recommended, held_out)
 
 
 def compare(spark: SparkSession, recommended: pd.DataFrame, held_out: pd.DataFrame) -> None:

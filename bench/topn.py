@@ -31,8 +31,8 @@ from pyspark.ml.recommendation import ALSModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel import session
 from nightreel.models.top_n import top_n
+from nightreel.session import spark_session
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -50,7 +50,7 @@ def main() -> None:
     given = arguments()
     work = Path(given.work)
     generate(work, given)
-    spark = session.start(
+    spark = spark_session.start(
         checkpoints=str(work / "checkpoints"),
         spark__master=f"local[{given.cores}]",
         spark__driver__memory=given.memory,

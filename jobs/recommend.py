@@ -8,7 +8,7 @@ gold_similar_items.
 
 import argparse
 
-from nightreel.job import Job, Summary, run
+from nightreel.job.job import Job, Summary, run
 from nightreel.nightly import recommend
 from nightreel.nightly.steps import chosen_run
 

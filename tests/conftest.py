@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from nightreel import session
+from nightreel.session import spark_session
 
 # Several processes on few cores: threads that wait for one another spin, and a step takes many times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,7 +22,7 @@ the JVM throws compiled code away and ends up interpreting."""
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     folder = tmp_path_factory.mktemp("spark")
-    started = session.start(
+    started = spark_session.start(
         checkpoints=str(folder / "checkpoints"),
         spark__master="local[2]",
         spark__driver__memory="3g",

@@ -11,7 +11,7 @@ from typing import NoReturn, get_args
 
 from nightreel import __version__
 from nightreel.errors import BAD_USAGE, DONE, INTERRUPTED, ConfigurationError, NightreelError
-from nightreel.progress import step
+from nightreel.job.progress import step
 from nightreel.sample import CROWDS, LAYOUTS, Dump, Format, Layout, generate
 
 _SUFFIXES = {"k": 1_000, "m": 1_000_000}

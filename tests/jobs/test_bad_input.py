@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from tests.jobs.conftest import RunJob, write_dump
 
 from nightreel.settings import load
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 SettingsFor = Callable[..., list[str]]
 SMALL = {"filter__min_ratings_per_user": "0", "filter__min_ratings_per_item": "0", "split__test_share": "0.3"}

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from tests.jobs.conftest import RunJob
 
 from nightreel.settings import load
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
 

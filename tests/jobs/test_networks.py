@@ -12,7 +12,7 @@ from tests.jobs.conftest import RunJob
 
 from nightreel.sample import generate
 from nightreel.settings import load
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 DATE = ["--run-date", "2005-12-31"]
 

@@ -12,7 +12,7 @@ from tests.jobs.conftest import Ended, RunJob
 
 from nightreel.sample import generate
 from nightreel.settings import load
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 NIGHT = ["--run-date", "2005-12-31", "--set", 'nightly.models=["item_mean", "als"]']
 

@@ -74,7 +74,7 @@ def test_set_up_is_repeated_when_the_versions_change(fresh: Path) -> None:
 
     def rounds() -> int:
         assert make(fresh, "install", given).returncode == 0
-        return asked.read_text(encoding="utf-8").count("nightreel.launch.delta_jars")
+        return asked.read_text(encoding="utf-8").count("nightreel.session.delta_jars")
 
     assert [rounds(), rounds()] == [1, 1]
     ready = (fresh / ".venv" / ".ready").stat().st_mtime

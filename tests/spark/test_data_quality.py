@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from nightreel.settings import load
 from nightreel.sources import DataQuality, ingest, keep_quality, measure
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 DUMP = """1:

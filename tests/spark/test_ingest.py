@@ -16,7 +16,7 @@ from nightreel.settings import Settings, load
 from nightreel.sources import IngestReport, ingest
 from nightreel.sources.ingest import BRONZE
 from nightreel.sources.netflix.grammar import Reason
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 CLEAN = b"1:\n10,3,2005-09-06\n11,5,2005-05-13\n2:\n10,4.5,2005-10-19\n"

@@ -18,7 +18,7 @@ from nightreel.sources.kmrd import KMRD
 from nightreel.sources.kmrd.items import NO_NAME, NOT_A_PLACE, NOT_A_YEAR, NOT_LEADING
 from nightreel.sources.records import RecordReason
 from nightreel.sources.records.judging import NOT_AN_ID, REPEATED
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 FILES = {

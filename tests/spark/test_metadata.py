@@ -11,14 +11,14 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.schemas import SCHEMAS
 from nightreel.settings import Settings, load
 from nightreel.sources import ingest
 from nightreel.sources.metadata import find_metadata, read_metadata
 from nightreel.sources.metadata.rows import KEPT_WITHOUT
 from nightreel.sources.records import RecordReason
 from nightreel.sources.survey import good_lines, rejects, take_survey
-from nightreel.tables import Tables
+from nightreel.tables.schemas import SCHEMAS
+from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 FILMS = (

@@ -15,8 +15,8 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import CapabilityError
 from nightreel.models import Capability, FactorModel, NetworkModel, Surroundings, TrainedModel, create, names
-from nightreel.schemas import SCHEMAS
 from nightreel.settings import Settings, read_layers
+from nightreel.tables.schemas import SCHEMAS
 
 NETWORKS = ("mf", "mf_bias", "deep", "ncf", "neumf", "hybrid")
 TEXT = "item_idx int, terms array<int>, weights array<float>"

@@ -12,7 +12,7 @@ from nightreel.errors import ConfigurationError, TableError
 from nightreel.models import Capability, FactorModel, runs
 from nightreel.models.popular import PopularParams
 from nightreel.settings import TablesSettings
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 QUOTED = 'o\'clock \\ "x"'
 PARAMS = PopularParams(min_rating=3.5)

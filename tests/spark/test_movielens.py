@@ -22,7 +22,7 @@ from nightreel.sources.movielens.hundred_k import NOT_A_FLAG, NOT_A_GENRE
 from nightreel.sources.movielens.items import NO_TAG, NOT_A_LINK
 from nightreel.sources.records import RecordReason
 from nightreel.sources.records.judging import NOT_AN_ID, REPEATED
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 CSV_RATINGS = b"userId,movieId,rating,timestamp\r\n1,1,4.0,964982703\r\n2,1,0.5,964982704\r\n"

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from nightreel.errors import DataError, TableError
 from nightreel.report import NightReport, gather, render, show
-from nightreel.schemas import SCHEMAS
 from nightreel.settings import TablesSettings
-from nightreel.tables import Tables
+from nightreel.tables.schemas import SCHEMAS
+from nightreel.tables.tables import Tables
 
 NIGHT = date(2005, 12, 31)
 LONG_TITLE = "The Unabridged Chronicle of a Starship That Missed Its Turning and Would Not Ask the Way"

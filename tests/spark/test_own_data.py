@@ -21,7 +21,7 @@ from nightreel.sources import IngestReport, ingest
 from nightreel.sources.delimited.values import Reason
 from nightreel.sources.own import OwnData
 from nightreel.sources.own.ids import is_number
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 MARCH = datetime(2021, 3, 4, tzinfo=UTC)

@@ -13,10 +13,10 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.prepare import Silver, prepare
-from nightreel.schemas import ID, SCHEMAS
 from nightreel.settings import Settings, TablesSettings, read_layers
 from nightreel.sources.source import with_all_columns
-from nightreel.tables import Tables
+from nightreel.tables.schemas import ID, SCHEMAS
+from nightreel.tables.tables import Tables
 
 ITEMS = ", ".join(
     f"{name} {'bigint' if kind == ID else kind}" for name, kind in SCHEMAS["bronze_items"].columns.items()

@@ -8,7 +8,7 @@ import pytest
 
 from nightreel.models import Capability, FactorModel
 from nightreel.recommend import recommend_for_all, similar_titles
-from nightreel.schemas import SCHEMAS
+from nightreel.tables.schemas import SCHEMAS
 
 RUN = {"run_id": "r1", "run_date": date(2026, 3, 1)}
 

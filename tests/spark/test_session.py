@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from nightreel import session
+from nightreel.session import spark_session
 
 
 def test_the_running_session_is_taken(spark: SparkSession, tmp_path: Path) -> None:
-    assert session.start(checkpoints=str(tmp_path), spark__sql__shuffle__partitions="77") is spark
+    assert spark_session.start(checkpoints=str(tmp_path), spark__sql__shuffle__partitions="77") is spark
     assert spark.conf.get("spark.sql.shuffle.partitions") == "2"
 
 
 def test_another_time_zone_is_set_back(spark: SparkSession, tmp_path: Path) -> None:
     spark.conf.set("spark.sql.session.timeZone", "Asia/Seoul")
-    session.start(checkpoints=str(tmp_path))
+    spark_session.start(checkpoints=str(tmp_path))
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
 
 
@@ -25,4 +25,4 @@ def test_sparks_own_words_go_to_the_log(spark: SparkSession, capfd: pytest.Captu
     with pytest.raises(Exception, match="DIVIDE_BY_ZERO"):
         spark.sql("SELECT 1 / id FROM range(1)").collect()
     assert capfd.readouterr().err == ""
-    assert (session.log_folder() / "spark.log").stat().st_size > 0
+    assert (spark_session.log_folder() / "spark.log").stat().st_size > 0

@@ -13,12 +13,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.spark.test_ingest import CLEAN, TRAPS, Place
 
-from nightreel import tables as tables_module
 from nightreel.errors import TableError
-from nightreel.schemas import EPOCH_METRICS
 from nightreel.settings import TablesSettings
-from nightreel.table_files import TableFile
-from nightreel.tables import Tables
+from nightreel.tables import tables as tables_module
+from nightreel.tables.delta_rs import TableFile
+from nightreel.tables.schemas import EPOCH_METRICS
+from nightreel.tables.tables import Tables
 
 
 @pytest.fixture

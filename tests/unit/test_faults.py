@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightreel.errors import DataError, NightreelError, TableError
-from nightreel.faults import explain
+from nightreel.job.faults import explain
 
 FROM_A_WORKER = """[UDF_ERROR] Traceback (most recent call last):
   File "worker.py", line 1, in main

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from pyspark.errors import PySparkRuntimeError
 
-from nightreel import session
 from nightreel.errors import ConfigurationError, NightreelError
+from nightreel.session import spark_session
 
 
 @pytest.fixture
 def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No session yet, started neither by spark-submit nor by Databricks; logs go to the test's folder."""
-    monkeypatch.setattr(session.SparkSession, "getActiveSession", lambda: None)
+    monkeypatch.setattr(spark_session.SparkSession, "getActiveSession", lambda: None)
     for name in ("PYSPARK_GATEWAY_PORT", "DATABRICKS_RUNTIME_VERSION", "PYSPARK_SUBMIT_ARGS", "SPARK_SUBMIT_OPTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYSPARK_PYTHON", "python3")
@@ -25,7 +25,7 @@ def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def complaint(by_hand: Path, env: str = "local") -> str:
     with pytest.raises(NightreelError) as caught:
-        session.start(env, checkpoints=str(by_hand))
+        spark_session.start(env, checkpoints=str(by_hand))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -48,7 +48,7 @@ def test_no_delta_and_no_network(by_hand: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_an_unknown_environment(by_hand: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"--env moon: .*known: cluster, local"):
-        session.start("moon", checkpoints=str(by_hand))
+        spark_session.start("moon", checkpoints=str(by_hand))
 
 
 def test_a_spark_that_does_not_start(by_hand: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def test_a_spark_that_does_not_start(by_hand: Path, monkeypatch: pytest.MonkeyPa
         os.write(popen_kwargs["stderr"].fileno(), b"noise\nError: Could not create the Java Virtual Machine.\n")  # type: ignore[attr-defined]
         raise PySparkRuntimeError(errorClass="JAVA_GATEWAY_EXITED", messageParameters={})
 
-    monkeypatch.setattr(session, "launch_gateway", launch)
+    monkeypatch.setattr(spark_session, "launch_gateway", launch)
     before = dict(os.environ)
     log = by_hand / "logs" / "spark.log"
     log.parent.mkdir()
@@ -71,5 +71,5 @@ def test_a_spark_that_does_not_start(by_hand: Path, monkeypatch: pytest.MonkeyPa
     assert f"spark.checkpoint.dir={by_hand}" in seen["PYSPARK_SUBMIT_ARGS"]
     assert "spark.master=local[*]" in seen["PYSPARK_SUBMIT_ARGS"]
     assert seen["PYSPARK_SUBMIT_ARGS"].endswith("pyspark-shell")
-    assert str(Path(session.__file__).parents[1]) in seen["PYTHONPATH"].split(os.pathsep)
+    assert str(Path(spark_session.__file__).parents[2]) in seen["PYTHONPATH"].split(os.pathsep)
     assert "log4j2.properties" in seen["SPARK_SUBMIT_OPTS"]

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from nightreel.errors import ConfigurationError, NightreelError
-from nightreel.launch import delta_jars, properties
-from nightreel.launch.bundle import bundle
-from nightreel.launch.java import require_java
-from nightreel.launch.properties import driver_memory, is_local, machine_memory, read_properties
-from nightreel.launch.submit import arguments
+from nightreel.session import delta_jars, submit
+from nightreel.session.bundle import bundle
+from nightreel.session.java import require_java
+from nightreel.session.submit import arguments, driver_memory, is_local, machine_memory, read_properties
 
 GIB = 1 << 30
 HOME = Path(__file__).parents[2]
@@ -85,7 +84,7 @@ def test_the_driver_takes_two_fifths_of_the_machine(gib: int, given: str) -> Non
 
 def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = tmp_path / "memory.max"
-    monkeypatch.setattr(properties, "_CGROUP_LIMITS", (limit, tmp_path / "missing"))
+    monkeypatch.setattr(submit, "_CGROUP_LIMITS", (limit, tmp_path / "missing"))
     limit.write_text("max\n", encoding="ascii")
     whole = machine_memory()
     limit.write_text("1048576\n", encoding="ascii")
@@ -114,7 +113,7 @@ def test_the_shipped_properties() -> None:
 @pytest.fixture
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "spark").mkdir()
-    monkeypatch.setattr(properties, "conf_folder", lambda: tmp_path)
+    monkeypatch.setattr(submit, "conf_folder", lambda: tmp_path)
     return tmp_path / "spark"
 
 
@@ -242,7 +241,7 @@ def test_jars_that_do_not_come_are_one_line(spark_home: Path, script: str, expec
 
 
 @pytest.mark.parametrize(
-    "module", ["nightreel", "nightreel.settings", "nightreel.launch.java", "nightreel.launch.submit"]
+    "module", ["nightreel", "nightreel.settings", "nightreel.session.java", "nightreel.session.submit"]
 )
 def test_what_needs_neither_spark_nor_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit(bool({{'pyspark', 'torch'}} & set(sys.modules)))"

@@ -14,7 +14,7 @@ from deltalake.exceptions import CommitFailedError
 
 from nightreel.sources.files import RawFile
 from nightreel.sources.inventory import Inventory
-from nightreel.table_files import commit_rows
+from nightreel.tables.delta_rs import commit_rows
 
 SCHEMA = {
     "type": "struct",

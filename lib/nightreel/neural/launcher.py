@@ -12,9 +12,9 @@ from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import SparkSession
 
 from nightreel.errors import ConfigurationError, NightreelError
-from nightreel.launch.environment import environment, python_path
 from nightreel.neural.training.failure import read_failure
 from nightreel.neural.training.spec import TrainingSpec
+from nightreel.session.submit import environment, python_path
 from nightreel.settings.sections import NeuralSettings
 
 _GPUS_OF_A_TASK = "spark.task.resource.gpu.amount"

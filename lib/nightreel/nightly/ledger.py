@@ -11,8 +11,8 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from nightreel.job import Summary
-from nightreel.tables import Tables
+from nightreel.job.job import Summary
+from nightreel.tables.tables import Tables
 
 
 def fingerprint(**parts: Any) -> str:

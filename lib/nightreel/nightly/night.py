@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nightreel.job import Job, Summary
+from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly import steps, training
 from nightreel.nightly.ledger import Ledger, fingerprint

@@ -8,7 +8,7 @@ from nightreel import __version__, sources
 from nightreel.errors import TableError
 from nightreel.nightly.ledger import fingerprint
 from nightreel.settings import Settings
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 SILVER = (
     "silver_interactions",

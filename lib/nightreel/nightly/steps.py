@@ -16,11 +16,11 @@ from nightreel import models, sources
 from nightreel import prepare as preparation
 from nightreel import recommend as recommending
 from nightreel.errors import TableError
-from nightreel.job import Job, Summary
+from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import SILVER, current_prepare, prepare_id
-from nightreel.schemas import EPOCH_METRICS
-from nightreel.tables import sql_text
+from nightreel.tables.schemas import EPOCH_METRICS
+from nightreel.tables.tables import sql_text
 
 _ASKED_FOR = ("rmse", "mae", "ndcg@", "recall@")
 

@@ -13,12 +13,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel import __version__, models
-from nightreel.job import Job, Summary
+from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.ledger import fingerprint
 from nightreel.nightly.silver import current_prepare
-from nightreel.session import local_path
-from nightreel.tables import sql_text
+from nightreel.session.spark_session import local_path
+from nightreel.tables.tables import sql_text
 
 
 def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:

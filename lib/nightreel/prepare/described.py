@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from nightreel.prepare.matching import Unmatched, films, match
 from nightreel.prepare.scratch import Scratch
-from nightreel.schemas import SCHEMAS
+from nightreel.tables.schemas import SCHEMAS
 
 _OF_ITEMS = ("title", "year", "genres", "cast", "tags")
 _OF_FILMS = ("overview", "genres", "keywords", "cast", "directors")

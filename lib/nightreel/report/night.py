@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.schemas import EPOCH_METRICS
-from nightreel.tables import Tables
+from nightreel.tables.schemas import EPOCH_METRICS
+from nightreel.tables.tables import Tables
 
 ROWS_TO_KNOW_A_USER = 20
 MOST_SHOWN = 10

@@ -30,8 +30,8 @@ from nightreel.sources.survey import (
     rejects,
     take_survey,
 )
-from nightreel.table_files import Staging, TableFile
-from nightreel.tables import Tables
+from nightreel.tables.delta_rs import Staging, TableFile
+from nightreel.tables.tables import Tables
 
 BRONZE = ("bronze_ratings", "bronze_quarantine", "bronze_items", "bronze_files")
 

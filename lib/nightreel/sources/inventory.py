@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from nightreel.sources.files import RawFile
 from nightreel.sources.source import Found
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 _LONG_SPAN = 64
 """Shorter ones are listed id by id: a condition of thousands of alternatives takes minutes to read, or the stack."""

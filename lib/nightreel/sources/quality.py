@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.sources.ingest import IngestReport
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 _MOST_VALUES = 20
 """A scale of more values is shown in so many ranges of the same width."""

@@ -9,8 +9,8 @@ from typing import Protocol
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel.schemas import ID, SCHEMAS
 from nightreel.sources.files import RawFile
+from nightreel.tables.schemas import ID, SCHEMAS
 
 SURVEY_COLUMNS = "file_id int, position bigint, line string, reason string, lines bigint"
 """Of rows that tell what lines are good or rejected (see Source.survey)."""

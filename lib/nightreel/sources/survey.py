@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.sources.files import RawFile
 from nightreel.sources.source import UNREADABLE
-from nightreel.table_files import TableFile
+from nightreel.tables.delta_rs import TableFile
 
 _REASONS_SHOWN = 3
 _CHARACTERS_SHOWN = 80

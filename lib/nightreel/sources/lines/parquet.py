@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nightreel.table_files import TableFile
+from nightreel.tables.delta_rs import TableFile
 
 _ROWS_PER_GROUP = 1_048_576  # 28 MB where ids are numbers: what is held in memory
 

@@ -13,7 +13,7 @@ from nightreel.sources.lines.quarantine import Rejected
 from nightreel.sources.lines.segments import Segment
 from nightreel.sources.lines.tasks import FAULTS
 from nightreel.sources.source import SURVEY_COLUMNS, UNREADABLE
-from nightreel.table_files import TableFile
+from nightreel.tables.delta_rs import TableFile
 
 SPARK_SCHEMA = f"{SURVEY_COLUMNS}, written string"
 """Of the batches: see nightreel.sources.source.Source.survey."""

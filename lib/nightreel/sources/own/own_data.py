@@ -21,7 +21,7 @@ from nightreel.sources.own.items import read_items
 from nightreel.sources.own.layout import Kind, find_data, kind_of, separator_of
 from nightreel.sources.own.table_rows import RowForm, judged, ratings_of, survey_of
 from nightreel.sources.source import Described, Found
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 _VERSION = 1  # count up when a file would be read into other rows than before
 _LINES = (Kind.CSV, Kind.JSON)

@@ -18,14 +18,14 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.table import Table
 
-from nightreel import session
 from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelError
-from nightreel.faults import explain
-from nightreel.log import log_line
-from nightreel.progress import step as show_step
+from nightreel.job.faults import explain
+from nightreel.job.progress import log_line
+from nightreel.job.progress import step as show_step
+from nightreel.session import spark_session
 from nightreel.settings import Layers, Settings
 from nightreel.sources import configured
-from nightreel.tables import Tables
+from nightreel.tables.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Job:
     def step(self, name: str) -> Iterator[None]:
         """Show the step while it runs, and keep its seconds for the summary."""
         started = time.monotonic()
-        with show_step(name, tasks=lambda: session.tasks(self.spark)):
+        with show_step(name, tasks=lambda: spark_session.tasks(self.spark)):
             yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
 
@@ -105,7 +105,7 @@ def _execute(
             _print(name, job, summary, time.monotonic() - started)
         finally:
             if job.owns_session:
-                session.close(job.spark)
+                spark_session.close(job.spark)
         return DONE
     except KeyboardInterrupt:
         _complain(name, "interrupted; what was committed stays, and the next run resumes from it")
@@ -175,9 +175,9 @@ def _date(text: str) -> date:
 
 
 def _start(settings: Settings, layers: Layers, parsed: argparse.Namespace) -> Job:
-    owns_session = not session.running()
+    owns_session = not spark_session.running()
     with show_step("start Spark"):
-        spark = session.start(
+        spark = spark_session.start(
             parsed.env, checkpoints=f"{settings.tables.root.rstrip('/')}/.checkpoints", remote=parsed.remote
         )
     return Job(

@@ -20,11 +20,10 @@ from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from nightreel.errors import NightreelError
-from nightreel.launch import delta_jars
-from nightreel.launch.environment import environment, python_path
-from nightreel.launch.java import require_java
-from nightreel.launch.properties import is_local, read_properties
-from nightreel.log import log_folder
+from nightreel.job.progress import log_folder
+from nightreel.session import delta_jars
+from nightreel.session.java import require_java
+from nightreel.session.submit import environment, is_local, python_path, read_properties
 from nightreel.settings.layers import conf_folder
 
 SESSION_PROPERTIES = {

@@ -1,6 +1,6 @@
 """Delta's jars beside Spark's own, fetched once, so that every later session has Delta without the network.
 
-python -m nightreel.launch.delta_jars [--repository URL]
+python -m nightreel.session.delta_jars [--repository URL]
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 import pyspark
 
 from nightreel.errors import NightreelError
-from nightreel.launch.java import require_java
-from nightreel.log import log_folder
+from nightreel.job.progress import log_folder
+from nightreel.session.java import require_java
 
 DELTA_VERSION = "4.4.0"
 _OWN = ("io.delta_", "io.unitycatalog_")

@@ -14,10 +14,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from nightreel.errors import TableError
-from nightreel.schemas import ID, SCHEMAS, TableSchema
-from nightreel.session import local_path, writes_here
+from nightreel.session.spark_session import local_path, writes_here
 from nightreel.settings import TablesSettings
-from nightreel.table_files import (
+from nightreel.tables.delta_rs import (
     TableFile,
     commit_files,
     commit_rows,
@@ -26,6 +25,7 @@ from nightreel.table_files import (
     table_id,
     takes_files,
 )
+from nightreel.tables.schemas import ID, SCHEMAS, TableSchema
 
 _ID_TYPES = ("bigint", "string")
 _ESCAPED = re.compile(r"(['\\])")

@@ -1,6 +1,6 @@
 """Is there a Java that Spark can run on? Asked before anything that takes long.
 
-python -m nightreel.launch.java
+python -m nightreel.session.java
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What jobs share: arguments, exit codes, the closing summary, progress, and one line for any fault."""

@@ -1,0 +1,1 @@
+"""The tables: their schemas, the one reader and writer, and commits without Spark."""
