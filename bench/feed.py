@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 import torch
 
 from nightreel.neural.feed import Mode, open_feed
-from nightreel.neural.feed.petastorm_compat import install
+from nightreel.neural.feed.petastorm import install
 from nightreel.neural.feed.stream import BUFFER_ROWS
 
 USERS, ITEMS = 480_189, 17_770

@@ -23,8 +23,7 @@ from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from nightreel.prepare import Scratch
-from nightreel.prepare.stop_words import stop_words
-from nightreel.prepare.text import item_text
+from nightreel.prepare.text import item_text, stop_words
 from nightreel.session import spark_session
 from nightreel.settings import Settings, TextSettings, read_layers
 

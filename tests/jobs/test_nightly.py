@@ -122,7 +122,7 @@ def test_a_night_that_stopped_goes_on_where_it_was(
     raw: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from nightreel.models import popular
+    from nightreel.models.classical import means
 
     arguments = [*settings_for(raw), "--run-date", "2005-12-31", "--set", 'nightly.models=["item_mean", "popular"]']
     arguments += ["--set", "recommend.model=item_mean"]
@@ -131,7 +131,7 @@ def test_a_night_that_stopped_goes_on_where_it_was(
         def fail(*_: object, **__: object) -> None:
             raise RuntimeError("the lights went out")
 
-        planted.setattr(popular.Popular, "fit", fail)
+        planted.setattr(means.Popular, "fit", fail)
         stopped = run_job("nightly", *arguments)
     assert stopped.code == 1
     assert "the lights went out" in stopped.complaint

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nightreel.neural.feed import Batch, Feed, open_feed
-from nightreel.neural.training import from_spec
+from nightreel.neural.training import train
 from nightreel.neural.training.spec import read_spec
-from nightreel.neural.training.train import train
 
 _OPEN = open_feed
 
@@ -38,5 +37,5 @@ def killing(*arguments: Any, **named: Any) -> Feed:
 
 
 if __name__ == "__main__":
-    from_spec.open_feed = killing
-    train(read_spec(Path(sys.argv[1])))
+    train.open_feed = killing
+    train.train(read_spec(Path(sys.argv[1])))

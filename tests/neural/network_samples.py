@@ -7,11 +7,10 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from nightreel.neural.networks.domain import Domain
 from nightreel.neural.networks.item_text import ItemText
-from nightreel.neural.networks.network import Network
+from nightreel.neural.networks.network import Domain, Network
 from nightreel.neural.networks.params import checked
-from nightreel.neural.networks.registry import build
+from nightreel.neural.networks.storage import build
 
 USERS, ITEMS = 7, 5
 DOMAIN = Domain(users=USERS, items=ITEMS, lowest=1.0, highest=5.0, mean=3.5)

@@ -21,15 +21,20 @@ from tests.neural.training_samples import MemoryFeed, domain_of, recipe, spec, t
 from nightreel.neural.feed import Batch
 from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.neumf import Neumf
 from nightreel.neural.networks.params import checked
-from nightreel.neural.networks.registry import build
+from nightreel.neural.networks.storage import build
+from nightreel.neural.networks.tower_networks import Neumf
+from nightreel.neural.process import Process, process_group
 from nightreel.neural.training.checkpoint import Checkpoints
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.loop import Fitted, Loop, Validation
-from nightreel.neural.training.objective import ClippedSquares, ImplicitObjective, Objective, RatingObjective
-from nightreel.neural.training.process_group import Process, process_group
-from nightreel.neural.training.unseen_items import UnseenItems
+from nightreel.neural.training.objective import (
+    ClippedSquares,
+    ImplicitObjective,
+    Objective,
+    RatingObjective,
+    UnseenItems,
+)
 
 ROWS = two_tastes()
 HELD_OUT, TRAIN = ROWS[:101], ROWS[101:1100]

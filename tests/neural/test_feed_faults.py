@@ -9,7 +9,7 @@ from tests.neural.feed_snapshots import feeds, write_snapshot
 
 from nightreel.errors import DataError
 from nightreel.neural.feed import resident, stream
-from nightreel.neural.feed.row_group_reader import read
+from nightreel.neural.feed.petastorm import read
 
 FILES = [[300, 200], [500]]
 

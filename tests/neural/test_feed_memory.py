@@ -10,9 +10,9 @@ import pytest
 from tests.neural.feed_snapshots import feeds, write_snapshot
 
 from nightreel.errors import DataError
-from nightreel.neural.feed import opening, shuffle, stream
+from nightreel.neural.feed import feed, resident, stream
+from nightreel.neural.feed.petastorm import read
 from nightreel.neural.feed.resident import BYTES_A_ROW
-from nightreel.neural.feed.row_group_reader import read
 
 GROUPS, GROUP_ROWS = 60, 500
 
@@ -40,9 +40,9 @@ def test_a_stream_holds_its_buffer_and_a_few_row_groups_of_any_amount_of_data(sh
     files = write_snapshot(tmp_path, [[GROUP_ROWS] * 20] * 3)
     held = Held()
     monkeypatch.setattr(stream, "BUFFER_ROWS", 2000)
-    monkeypatch.setattr(shuffle, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(resident, "BLOCK_ROWS", 100)
     monkeypatch.setattr(stream, "read", held.read)
-    (feed,) = feeds(files, mode="stream", batch_size=50, world_size=1, shuffle=shuffled)
+    (feed,) = feeds(files, mode="stream", batch_size=50, world_size=1, resident=shuffled)
     for batch in feed.epoch(0):
         held.add(-len(batch))
     chunk = max(GROUP_ROWS, 2000 // 8 + 100)
@@ -57,7 +57,7 @@ Memory = namedtuple("Memory", "available")
 
 def survives_its_files(files, *, available, world_size, monkeypatch):
     """Whether auto made the feeds resident: they need no files any more."""
-    monkeypatch.setattr(opening.psutil, "virtual_memory", lambda: Memory(available))
+    monkeypatch.setattr(feed.psutil, "virtual_memory", lambda: Memory(available))
     opened = feeds(files, mode="auto", batch_size=100, world_size=world_size)
     for file in files:
         Path(file).unlink()

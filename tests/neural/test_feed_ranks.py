@@ -11,8 +11,9 @@ import torch.multiprocessing as processes
 from tests.neural.feed_snapshots import CPU, Row, all_rows, rows_of, write_snapshot
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.neural.feed import open_feed, opening, stream
-from nightreel.neural.feed.row_group_reader import read
+from nightreel.neural.feed import feed as feed_module
+from nightreel.neural.feed import open_feed, stream
+from nightreel.neural.feed.petastorm import read
 
 RANKS = 2
 
@@ -46,13 +47,13 @@ def lost_on_the_second_rank(files, rank):
 
 
 def auto_where_one_rank_has_no_memory(files, rank):
-    fits = opening._fits
+    fits = feed_module._fits
     try:
-        opening._fits = lambda *_: rank == 0
+        feed_module._fits = lambda *_: rank == 0
         feed = opened(files, rank, mode="auto")
         return type(feed._source).__name__, len(rows_of(feed.epoch(0)))
     finally:
-        opening._fits = fits
+        feed_module._fits = fits
 
 
 def other_files_on_the_second_rank(files, rank):

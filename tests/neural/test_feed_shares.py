@@ -6,8 +6,7 @@ from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightreel.neural.feed.shares import RowRange, Shares, row_ranges
-from nightreel.neural.feed.snapshot import RowGroup
+from nightreel.neural.feed.snapshot import RowGroup, RowRange, Shares, row_ranges
 
 
 def test_ten_rows_over_three_ranks():

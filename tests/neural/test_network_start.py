@@ -11,11 +11,11 @@ from tests.neural.network_samples import DOMAIN, PARAMS, TEXTS, all_pairs, netwo
 from tests.neural.processes import subprocess_environment
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.neural.networks.domain import Domain
 from nightreel.neural.networks.item_text import ItemText
+from nightreel.neural.networks.network import Domain
 from nightreel.neural.networks.params import PARAMS as TYPES
 from nightreel.neural.networks.params import checked
-from nightreel.neural.networks.registry import build, names
+from nightreel.neural.networks.storage import build, names
 
 
 def fresh(name: str, *, domain: Domain = DOMAIN, seed: int = 1) -> torch.nn.Module:
@@ -113,7 +113,7 @@ def test_every_network_has_its_hyperparameters_type() -> None:
 
 def test_hyperparameters_and_specifications_are_read_without_torch() -> None:
     code = (
-        "import sys, nightreel.neural.training.spec, nightreel.neural.training.hyperparameters;"
+        "import sys, nightreel.neural.training.spec, nightreel.neural.training.spec;"
         "sys.exit(any(name in sys.modules for name in ('torch', 'pyspark', 'petastorm')))"
     )
     assert subprocess.run([sys.executable, "-c", code], env=subprocess_environment(), check=False).returncode == 0

@@ -10,8 +10,7 @@ import torch
 from tests.neural.network_samples import all_pairs, network
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.neural.networks.registry import names
-from nightreel.neural.networks.storage import load_network, save_network
+from nightreel.neural.networks.storage import load_network, names, save_network
 
 
 @pytest.mark.parametrize("name", names())
@@ -37,7 +36,7 @@ def test_nothing_is_found_where_keeping_was_cut_short(tmp_path: Path, monkeypatc
     def full_disk(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nightreel.neural.networks.whole_files.save_file", full_disk)
+    monkeypatch.setattr("nightreel.neural.networks.storage.save_file", full_disk)
     with pytest.raises(OSError, match="No space left"):
         save_network(network("ncf"), tmp_path)
     with pytest.raises(DataError, match=r"model\.json: not the header of a network: .*No such file"):

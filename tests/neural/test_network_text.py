@@ -11,8 +11,8 @@ import torch
 from tests.neural.network_samples import ITEMS, TEXTS, network, text_rows
 
 from nightreel.errors import DataError
-from nightreel.neural.networks.hybrid import Hybrid
 from nightreel.neural.networks.item_text import ItemText, read_item_text
+from nightreel.neural.networks.tower_networks import Hybrid
 
 
 def test_rows_in_any_order_become_one_list_in_the_items_order() -> None:

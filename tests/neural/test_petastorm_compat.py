@@ -19,9 +19,8 @@ from tests.neural.feed_snapshots import write_snapshot
 
 import nightreel
 from nightreel.errors import ConfigurationError
-from nightreel.neural.feed import petastorm_compat
-from nightreel.neural.feed.legacy_parquet import ParquetDataset, ParquetDatasetPiece
-from nightreel.neural.feed.petastorm_compat import COMPLETED, IMPORTED, PETASTORM, install
+from nightreel.neural.feed import petastorm
+from nightreel.neural.feed.petastorm import COMPLETED, IMPORTED, PETASTORM, ParquetDataset, ParquetDatasetPiece, install
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
@@ -73,7 +72,7 @@ def test_importing_the_feed_imports_neither_petastorm_nor_pyspark():
     ended = python(
         "import sys, nightreel.neural.feed as feed\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('petastorm', 'pyspark')])\n"
-        "from nightreel.neural.feed.petastorm_compat import install; install()\n"
+        "from nightreel.neural.feed.petastorm import install; install()\n"
         "print('petastorm.reader' in sys.modules, 'pyspark' in sys.modules)\n"
     )
     assert ended.stdout.splitlines() == ["[]", "True False"], ended.stderr
@@ -81,7 +80,7 @@ def test_importing_the_feed_imports_neither_petastorm_nor_pyspark():
 
 @pytest.mark.parametrize("found", ["0.13.0", "0.14.0"])
 def test_another_petastorm_is_refused_in_one_line(found, monkeypatch):
-    monkeypatch.setattr(petastorm_compat, "version", lambda _: found)
+    monkeypatch.setattr(petastorm, "version", lambda _: found)
     with pytest.raises(ConfigurationError, match=rf"^petastorm {found}: .* pip install petastorm=={PETASTORM}$"):
         install()
 
@@ -90,7 +89,7 @@ def test_a_missing_petastorm_is_named(monkeypatch):
     def version(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(petastorm_compat, "version", version)
+    monkeypatch.setattr(petastorm, "version", version)
     with pytest.raises(ConfigurationError, match=r"^petastorm: not installed; pip install 'nightreel\[neural\]'$"):
         install()
 
@@ -98,7 +97,7 @@ def test_a_missing_petastorm_is_named(monkeypatch):
 @pytest.mark.parametrize(("module", "name", "completed"), COMPLETED)
 def test_a_petastorm_that_does_not_use_what_it_gets_is_refused(module, name, completed, monkeypatch):
     install()
-    monkeypatch.delattr(import_module("petastorm.reader"), petastorm_compat._INSTALLED)
+    monkeypatch.delattr(import_module("petastorm.reader"), petastorm._INSTALLED)
     for other, its_name, its_completed in COMPLETED:
         monkeypatch.setattr(import_module(other), its_name, its_completed._module)
     monkeypatch.setattr(import_module(module), name, "another thing")

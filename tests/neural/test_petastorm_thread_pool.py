@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from nightreel.neural.feed.petastorm_compat import _mend, install
+from nightreel.neural.feed.petastorm import _mend, install
 
 ITEMS = ["first", "last"]
 

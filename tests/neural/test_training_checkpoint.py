@@ -10,7 +10,7 @@ from tests.neural.training_samples import spec
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.neural.training.checkpoint import Checkpoint, Checkpoints
-from nightreel.neural.training.history import Epoch
+from nightreel.neural.training.loop import Epoch
 
 
 def after(*losses: float) -> Checkpoint:

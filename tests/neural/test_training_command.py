@@ -13,11 +13,9 @@ from tests.neural.processes import run_alone, run_two
 from tests.neural.training_samples import spec, two_tastes
 
 from nightreel.neural.networks.params import params_type
-from nightreel.neural.networks.registry import names
-from nightreel.neural.networks.storage import load_network
+from nightreel.neural.networks.storage import load_network, names
 from nightreel.neural.training.__main__ import main
-from nightreel.neural.training.defaults import hyperparameters
-from nightreel.neural.training.spec import TrainingSpec, read_spec
+from nightreel.neural.training.spec import TrainingSpec, hyperparameters, read_spec
 from nightreel.neural.training.train import Outcome, train
 
 

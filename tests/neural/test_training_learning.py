@@ -11,12 +11,11 @@ from tests.neural.training_samples import ALONE, MemoryFeed, Ratings, domain_of,
 
 from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.neumf import Neumf
 from nightreel.neural.networks.params import checked
-from nightreel.neural.networks.registry import build, names
+from nightreel.neural.networks.storage import build, names
+from nightreel.neural.networks.tower_networks import Neumf
 from nightreel.neural.training.learner import Learner
-from nightreel.neural.training.objective import ImplicitObjective, Objective, RatingObjective
-from nightreel.neural.training.unseen_items import UnseenItems
+from nightreel.neural.training.objective import ImplicitObjective, Objective, RatingObjective, UnseenItems
 
 SIZES = PARAMS | {
     # Its vectors start in one direction, and with little spread they would stay there for long.

@@ -16,14 +16,12 @@ from tests.neural.training_samples import ALONE, MemoryFeed, Ratings, domain_of,
 from nightreel.errors import DataError, NightreelError
 from nightreel.neural.feed import Batch, Feed
 from nightreel.neural.networks.params import checked
-from nightreel.neural.networks.registry import build
+from nightreel.neural.networks.storage import build
+from nightreel.neural.process import process_group
 from nightreel.neural.training.checkpoint import Checkpoints
 from nightreel.neural.training.learner import Learner
-from nightreel.neural.training.loop import Fitted, Loop, Validation
-from nightreel.neural.training.objective import ClippedSquares, ImplicitObjective, RatingObjective
-from nightreel.neural.training.process_group import process_group
-from nightreel.neural.training.unseen_items import UnseenItems
-from nightreel.neural.training.validate import validation_loss
+from nightreel.neural.training.loop import Fitted, Loop, Validation, validation_loss
+from nightreel.neural.training.objective import ClippedSquares, ImplicitObjective, RatingObjective, UnseenItems
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +124,7 @@ def test_progress_is_a_line_an_epoch_and_one_every_few_seconds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(10_000))
-    monkeypatch.setattr("nightreel.neural.training.pace.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("nightreel.neural.training.loop.time.monotonic", lambda: float(next(clock)))
     run(MemoryFeed(noise(640, seed=1), 64), MemoryFeed(noise(60, seed=2), 64), tmp_path, epochs=2)
     said = capsys.readouterr()
     assert said.out == ""

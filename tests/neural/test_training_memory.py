@@ -9,7 +9,7 @@ from tests.neural.processes import run_alone
 
 CODE = """
 import resource, torch
-from nightreel.neural.training.freed_memory import keep_freed_memory
+from nightreel.neural.process import keep_freed_memory
 if {keep}:
     keep_freed_memory()
 faults = []

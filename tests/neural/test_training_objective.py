@@ -9,9 +9,8 @@ import torch
 from tests.neural.network_samples import network
 from tests.neural.training_samples import recipe
 
-from nightreel.neural.networks.neumf import Neumf
-from nightreel.neural.training.objective import ClippedSquares, ImplicitObjective, RatingObjective
-from nightreel.neural.training.unseen_items import UnseenItems
+from nightreel.neural.networks.tower_networks import Neumf
+from nightreel.neural.training.objective import ClippedSquares, ImplicitObjective, RatingObjective, UnseenItems
 
 ONE_PAIR = torch.zeros(1, dtype=torch.int64)
 

@@ -10,9 +10,8 @@ from tests.neural.processes import run_alone
 from tests.neural.training_samples import ALONE, spec
 
 from nightreel.errors import DataError
-from nightreel.neural.training.checkpoint import Checkpoints
-from nightreel.neural.training.process_group import Process
-from nightreel.neural.training.resuming import begin
+from nightreel.neural.process import Process
+from nightreel.neural.training.checkpoint import Checkpoints, begin
 from nightreel.neural.training.spec import TrainingSpec
 from nightreel.neural.training.train import Outcome
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.neural.training_samples import recipe
 
-from nightreel.neural.training.history import Epoch, best_place, is_over
-from nightreel.neural.training.learning_rate import rate_factor
+from nightreel.neural.training.loop import Epoch, best_place, is_over, rate_factor
 
 
 def factors(steps: range, *, losses: list[float | None] | None = None, **changes: object) -> list[float]:

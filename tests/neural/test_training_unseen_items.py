@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nightreel.neural.training.scramble import scrambled
-from nightreel.neural.training.unseen_items import UnseenItems
+from nightreel.neural.training.objective import UnseenItems, scrambled
 
 # User 0 has seen 1 and 3 of five items, user 1 all, user 2 none, user 3 all but 2, user 4 the first and the last.
 USERS = torch.tensor([0, 0, 1, 1, 1, 1, 1, 3, 3, 3, 3, 4, 4, 0, 0])

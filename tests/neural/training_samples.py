@@ -14,10 +14,9 @@ from tests.neural.network_samples import PARAMS
 from torch import Tensor
 
 from nightreel.neural.feed import Batch
-from nightreel.neural.networks.domain import Domain
-from nightreel.neural.training.process_group import Process
-from nightreel.neural.training.recipe import Recipe
-from nightreel.neural.training.spec import TrainingSpec
+from nightreel.neural.networks.network import Domain
+from nightreel.neural.process import Process
+from nightreel.neural.training.spec import Recipe, TrainingSpec
 
 ALONE = Process(rank=0, world_size=1, device=torch.device("cpu"))
 

@@ -14,8 +14,7 @@ from scipy.sparse import coo_array, csr_array
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from nightreel.prepare.scratch import Scratch
-from nightreel.prepare.stop_words import stop_words
-from nightreel.prepare.text import item_text
+from nightreel.prepare.text import item_text, stop_words
 from nightreel.settings import TextSettings
 
 CRAFTED = [

@@ -16,10 +16,8 @@ from pyspark.sql import functions as F
 
 from nightreel.settings import Settings, load
 from nightreel.sources import ingest
+from nightreel.sources.datasets.movielens import NO_TAG, NOT_A_FLAG, NOT_A_GENRE, NOT_A_LINK, MovieLens, published_pairs
 from nightreel.sources.delimited.values import Reason
-from nightreel.sources.movielens import MovieLens, published_pairs
-from nightreel.sources.movielens.hundred_k import NOT_A_FLAG, NOT_A_GENRE
-from nightreel.sources.movielens.items import NO_TAG, NOT_A_LINK
 from nightreel.sources.records import RecordReason
 from nightreel.sources.records.judging import NOT_AN_ID, REPEATED
 from nightreel.tables.tables import Tables

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.prepare.duplicates import deduplicate
+from nightreel.prepare.filters import deduplicate
 from nightreel.settings import load
 from nightreel.sources import IngestReport, ingest
 from nightreel.sources.delimited.values import Reason

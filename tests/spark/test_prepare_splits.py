@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.prepare import order, split
+from nightreel.prepare import split, splits
 from nightreel.settings import SplitSettings
 
 SCHEMA = "user_id bigint, item_id bigint, rating float, rated_at timestamp"
@@ -46,8 +46,8 @@ def ratings(spark: SparkSession) -> DataFrame:
 @pytest.fixture
 def many(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> DataFrame:
     """5,000 ratings on three days, so that times tie by the thousand; numbers of rows are found in many rounds."""
-    monkeypatch.setattr(order, "_FEW", 20)
-    monkeypatch.setattr(order, "_COUNTED_BITS", 5)
+    monkeypatch.setattr(splits, "_FEW", 20)
+    monkeypatch.setattr(splits, "_COUNTED_BITS", 5)
     return spark.range(5_000).select(
         (F.col("id") % 50).alias("user_id"),
         F.col("id").alias("item_id"),
@@ -81,8 +81,8 @@ def test_more_rows_than_there_are_leaves_none_to_train(ratings: DataFrame) -> No
 def test_numbers_of_rows_are_exact_where_all_hashes_are_equal(
     ratings: DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order, "_FEW", 3)
-    in_test = order.Order([F.lit(5).cast("bigint")]).first(ratings, 17)
+    monkeypatch.setattr(splits, "_FEW", 3)
+    in_test = splits.Order([F.lit(5).cast("bigint")]).first(ratings, 17)
     chosen = sorted((row[0], row[1]) for row in ratings.where(in_test).select("user_id", "item_id").collect())
     assert chosen == sorted((user, item) for user in range(10) for item in range(user + 1))[:17]
 

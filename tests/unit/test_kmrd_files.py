@@ -9,7 +9,7 @@ import pytest
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import load
-from nightreel.sources.kmrd import KMRD
+from nightreel.sources.datasets.kmrd import KMRD
 
 RATES = "user,movie,rate,time\n0,10003,7,1494128040\n"
 FILMS = {"castings.csv": "", "countries.csv": "", "genres.csv": "", "movies.txt": "", "peoples.txt": ""}

@@ -9,11 +9,17 @@ import pytest
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import Settings, load
+from nightreel.sources.datasets.movielens import (
+    CSV,
+    DAT,
+    GENRES,
+    U_DATA,
+    MovieLens,
+    find_fold,
+    genre_names,
+    rating_lines,
+)
 from nightreel.sources.files import RawFile
-from nightreel.sources.movielens import MovieLens, find_fold
-from nightreel.sources.movielens.forms import CSV, DAT, U_DATA
-from nightreel.sources.movielens.hundred_k import GENRES, genre_names
-from nightreel.sources.movielens.ratings import rating_lines
 
 CSV_FILES = {
     "ratings.csv": "userId,movieId,rating,timestamp\n1,2,3.5,4\n",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightreel.prepare.matching.title_form import title_form
+from nightreel.prepare.matching.titles import title_form
 
 SAME = [
     ("The Matrix", "Matrix, The", "THE MATRIX", "the  matrix "),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nightreel.prepare.matching.keys import Described, Key, Kind, item_keys
-from nightreel.prepare.matching.title_names import Names, names
+from nightreel.prepare.matching.titles import Names, names
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightreel.errors import DataError
-from nightreel.models.catalogue import Catalogue, Users, best_columns
-from nightreel.models.factor_arrays import catalogue_of, factor_matrix, seen_lists, users_of
+from nightreel.models.engine.catalogue import (
+    Catalogue,
+    Users,
+    best_columns,
+    catalogue_of,
+    factor_matrix,
+    seen_lists,
+    users_of,
+)
 
 
 def users(factors, seen=None, bias=None):

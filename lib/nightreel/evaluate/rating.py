@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from nightreel.evaluate.form import as_rows
+from nightreel.evaluate.ranking import as_rows
 from nightreel.settings import ScaleSettings
 
 

@@ -3,26 +3,57 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import ValidationError
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.models.contract import Algorithm, Capability, EpochMetric, Surroundings, TrainedModel
-from nightreel.models.factors import FactorModel
-from nightreel.models.network import NetworkModel
-from nightreel.models.network_worker import Weights
-from nightreel.models.snapshot_files import files_of
-from nightreel.neural.networks.domain import Domain
+from nightreel.models.forms.factors import FactorModel
+from nightreel.models.forms.network import NetworkModel, Weights
+from nightreel.neural.launcher import locate
+from nightreel.neural.networks.network import Domain
 from nightreel.neural.networks.params import NetworkParams
-from nightreel.neural.training.hyperparameters import Hyperparameters, hyperparameters_type
-from nightreel.neural.training.spec import TrainingSpec
+from nightreel.neural.training.spec import Hyperparameters, TrainingSpec, hyperparameters_type
+
+
+def files_of(rows: DataFrame, files: Sequence[str], *, count: int, copy: Path) -> tuple[str, ...]:
+    """The files given, where they hold as many rows as the frame; else those of a copy.
+
+    So the train split of a Delta table is read where it lies: its partition is a set of files. Where there are no
+    files, or rows in them are marked as deleted, the rows are written to `copy` first.
+
+    Parameters
+    ----------
+    files : of the rows as they are, if there are any; as DataFrame.inputFiles gives them
+    count : rows of the frame
+    copy : a folder, which every reader reaches; what lies there of an earlier attempt is taken if it is whole
+    """
+    if files and sum(map(_rows_in, files)) == count:
+        return tuple(files)
+    if not (copy / "_SUCCESS").exists() or sum(map(_rows_in, _copied(copy))) != count:
+        shutil.rmtree(copy, ignore_errors=True)
+        rows.write.parquet(str(copy))
+    return _copied(copy)
+
+
+def _copied(copy: Path) -> tuple[str, ...]:
+    return tuple(sorted(str(file) for file in copy.glob("*.parquet")))
+
+
+def _rows_in(file: str) -> int:
+    filesystem, path = locate(file)
+    with filesystem.open(path) as opened:
+        return int(pq.read_metadata(opened).num_rows)
+
 
 _ROWS_A_TASK = 1 << 17
 _RATINGS = "user_idx int, item_idx int, rating float"
@@ -104,7 +135,7 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
         )
         if self.ends_in_factors:
             return _factor_model(self.name, spec, users=users, items=items, global_mean=extent["mean"])
-        from nightreel.models.network_worker import digest_of
+        from nightreel.models.forms.network import digest_of
 
         weights = Weights(spec.folder, digest_of(spec.folder))
         implicit = spec.params.get("mode") == "implicit"
@@ -207,7 +238,7 @@ def _metrics(outcome: dict[str, Any], *, rows: int, held_out: int) -> Sequence[E
 def _factor_model(
     name: str, spec: TrainingSpec, *, users: DataFrame, items: DataFrame, global_mean: float
 ) -> FactorModel:
-    from nightreel.models.network_worker import factors_header
+    from nightreel.models.forms.network import factors_header
 
     mean, rank = factors_header(spec.folder)
     return FactorModel(
@@ -225,7 +256,7 @@ def _learnt(spark: SparkSession, folder: str, side: str, count: int) -> DataFram
     """Grain user or item; columns <side>_idx, bias, factors, read from the weights on the executors."""
 
     def rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from nightreel.models.network_worker import factors_of
+        from nightreel.models.forms.network import factors_of
 
         learnt = factors_of(folder, side)
         for batch in batches:
@@ -246,7 +277,7 @@ def _without_vectors(side: DataFrame, key: str) -> DataFrame:
 
 def _with_item_parts(items: DataFrame, weights: Weights) -> DataFrame:
     def parts(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from nightreel.models.network_worker import item_parts
+        from nightreel.models.forms.network import item_parts
 
         for batch in batches:
             vectors = item_parts(weights, batch.column("item_idx"))

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from nightreel.errors import ConfigurationError
-from nightreel.models.als import Als
-from nightreel.models.als_implicit import AlsImplicit
-from nightreel.models.baseline import Baseline
+from nightreel.models.classical.als import Als
+from nightreel.models.classical.als_implicit import AlsImplicit
+from nightreel.models.classical.baseline import Baseline
+from nightreel.models.classical.means import ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
 from nightreel.models.contract import Algorithm
-from nightreel.models.means import ItemMean, MeanOfMeans, UserMean, WeightedMean
 from nightreel.models.neural import Deep, Hybrid, Mf, MfBias, Ncf, Neumf
-from nightreel.models.popular import Popular
 from nightreel.settings import Layers
 
 _ALGORITHMS: dict[str, type[Algorithm[Any]]] = {

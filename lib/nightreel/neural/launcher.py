@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from urllib.parse import unquote
 
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
 from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import SparkSession
 
 from nightreel.errors import ConfigurationError, NightreelError
-from nightreel.neural.training.failure import read_failure
+from nightreel.neural.process import read_failure
 from nightreel.neural.training.spec import TrainingSpec
 from nightreel.session.submit import environment, python_path
 from nightreel.settings.sections import NeuralSettings
+
+_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
+
+
+def locate(file: str) -> tuple[AbstractFileSystem, str]:
+    """What opens the file, and under which name.
+
+    Parameters
+    ----------
+    file : a path, or a URI with its special characters escaped, as Spark's `inputFiles` gives them
+
+    Raises
+    ------
+    ImportError, ValueError : nothing here opens files of that kind
+    """
+    filesystem, path = url_to_fs(unquote(file) if _URI.match(file) else file)
+    return filesystem, path
+
 
 _GPUS_OF_A_TASK = "spark.task.resource.gpu.amount"
 
@@ -46,7 +68,7 @@ def launch(spark: SparkSession, spec: TrainingSpec, settings: NeuralSettings) ->
 
 def _train(spec: str) -> str:
     """What each rank runs; its imports come here, as the function travels to processes that know nothing."""
-    from nightreel.neural.training.failure import recorded
+    from nightreel.neural.process import recorded
     from nightreel.neural.training.spec import TrainingSpec
     from nightreel.neural.training.train import train
 

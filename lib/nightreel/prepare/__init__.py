@@ -1,8 +1,7 @@
 """Bronze to silver: one rating per user and item, sparse users and items dropped, dense indices, splits."""
 
 from nightreel.prepare.dense import Dense, dense_index, densify
-from nightreel.prepare.duplicates import deduplicate
-from nightreel.prepare.filters import keep_active
+from nightreel.prepare.filters import deduplicate, keep_active
 from nightreel.prepare.matching import AMBIGUOUS
 from nightreel.prepare.scratch import Scratch
 from nightreel.prepare.silver import PrepareReport, Silver, prepare

@@ -12,8 +12,7 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.prepare.dense import Dense, densify
 from nightreel.prepare.described import describe, text_of
-from nightreel.prepare.duplicates import deduplicate
-from nightreel.prepare.filters import keep_active, nothing_left
+from nightreel.prepare.filters import deduplicate, keep_active, nothing_left
 from nightreel.prepare.matching import match_rates
 from nightreel.prepare.scratch import Scratch
 from nightreel.prepare.splits import split

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -9,9 +11,58 @@ from pyspark.sql import functions as F
 
 from nightreel.prepare.dense import dense_index
 from nightreel.prepare.scratch import Scratch
-from nightreel.prepare.stop_words import stop_words
-from nightreel.prepare.terms import terms_of
 from nightreel.settings import TextSettings
+
+_WORD = re.compile(r"\b\w\w+\b")
+
+
+def stop_words(language: str) -> list[str]:
+    """Spark ML's list for the language, as the words that texts are cut into: of `don't` it is `don`; none for "none".
+
+    Needs a Spark session.
+    """
+    if language == "none":
+        return []
+    from pyspark.ml.feature import StopWordsRemover  # brings pandas, which a task that only needs this folder does not
+
+    listed = StopWordsRemover.loadDefaultStopWords(language)
+    return sorted({word for text in listed for word in _WORD.findall(text.lower())})
+
+
+_WORD_terms = r"[\p{L}\p{N}_]{2,}"
+
+
+def terms_of(items: DataFrame, *, ngrams: tuple[int, int], stop_words: Sequence[str]) -> DataFrame:
+    """The terms of each text, as often as they occur.
+
+    A word is two letters, figures or underscores and more, in lower case; stop words are left out before words are put
+    in a row. This is how scikit-learn's CountVectorizer cuts a text by default.
+
+    Parameters
+    ----------
+    items : grain item; columns item_idx int, text string (nullable)
+    ngrams : how many words a term has, the fewest and the most
+
+    Returns
+    -------
+    grain item x occurrence; columns item_idx, term string
+    """
+    words = F.regexp_extract_all(F.lower("text"), F.lit(_WORD_terms), F.lit(0))
+    if stop_words:
+        words = F.filter(words, lambda word: ~word.isin(*stop_words))
+    cut = items.where(F.col("text").isNotNull()).select("item_idx", words.alias("words"))
+    fewest, most = ngrams
+    terms = F.concat(*(_in_a_row(size) for size in range(fewest, most + 1)))
+    return cut.select("item_idx", F.explode(terms).alias("term"))
+
+
+def _in_a_row(size: int) -> Column:
+    if size == 1:
+        return F.col("words")
+    starts = F.sequence(F.lit(1), F.size("words") - size + 1)
+    rows = F.transform(starts, lambda start: F.array_join(F.slice("words", start, size), " "))
+    return F.when(F.size("words") >= size, rows).otherwise(F.array().cast("array<string>"))
+
 
 _BROADCAST_TERMS = 200_000  # some 10 MB
 

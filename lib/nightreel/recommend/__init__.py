@@ -1,8 +1,7 @@
 """A trained model's answers in external ids: recommendations, similar titles, and predictions for pairs."""
 
+from nightreel.recommend.answers import recommend_for_all, score_pairs, similar_titles
 from nightreel.recommend.pairs import read_pairs
 from nightreel.recommend.prediction_files import write_csv, write_prize_format
-from nightreel.recommend.score import score_pairs
-from nightreel.recommend.titles import recommend_for_all, similar_titles
 
 __all__ = ["read_pairs", "recommend_for_all", "score_pairs", "similar_titles", "write_csv", "write_prize_format"]

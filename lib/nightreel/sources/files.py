@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any, cast
@@ -10,8 +13,7 @@ from typing import IO, Any, cast
 from fsspec.core import has_magic, url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from nightreel.errors import ConfigurationError
-from nightreel.sources import archives
+from nightreel.errors import ConfigurationError, DataError
 
 EVERY_FOLDER = "*"
 _MODIFIED_KEYS = ("mtime", "LastModified", "last_modified", "updated", "created")
@@ -31,21 +33,21 @@ class RawFile:
 
     @property
     def name(self) -> str:
-        inside, _ = archives.split(self.path)
+        inside, _ = split(self.path)
         return inside.rpartition("/")[2]
 
     @property
     def folder(self) -> str:
-        inside, archive = archives.split(self.path)
+        inside, archive = split(self.path)
         above = inside.rpartition("/")[0]
-        return archives.address(above, archive) if archive else above or "/"
+        return address(above, archive) if archive else above or "/"
 
 
 def open_bytes(path: str) -> IO[bytes]:
-    inside, archive = archives.split(path)
+    inside, archive = split(path)
     store, place = url_to_fs(archive or path)
     stream = cast(IO[bytes], store.open(place, "rb"))
-    return archives.open_member(stream, inside) if archive else stream
+    return open_member(stream, inside) if archive else stream
 
 
 def find(
@@ -71,7 +73,7 @@ def find(
     ConfigurationError : the path does not exist, the glob matches nothing, or nothing opens paths of that kind
     DataError : an archive is damaged or encrypted
     """
-    inside, archive = archives.split(path)
+    inside, archive = split(path)
     if archive:
         files: Iterable[RawFile] = _packed(inside, archive, setting=setting, in_folder=in_folder)
     else:
@@ -96,7 +98,7 @@ def _look_up(path: str, *, setting: str, in_glob: Callable[[str], bool]) -> tupl
 
 def _in_glob(info: Mapping[str, Any], in_glob: Callable[[str], bool]) -> bool:
     name = str(info["name"]).rpartition("/")[2]
-    return archives.is_archive(name) or in_glob(name)
+    return is_archive(name) or in_glob(name)
 
 
 def _files(
@@ -104,13 +106,13 @@ def _files(
 ) -> Iterator[RawFile]:
     if info["type"] != "directory":
         file = _raw_file(store, info)
-        yield from _members(file, in_folder) if archives.is_archive(file.path) else [file]
+        yield from _members(file, in_folder) if is_archive(file.path) else [file]
         return
     places = [place for folder in below for place in _places(store, info["name"].rstrip("/"), folder)]
     infos = (one for place in places for one in store.ls(place, detail=True) if one["type"] == "file")
     listed = [_raw_file(store, one) for one in infos]
     own = [file for file in listed if in_folder(file.name)]
-    packed = (file for file in listed if archives.is_archive(file.path))
+    packed = (file for file in listed if is_archive(file.path))
     yield from own or (member for file in packed for member in _members(file, in_folder))
 
 
@@ -123,20 +125,20 @@ def _places(store: Any, folder: str, below: str) -> Iterator[str]:
 
 def _packed(inside: str, archive: str, *, setting: str, in_folder: Callable[[str], bool]) -> Iterator[RawFile]:
     """A file in an archive, or what counts in a folder of it."""
-    store, infos = _look_up(archive, setting=setting, in_glob=archives.is_archive)
+    store, infos = _look_up(archive, setting=setting, in_glob=is_archive)
     held = [member for info in infos for member in _members(_raw_file(store, info), lambda _: True)]
     place = inside.strip("/")
-    there = [(file, archives.split(file.path)[0]) for file in held]
+    there = [(file, split(file.path)[0]) for file in held]
     there = [(file, at) for file, at in there if not place or f"{at}/".startswith(f"{place}/")]
     if not there:
-        raise ConfigurationError(f"{setting}: {archives.address(inside, archive)}: no such file or folder")
+        raise ConfigurationError(f"{setting}: {address(inside, archive)}: no such file or folder")
     yield from (file for file, at in there if at == place or in_folder(file.name))
 
 
 def _members(archive: RawFile, in_folder: Callable[[str], bool]) -> Iterator[RawFile]:
     with open_bytes(archive.path) as stream:
-        for inside, size in archives.members(stream, archive.path):
-            file = RawFile(archives.address(inside, archive.path), size, archive.modified_at)
+        for inside, size in members(stream, archive.path):
+            file = RawFile(address(inside, archive.path), size, archive.modified_at)
             if in_folder(file.name):
                 yield file
 
@@ -152,3 +154,90 @@ def _modified(info: Mapping[str, Any]) -> datetime | None:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None
+
+
+_SCHEME = "zip://"
+_ENCRYPTED = 0x1
+_BUFFER_BYTES = 131_072
+
+
+def is_archive(path: str) -> bool:
+    return path.lower().endswith(".zip")
+
+
+def address(inside: str, archive: str) -> str:
+    """Where `inside`, a file or folder, lies in the archive at the path `archive`."""
+    return f"{_SCHEME}{inside}::{archive}"
+
+
+def split(path: str) -> tuple[str, str]:
+    """The place inside and the path of the archive, of an address; of any other path it, and no archive."""
+    inside, chained, archive = path.partition("::")
+    return (inside.removeprefix(_SCHEME), archive) if chained and path.startswith(_SCHEME) else (path, "")
+
+
+def members(stream: IO[bytes], path: str) -> Iterator[tuple[str, int]]:
+    """Each file in an archive, without what systems add of their own, and its unpacked size in bytes.
+
+    Raises
+    ------
+    DataError : it is no zip archive, or its files are encrypted
+    """
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            listed = archive.infolist()
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, IndexError) as error:
+        raise DataError(f"{path}: cannot be read as a zip archive: {error}") from None
+    for member in listed:
+        if member.is_dir() or member.filename.startswith("__MACOSX/"):
+            continue
+        if member.flag_bits & _ENCRYPTED:
+            raise DataError(f"{path}: {member.filename} is encrypted: unpack the archive first")
+        yield member.filename, member.file_size
+
+
+def open_member(stream: IO[bytes], inside: str) -> IO[bytes]:
+    """A file of the archive in `stream`, unpacked; to close it closes the stream.
+
+    Raises
+    ------
+    OSError : there is no such file, or (also later, in reading) it is damaged or packed in an unknown way
+    """
+    return io.BufferedReader(_Member(stream, inside), _BUFFER_BYTES)
+
+
+class _Member(io.RawIOBase):
+    """As zipfile reads it, but what is wrong with a file is an OSError, as elsewhere."""
+
+    def __init__(self, stream: IO[bytes], inside: str) -> None:
+        self._held = ExitStack()
+        self._held.callback(stream.close)
+        try:
+            archive = self._held.enter_context(zipfile.ZipFile(stream))
+            self._unpacked = self._held.enter_context(archive.open(inside))
+        except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, IndexError) as error:
+            raise OSError(str(error)) from None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._unpacked.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._unpacked.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._unpacked.read(len(buffer))
+        except zipfile.BadZipFile as error:
+            raise OSError(str(error)) from None
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._held.close()
+        super().close()

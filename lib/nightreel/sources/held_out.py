@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 from nightreel.settings import Settings
+from nightreel.sources.datasets.movielens import PublishedPairs, find_fold, published_pairs
 from nightreel.sources.files import RawFile
-from nightreel.sources.movielens import PublishedPairs, find_fold, published_pairs
 from nightreel.sources.netflix import find_pairs, read_pairs
 from nightreel.sources.netflix.pairs import Pairs
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nightreel.errors import ConfigurationError
-from nightreel.sources import archives
+from nightreel.settings import Layers, Settings, read_layers
+from nightreel.sources import files
+from nightreel.sources.datasets.finding import Form, Published, find_published
+from nightreel.sources.datasets.kmrd import KMRD_FILES
+from nightreel.sources.datasets.movielens import FORMS as MOVIELENS_FORMS
 from nightreel.sources.files import find
-from nightreel.sources.first_line import first_line
-from nightreel.sources.kmrd.forms import KMRD_FILES
-from nightreel.sources.movielens.forms import FORMS as MOVIELENS_FORMS
-from nightreel.sources.published.finding import Form, Published, find_published
+from nightreel.sources.lines.tasks import first_line
 
 _NAMES_SHOWN = 6
 _SHOWN = 3
@@ -65,7 +67,7 @@ def recognise(paths: Sequence[str]) -> Recognised:
 def _said(dataset: Published) -> str:
     names = [file.name for file in [*dataset.ratings, *dataset.others().values()]]
     shown = ", ".join(names[:_NAMES_SHOWN]) + (f" and {len(names) - _NAMES_SHOWN:,} more" * (len(names) > _NAMES_SHOWN))
-    inside, archive = archives.split(dataset.folder)
+    inside, archive = files.split(dataset.folder)
     return f"{dataset.form.said} ({shown}) in {(archive or inside).rpartition('/')[2] or '/'}"
 
 
@@ -82,3 +84,21 @@ def _there(paths: Sequence[str]) -> str:
         for file in find(path, setting="data.path", in_folder=lambda _: True, in_glob=lambda _: True)
     ]
     return ", ".join(files[:_NAMES_SHOWN]) + (" ..." * (len(files) > _NAMES_SHOWN)) or "no file"
+
+
+def configured(env: str, overrides: Sequence[str]) -> Layers:
+    """The layers of settings; with data.source = "auto" those of the format that the files at data.path turn out to be.
+
+    What was found is said on standard error.
+
+    Raises
+    ------
+    ConfigurationError : as `read_layers` and `recognise`
+    """
+    layers = read_layers(env, overrides)
+    data = layers.parse(Settings).data
+    if data.source != "auto":
+        return layers
+    found = recognise(data.path)
+    print(f"data.source: {found.said}", file=sys.stderr)
+    return read_layers(env, [*overrides, f"data.source={found.source}"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from nightreel.settings import Settings
-from nightreel.sources.kmrd import KMRD
-from nightreel.sources.movielens import MovieLens
+from nightreel.sources.datasets.kmrd import KMRD
+from nightreel.sources.datasets.movielens import MovieLens
 from nightreel.sources.netflix import NetflixDump
 from nightreel.sources.own import OwnData
 from nightreel.sources.source import Source

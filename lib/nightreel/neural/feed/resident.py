@@ -9,13 +9,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from nightreel.neural.feed.ahead import ahead
-from nightreel.neural.feed.columns import Array, Columns, joined_tensors
-from nightreel.neural.feed.over_ranks import Ranks
-from nightreel.neural.feed.row_group_reader import read
-from nightreel.neural.feed.seeds import on_device
-from nightreel.neural.feed.shares import Shares, row_ranges
-from nightreel.neural.feed.snapshot import Snapshot
+from nightreel.neural.feed.batch import Array, Columns, joined_tensors
+from nightreel.neural.feed.petastorm import read
+from nightreel.neural.feed.shuffle import on_device
+from nightreel.neural.feed.snapshot import Shares, Snapshot, row_ranges
+from nightreel.neural.feed.stream import ahead
+from nightreel.neural.process import Ranks
 
 BYTES_A_ROW = 20
 """12 kept, and 8 for the row's place while loading."""

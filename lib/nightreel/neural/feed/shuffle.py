@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from itertools import pairwise
 
 import numpy as np
+import torch
 
-from nightreel.neural.feed.columns import Array, Columns, joined, no_rows
+from nightreel.neural.feed.batch import Array, Columns, joined, no_rows
 
 BINS = 16
 BLOCK_ROWS = 1 << 17
@@ -65,3 +67,17 @@ def _leaving(bins: deque[list[Columns[Array]]], generator: np.random.Generator) 
 def _shuffled(rows: Columns[Array], generator: np.random.Generator) -> Columns[Array]:
     order = generator.permutation(len(rows))
     return rows.each(lambda column: column.take(order))
+
+
+def on_device(*key: int | str, device: torch.device) -> torch.Generator:
+    """A generator of its own for every key; the same key gives the same numbers on the same kind of device."""
+    return torch.Generator(device=device).manual_seed(_number(key))
+
+
+def in_numpy(*key: int | str) -> np.random.Generator:
+    """The same for numpy, which permutes in the calling thread alone, where torch keeps all cores busy."""
+    return np.random.Generator(np.random.SFC64(_number(key)))
+
+
+def _number(key: tuple[int | str, ...]) -> int:
+    return int.from_bytes(blake2b(repr(key).encode(), digest_size=8).digest(), "big")

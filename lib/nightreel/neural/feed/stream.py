@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nightreel.neural.feed.ahead import ahead, in_background
-from nightreel.neural.feed.columns import Array, Columns
-from nightreel.neural.feed.over_ranks import Ranks
-from nightreel.neural.feed.row_group_reader import read
-from nightreel.neural.feed.seeds import in_numpy
-from nightreel.neural.feed.shares import RowRange, Shares, row_ranges
-from nightreel.neural.feed.shuffle import mixed, shuffled_blocks
-from nightreel.neural.feed.snapshot import Snapshot
+from nightreel.neural.feed.batch import Array, Columns
+from nightreel.neural.feed.petastorm import read
+from nightreel.neural.feed.shuffle import in_numpy, mixed, shuffled_blocks
+from nightreel.neural.feed.snapshot import RowRange, Shares, Snapshot, row_ranges
+from nightreel.neural.process import Ranks
+
+_Result = TypeVar("_Result")
+
+
+def ahead(tasks: Iterable[Callable[[], _Result]], *, threads: int, depth: int) -> Generator[_Result, None, None]:
+    """What the tasks return, in their order, while up to depth - 1 of those that follow are under way or done.
+
+    A task's exception is raised in the place of its result. Closing the iterator waits for the tasks under way.
+    """
+    waiting: deque[Future[_Result]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="nightreel-feed")
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(task))
+            if len(waiting) == depth:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def in_background(items: Iterator[_Result], *, depth: int) -> Generator[_Result, None, None]:
+    """The same items, up to depth - 1 of them produced ahead in one thread."""
+    with closing(ahead(repeat(partial(next, items, None)), threads=1, depth=depth)) as produced:
+        for item in produced:
+            if item is None:
+                return
+            yield item
+
 
 BUFFER_ROWS = 1 << 22
 """Rows held to be mixed: 48 MiB."""

@@ -2,24 +2,98 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from nightreel.errors import DataError
-from nightreel.neural.networks.domain import Domain
-from nightreel.neural.networks.hybrid import Hybrid
+from nightreel.neural.networks.factor_networks import Mf, MfBias
 from nightreel.neural.networks.item_text import ItemText
-from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.params import checked
-from nightreel.neural.networks.registry import build
-from nightreel.neural.networks.whole_files import write_tensors, write_text
+from nightreel.neural.networks.network import Domain, Network
+from nightreel.neural.networks.params import NetworkParams, checked, params_type
+from nightreel.neural.networks.tower_networks import Deep, Hybrid, Ncf, Neumf
 from nightreel.settings.sections import PositiveInt, Section
+
+
+def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    """As safetensors, under a name of its own until the disk has it."""
+    unfinished = _unfinished(file)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, unfinished)
+    # safetensors makes files for their owner alone; a run's folder is read by others too.
+    unfinished.chmod(0o644)
+    _settle(unfinished, file)
+
+
+def write_text(file: Path, text: str) -> None:
+    """In UTF-8, under a name of its own until the disk has it."""
+    unfinished = _unfinished(file)
+    unfinished.write_text(text, encoding="utf-8")
+    _settle(unfinished, file)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has the file, or the folder's list of names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unfinished(file: Path) -> Path:
+    return file.with_name(f".{file.name}.unfinished")
+
+
+def _settle(unfinished: Path, file: Path) -> None:
+    sync(unfinished)
+    unfinished.replace(file)
+    sync(file.parent)
+
+
+_OF_INDICES: dict[str, Callable[[Any, Domain], Network[Any]]] = {
+    network.name: network for network in (Mf, MfBias, Deep, Ncf, Neumf)
+}
+_OF_TEXT: dict[str, Callable[[Any, Domain, ItemText], Network[Any]]] = {Hybrid.name: Hybrid}
+
+
+def names() -> tuple[str, ...]:
+    """Every network, simplest first."""
+    return (*_OF_INDICES, *_OF_TEXT)
+
+
+def wants_text(name: str) -> bool:
+    """Whether `build` needs the items' text."""
+    return name in _OF_TEXT
+
+
+def build(name: str, params: NetworkParams, domain: Domain, *, seed: int, text: ItemText | None = None) -> Network[Any]:
+    """The network before training; the same arguments draw the same weights, and torch's own generator stays as it is.
+
+    Parameters
+    ----------
+    text : needed where `wants_text`, else ignored
+
+    Raises
+    ------
+    ConfigurationError : no such network
+    DataError : no text for a network that wants it
+    """
+    params_type(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if name in _OF_INDICES:
+            return _OF_INDICES[name](params, domain)
+        if text is None:
+            raise DataError(f"network {name}: needs the items' text (item_idx, terms, weights), and none was given")
+        return _OF_TEXT[name](params, domain, text)
+
 
 WEIGHTS, HEADER = "model.safetensors", "model.json"
 

@@ -14,14 +14,48 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import torch
 from torch.distributed.elastic.multiprocessing.errors import record
 
-from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelError
+from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, DataError, NightreelError
+from nightreel.neural.networks.network import Domain
 from nightreel.neural.networks.params import PARAMS
-from nightreel.neural.training.defaults import hyperparameters
-from nightreel.neural.training.spec import TrainingSpec, read_spec
-from nightreel.neural.training.survey import parquet_files, survey
-from nightreel.neural.training.train import Outcome, train
+from nightreel.neural.training.spec import TrainingSpec, hyperparameters, read_spec
+from nightreel.neural.training.train import Outcome, every_row, train
+
+
+def parquet_files(folder: Path) -> tuple[str, ...]:
+    """Of a folder and those in it, in the order of their paths; without hidden ones, such as Delta's log.
+
+    Raises
+    ------
+    DataError : there are none
+    """
+    found = sorted(
+        str(file.resolve())
+        for file in folder.rglob("*.parquet")
+        if not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+    )
+    if not found:
+        raise DataError(f"{folder}: no .parquet files in it")
+    return tuple(found)
+
+
+def survey(train: Sequence[str], others: Sequence[str] = ()) -> Domain:
+    """Users and items up to the largest index in any file; scale and mean of the ratings to train on.
+
+    Raises
+    ------
+    DataError : a file cannot be read, lacks a column or holds null; there are no rows
+    """
+    users = items = rows = 0
+    total, lowest, highest = 0.0, float("inf"), float("-inf")
+    for batch in every_row(train):
+        rows, total = rows + len(batch), total + float(batch.ratings.sum(dtype=torch.float64))
+        lowest, highest = min(lowest, float(batch.ratings.min())), max(highest, float(batch.ratings.max()))
+    for batch in every_row([*train, *others]):
+        users, items = max(users, int(batch.users.max()) + 1), max(items, int(batch.items.max()) + 1)
+    return Domain(users=users, items=items, lowest=lowest, highest=highest, mean=total / rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.neural.networks.whole_files import sync, write_tensors, write_text
-from nightreel.neural.training.history import Epoch, History, best_place
+from nightreel.neural.networks.storage import sync, write_tensors, write_text
+from nightreel.neural.process import Process
+from nightreel.neural.training.loop import Epoch, History, Loop, best_place
 from nightreel.neural.training.spec import TrainingSpec
 
 _MODEL, _BEST, _OPTIMISER, _STATE = "model.safetensors", "best.safetensors", "optimiser.safetensors", "state.json"
@@ -114,3 +115,26 @@ def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in tables.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
+
+
+def begin(loop: Loop, checkpoints: Checkpoints, process: Process, *, resume: bool) -> None:
+    """Put the loop where the last checkpoint was written, or clear away those of an earlier training.
+
+    To be called on every rank.
+
+    Raises
+    ------
+    DataError : the ranks do not see the same checkpoint
+    """
+    found = checkpoints.last() if resume else None
+    epochs = len(found.history) if found else 0
+    fewest, most_negated = process.least(epochs, -epochs)
+    if fewest != -most_negated:
+        raise DataError(
+            f"resume: rank {process.rank} sees a checkpoint after epoch {epochs}, another rank one after epoch "
+            f"{-most_negated if epochs == fewest else fewest:.0f}; the run's folder must be one that all ranks see"
+        )
+    if found:
+        loop.go_on_from(found)
+    elif process.first:
+        checkpoints.clear()

@@ -2,17 +2,178 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import get_total_norm
 
 from nightreel.neural.feed.batch import Batch
+from nightreel.neural.networks.network import Network
+from nightreel.neural.process import Process
 from nightreel.neural.training.objective import Objective
-from nightreel.neural.training.optimiser import Optimiser
-from nightreel.neural.training.process_group import Process
-from nightreel.neural.training.recipe import Recipe
+from nightreel.neural.training.spec import Recipe
+
+
+class Rows(NamedTuple):
+    """indices : (n,) int64, rows of a table; values : (n, width) float32, what is to be added up for each"""
+
+    indices: Tensor
+    values: Tensor
+
+    def added_up(self, table: Tensor) -> Rows:
+        """Every row once, in order."""
+        size = (len(table), self.values.shape[1])
+        summed = torch.sparse_coo_tensor(self.indices.unsqueeze(0), self.values, size).coalesce()
+        return Rows(summed.indices()[0], summed.values())
+
+
+def average(tables: Sequence[Tensor], *, share: float, l2: float, world_size: int) -> None:
+    """Make each table's sparse gradient the average over the ranks, each row once, with the penalty's gradient.
+
+    DistributedDataParallel would add up dense gradients, or sparse ones over gloo only; here the ranks tell each other
+    their rows. To be called on every rank.
+
+    Parameters
+    ----------
+    tables : their `grad` is what the backward pass left there
+    share : what an entry of this rank's batch weighs in the step's loss, times world_size
+    l2 : of the penalty l2 / 2 * |row|^2 that each entry adds for its rows
+    """
+    local = [_with_shares(table, share).added_up(table) for table in tables]
+    for table, rows in zip(tables, local if world_size == 1 else _of_all_ranks(tables, local, world_size), strict=True):
+        gradient, shares = rows.values[:, :-1], rows.values[:, -1:]
+        gradient = torch.addcmul(gradient, table.detach()[rows.indices], shares, value=l2) / world_size
+        indices = rows.indices.unsqueeze(0)
+        table.grad = torch.sparse_coo_tensor(indices, gradient, table.shape, is_coalesced=True)
+
+
+def _with_shares(table: Tensor, share: float) -> Rows:
+    """The gradient's entries as the backward pass leaves them, one a looked up row, with a column of shares."""
+    if table.grad is None:
+        raise ValueError("a table has no gradient; every step has to look rows up in all tables")
+    indices, values = table.grad._indices()[0], table.grad._values()
+    return Rows(indices, torch.cat([values, values.new_full((len(values), 1), share)], dim=1))
+
+
+def _of_all_ranks(tables: Sequence[Tensor], local: Sequence[Rows], world_size: int) -> list[Rows]:
+    lengths = torch.tensor([len(rows.indices) for rows in local], device=local[0].indices.device)
+    all_lengths = _gathered(lengths, world_size).tolist()
+    found = []
+    for number, (table, rows) in enumerate(zip(tables, local, strict=True)):
+        counts = [lengths[number] for lengths in all_lengths]
+        parts = (torch.cat(_unequal(part, counts)) for part in rows)
+        found.append(Rows(*parts).added_up(table))
+    return found
+
+
+def _unequal(part: Tensor, counts: Sequence[int]) -> list[Tensor]:
+    """Every rank's tensor, which has counts[rank] rows: sent padded, as collectives want equal sizes."""
+    padded = part.new_zeros((max(counts), *part.shape[1:]))
+    padded[: len(part)] = part
+    gathered = _gathered(padded, len(counts))
+    return [gathered[rank, :count] for rank, count in enumerate(counts)]
+
+
+def _gathered(tensor: Tensor, world_size: int) -> Tensor:
+    """(...) -> (world_size, ...)"""
+    gathered = tensor.new_empty((world_size, *tensor.shape))
+    dist.all_gather_into_tensor(gathered.view(-1), tensor.reshape(-1))
+    return gathered
+
+
+class Optimiser:
+    """Both optimisers of a network as one.
+
+    Adagrad leaves a row without gradient where it is, so stepping only the touched rows is the same as stepping all
+    (with Adam it is not: its averages move on), and it keeps one number a weight instead of two. Its rates suit the
+    number of ratings that a row has (Chin et al. 2015, LIBMF). AdamW's weight decay spares vectors and numbers: biases
+    and scales.
+    """
+
+    def __init__(self, network: Network[Any], recipe: Recipe, *, world_size: int) -> None:
+        self._tables = network.tables()
+        self._dense = [weight for weight in network.parameters() if all(weight is not table for table in self._tables)]
+        self._recipe, self._world_size = recipe, world_size
+        self._rates = {"tables": recipe.table_rate, "dense": recipe.dense_rate}
+        self._steppers: dict[str, torch.optim.Optimizer] = {"tables": torch.optim.Adagrad(self._tables, eps=1e-10)}
+        if self._dense:
+            self._steppers["dense"] = _adamw(self._dense, weight_decay=recipe.weight_decay)
+
+    def forget(self) -> None:
+        """Drop the gradients of the step before."""
+        for stepper in self._steppers.values():
+            stepper.zero_grad(set_to_none=True)
+
+    def step(self, *, share: float, rate: float) -> None:
+        """From gradients to new weights; to be called on every rank.
+
+        Parameters
+        ----------
+        share : what an entry of this rank's batch weighs in the step's loss, times the number of ranks
+        rate : what the recipe's learning rates are multiplied by
+        """
+        self.exchange(share=share)
+        self.apply(rate=rate)
+
+    def exchange(self, *, share: float) -> None:
+        """The tables' gradients become the average over the ranks; those of other weights already are."""
+        with _unchecked():
+            average(self._tables, share=share, l2=self._recipe.table_l2, world_size=self._world_size)
+
+    def apply(self, *, rate: float) -> None:
+        """Clip the gradients and move the weights."""
+        with _unchecked():
+            self._clip()
+            for name, stepper in self._steppers.items():
+                for group in stepper.param_groups:
+                    group["lr"] = self._rates[name] * rate
+                stepper.step()
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next step depends on, by names such as dense.0.exp_avg; shares memory with the optimiser."""
+        return {
+            f"{name}.{number}.{part}": tensor
+            for name, stepper in self._steppers.items()
+            for number, parts in stepper.state_dict()["state"].items()
+            for part, tensor in parts.items()
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for name, stepper in self._steppers.items():
+            found: dict[int, dict[str, Tensor]] = {}
+            for key, tensor in state.items():
+                owner, number, part = key.split(".")
+                if owner == name:
+                    found.setdefault(int(number), {})[part] = tensor
+            stepper.load_state_dict({"state": found, "param_groups": stepper.state_dict()["param_groups"]})
+
+    def _clip(self) -> None:
+        if self._recipe.gradient_clip:
+            gradients = list(self._gradients())
+            scale = (self._recipe.gradient_clip / (get_total_norm(gradients) + 1e-6)).clamp(max=1.0)
+            for gradient in gradients:
+                gradient.mul_(scale)
+
+    def _gradients(self) -> Iterator[Tensor]:
+        for weight in (*self._tables, *self._dense):
+            if weight.grad is not None:
+                yield weight.grad._values() if weight.grad.is_sparse else weight.grad
+
+
+def _adamw(weights: Sequence[Tensor], *, weight_decay: float) -> torch.optim.AdamW:
+    decayed = {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": weight_decay}
+    others = {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0}
+    return torch.optim.AdamW([group for group in (decayed, others) if group["params"]], fused=True)
+
+
+def _unchecked() -> torch.sparse.check_sparse_tensor_invariants:
+    """Sparse tensors are taken to be right, which is torch's default as well; but for that it warns once a process."""
+    return torch.sparse.check_sparse_tensor_invariants(enable=False)  # type: ignore[no-untyped-call]
 
 
 class Learner:

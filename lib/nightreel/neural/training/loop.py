@@ -2,25 +2,188 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from nightreel.errors import DataError, NightreelError
 from nightreel.neural.feed.batch import Feed
+from nightreel.neural.process import Process
 from nightreel.neural.training.checkpoint import Checkpoint, Checkpoints
-from nightreel.neural.training.finite_loss import FiniteLoss
-from nightreel.neural.training.history import Epoch, best_place, is_over
 from nightreel.neural.training.learner import Learner
-from nightreel.neural.training.learning_rate import rate_factor
-from nightreel.neural.training.objective import Objective
-from nightreel.neural.training.pace import Pace
-from nightreel.neural.training.process_group import Process
-from nightreel.neural.training.recipe import Recipe
-from nightreel.neural.training.scramble import scrambled
-from nightreel.neural.training.validate import validation_loss
+from nightreel.neural.training.objective import Objective, scrambled
+from nightreel.neural.training.spec import Recipe
+from nightreel.settings.sections import PositiveInt, Section
+
+_STEPS_BETWEEN = 50
+
+
+class FiniteLoss:
+    """Notes on the device which step first had a loss that is not finite, and asks it, and all ranks, now and then.
+
+    Asking at every step would make a GPU wait for the CPU.
+    """
+
+    def __init__(self, process: Process, *, epoch: int, steps: int) -> None:
+        self._process, self._epoch, self._steps = process, epoch, steps
+        self._first_bad = torch.tensor(torch.inf, dtype=torch.float64, device=process.device)
+
+    def note(self, step: int, loss: Tensor) -> None:
+        """To be called on every rank, for every step from 0.
+
+        Raises
+        ------
+        NightreelError : on every rank alike, when some rank's loss was not finite
+        """
+        bad = torch.where(torch.isfinite(loss), torch.inf, float(step))
+        self._first_bad = torch.minimum(self._first_bad, bad)
+        if (step + 1) % _STEPS_BETWEEN == 0 or step + 1 == self._steps:
+            self._require()
+
+    def _require(self) -> None:
+        (first_bad,) = self._process.least(self._first_bad)
+        if first_bad < self._steps:
+            raise NightreelError(
+                f"epoch {self._epoch}, step {int(first_bad) + 1} of {self._steps}: the loss is not a finite number; "
+                "lower the learning rates, raise warmup_steps or set gradient_clip, and look for ratings off the scale"
+            )
+
+
+def rate_factor(recipe: Recipe, *, step: int, steps_an_epoch: int, losses: Sequence[float | None]) -> float:
+    """What the recipe's rates are multiplied by.
+
+    Parameters
+    ----------
+    step : from 0, over all epochs
+    losses : validation losses of the epochs before this one
+    """
+    warm = min(1.0, (step + 1) / (recipe.warmup_steps + 1))
+    match recipe.schedule:
+        case "cosine":
+            return warm * 0.5 * (1.0 + math.cos(math.pi * step / (recipe.epochs * steps_an_epoch)))
+        case "plateau":
+            return warm * 0.5 ** epochs_that_bettered_nothing(losses)
+        case _:
+            return warm
+
+
+def epochs_that_bettered_nothing(losses: Sequence[float | None]) -> int:
+    """How many epochs' losses were no lower than the lowest before them."""
+    known = [loss for loss in losses if loss is not None]
+    return sum(loss >= best for loss, best in zip(known[1:], accumulate(known, min), strict=False))
+
+
+class Epoch(Section):
+    """One epoch, over all ranks."""
+
+    number: PositiveInt
+    train_loss: float
+    """Mean loss of the epoch's entries, each as its step found it."""
+    validation_loss: float | None
+    """Mean squared error of the clipped predictions, or cross-entropy in the implicit mode; None without validation."""
+    seconds: float
+    """Of training, without validation and checkpoint."""
+    rows_per_second: float
+
+
+History: TypeAlias = Sequence[Epoch]
+
+
+def best_place(history: History) -> int:
+    """Where the epoch to keep stands: the first of the lowest validation loss, or the last where there is none."""
+    losses = [epoch.validation_loss for epoch in history]
+    known = [loss for loss in losses if loss is not None]
+    return losses.index(min(known)) if known else len(history) - 1
+
+
+def is_over(history: History, recipe: Recipe) -> bool:
+    """Whether all epochs are done or patience is at its end."""
+    if len(history) >= recipe.epochs:
+        return True
+    waited = len(history) - 1 - best_place(history)
+    return bool(history) and 0 < recipe.patience <= waited
+
+
+_SECONDS_BETWEEN = 5.0
+
+
+class Pace:
+    """Speaks on one rank only.
+
+    Parameters
+    ----------
+    steps, rows : of an epoch
+    epochs : of the training, if nothing ends it early
+    """
+
+    def __init__(self, name: str, *, steps: int, rows: int, epochs: int, speaks: bool) -> None:
+        self._name, self._steps, self._rows, self._epochs, self._speaks = name, steps, rows, epochs, speaks
+        self._said = self._began = time.monotonic()
+        self._done_before: int | None = None
+
+    def step_done(self, epoch: int, step: int, loss: Tensor) -> None:
+        """epoch and step from 0; loss : mean of the epoch so far, read only when there is something to say."""
+        if not self._speaks:
+            return
+        now, done = time.monotonic(), epoch * self._steps + step + 1
+        if self._done_before is None:
+            self._done_before, self._began = done, now
+        elif now - self._said >= _SECONDS_BETWEEN:
+            self._said = now
+            steps_a_second = (done - self._done_before) / (now - self._began)
+            left = (self._epochs * self._steps - done) / steps_a_second
+            self._say(
+                f"epoch {epoch + 1} of {self._epochs}, step {step + 1} of {self._steps}: loss {loss.item():.4f}, "
+                f"{steps_a_second * self._rows / self._steps:,.0f} rows/s, at most {_time(left)} left"
+            )
+
+    def epoch_done(self, epoch: Epoch) -> None:
+        validation = "" if epoch.validation_loss is None else f", validation loss {epoch.validation_loss:.4f}"
+        self._say(
+            f"epoch {epoch.number} of {self._epochs}: loss {epoch.train_loss:.4f}{validation}, "
+            f"{epoch.rows_per_second:,.0f} rows/s, {_time(epoch.seconds)}"
+        )
+
+    def _say(self, text: str) -> None:
+        if self._speaks:
+            print(f"{self._name} {text}", file=sys.stderr, flush=True)
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def validation_loss(measure: Objective, feed: Feed, process: Process) -> float:
+    """Mean of the measure's losses over all rows of all ranks, in float64; any number of ranks gives the same figure.
+
+    Leaves the network in training mode. To be called on every rank.
+
+    Raises
+    ------
+    DataError : no row has a loss, as no rating of an implicit validation is high enough
+    """
+    total = torch.zeros((), dtype=torch.float64, device=process.device)
+    count = 0
+    measure.eval()
+    with torch.inference_mode():
+        for batch in feed.epoch(0):
+            losses = measure(batch.users, batch.items, batch.ratings)
+            total += losses.sum(dtype=torch.float64)
+            count += len(losses)
+    measure.train()
+    loss, entries = process.total(total, count)
+    if not entries:
+        raise DataError("no validation row is a positive; lower the network's min_rating or validate on more rows")
+    return loss / entries
 
 
 @dataclass(frozen=True)

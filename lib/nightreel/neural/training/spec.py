@@ -2,16 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, Strict, ValidationError, model_validator
 
 from nightreel.errors import ConfigurationError
-from nightreel.neural.networks.domain import Domain
-from nightreel.neural.networks.params import NetworkParams, checked
-from nightreel.neural.training.recipe import Recipe
-from nightreel.settings.sections import Section, Seed
+from nightreel.neural.networks.network import Domain
+from nightreel.neural.networks.params import NetworkParams, checked, params_type
+from nightreel.settings import read_layers
+from nightreel.settings.sections import PositiveInt, Section, Seed
+
+Rate = Annotated[float, Field(gt=0.0)]
+Penalty = Annotated[float, Field(ge=0.0)]
+
+
+class Recipe(Section):
+    """What is tuned about training, whatever the network."""
+
+    batch_size: PositiveInt
+    """Rows of a step over all ranks."""
+    epochs: PositiveInt
+    patience: Annotated[int, Field(ge=0)]
+    """Stop after so many epochs in a row that did not better the validation loss; 0 never stops early."""
+    table_rate: Rate
+    """Learning rate of the user and item tables (Adagrad)."""
+    table_l2: Penalty
+    """Every rating draws its user's and its item's row to zero: table_l2 / 2 * |row|^2 is added to its loss."""
+    dense_rate: Rate
+    """Learning rate of all other weights (AdamW)."""
+    weight_decay: Penalty
+    """Decoupled, of all other weights; not of biases."""
+    schedule: Literal["constant", "cosine", "plateau"]
+    """`cosine`: the rates fall to zero over `epochs`; `plateau`: they halve after each epoch that betters nothing."""
+    warmup_steps: Annotated[int, Field(ge=0)]
+    """Steps over which the rates rise to their value."""
+    loss: Literal["mse", "huber"]
+    """Of ratings; the implicit mode has its binary cross-entropy."""
+    huber_delta: Rate
+    """Errors beyond this, in rating units, count linearly."""
+    gradient_clip: Penalty
+    """Largest norm of a step's gradient over all weights; 0 does not clip."""
+
+
+ParamsT = TypeVar("ParamsT", bound=NetworkParams)
+
+
+class Hyperparameters(Section, Generic[ParamsT]):
+    """[models.<name>.network] and [models.<name>.training]."""
+
+    network: ParamsT
+    training: Recipe
+
+
+def hyperparameters_type(name: str) -> type[Hyperparameters[NetworkParams]]:
+    """The table's type for a network; raises ConfigurationError for a name that no network has."""
+    return Hyperparameters[params_type(name)]  # type: ignore[misc,return-value]
+
+
+def hyperparameters(name: str, overrides: Sequence[str] = ()) -> Hyperparameters[NetworkParams]:
+    """Of one network.
+
+    Parameters
+    ----------
+    overrides : such as training.epochs=3 or network.dropout=0.1; later ones win
+
+    Raises
+    ------
+    ConfigurationError : no such network; an override that is unknown, of a wrong type or out of range
+    """
+    params_type(name)
+    prefix = f"models.{name}"
+    layers = read_layers("local", [f"{prefix}.{override}" for override in overrides])
+    return layers.parse(hyperparameters_type(name), prefix=prefix)
+
 
 Files = Annotated[tuple[str, ...], Strict(False)]
 """Absolute paths, or URIs with special characters escaped, as Spark's inputFiles gives them."""

@@ -2,26 +2,93 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from nightreel.neural.feed import Feed
+from nightreel.neural.feed import Batch, Feed, open_feed
+from nightreel.neural.networks.item_text import read_item_text
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.storage import save_network
-from nightreel.neural.networks.whole_files import write_text
-from nightreel.neural.training import from_spec
-from nightreel.neural.training.checkpoint import Checkpoints
-from nightreel.neural.training.freed_memory import keep_freed_memory
-from nightreel.neural.training.history import Epoch, best_place
+from nightreel.neural.networks.storage import build, save_network, wants_text, write_text
+from nightreel.neural.networks.tower_networks import Neumf
+from nightreel.neural.process import Process, keep_freed_memory, process_group
+from nightreel.neural.training.checkpoint import Checkpoints, begin
 from nightreel.neural.training.learner import Learner
-from nightreel.neural.training.loop import Fitted, Loop
-from nightreel.neural.training.process_group import Process, process_group
-from nightreel.neural.training.resuming import begin
+from nightreel.neural.training.loop import Epoch, Fitted, Loop, Validation, best_place
+from nightreel.neural.training.objective import (
+    ClippedSquares,
+    ImplicitObjective,
+    Objective,
+    RatingObjective,
+    UnseenItems,
+)
 from nightreel.neural.training.spec import TrainingSpec
 from nightreel.settings.sections import PositiveInt, Section
+
+
+@contextmanager
+def feeds(spec: TrainingSpec, process: Process) -> Iterator[tuple[Feed, Feed | None]]:
+    """Of the rows to train on and, where there are any, of those to validate on; closed in the end."""
+    with closing(_feed(spec, spec.train, process, shuffle=True)) as train:
+        if not spec.validation:
+            yield train, None
+            return
+        with closing(_feed(spec, spec.validation, process, shuffle=False)) as validation:
+            yield train, validation
+
+
+def network_of(spec: TrainingSpec, device: torch.device) -> Network[Any]:
+    """Before training, the same on every rank."""
+    text = read_item_text(spec.item_text, items=spec.domain.items) if wants_text(spec.network) else None
+    return build(spec.network, spec.network_params(), spec.domain, seed=spec.seed, text=text).to(device)
+
+
+def objective_of(spec: TrainingSpec, network: Network[Any], device: torch.device) -> Objective:
+    """What is minimised."""
+    if isinstance(network, Neumf) and network.implicit:
+        return _implicit(spec, network, spec.train, device)
+    return RatingObjective(network, spec.recipe)
+
+
+def validation_of(
+    spec: TrainingSpec, network: Network[Any], feed: Feed | None, device: torch.device
+) -> Validation | None:
+    """What the epochs are judged by."""
+    if feed is None:
+        return None
+    if isinstance(network, Neumf) and network.implicit:
+        # An item that the user likes in the held-out rows is no negative of theirs.
+        return Validation(_implicit(spec, network, spec.train + spec.validation, device), feed)
+    return Validation(ClippedSquares(network), feed)
+
+
+def _implicit(spec: TrainingSpec, network: Neumf, seen: Sequence[str], device: torch.device) -> ImplicitObjective:
+    unseen = _unseen_items(spec, seen, device)
+    return ImplicitObjective(network, network.params, unseen, seed=spec.seed)
+
+
+def _feed(spec: TrainingSpec, files: Sequence[str], process: Process, *, shuffle: bool) -> Feed:
+    return open_feed(
+        files,
+        mode=spec.feed,
+        batch_size=spec.recipe.batch_size,
+        rank=process.rank,
+        world_size=process.world_size,
+        seed=spec.seed,
+        device=process.device,
+        shuffle=shuffle,
+    )
+
+
+def _unseen_items(spec: TrainingSpec, files: Sequence[str], device: torch.device) -> UnseenItems:
+    """Of all users: a rank's negatives must avoid also what other ranks train on."""
+    batches = [(batch.users, batch.items) for batch in every_row(files)]
+    users, items = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    return UnseenItems(users, items, n_users=spec.domain.users, n_items=spec.domain.items).to(device)
+
 
 OUTCOME = "outcome.json"
 
@@ -55,8 +122,8 @@ def train(spec: TrainingSpec) -> Outcome:
     with process_group(spec.device) as process, _random_numbers(process.device):
         if process.device.type == "cpu":
             keep_freed_memory()
-        network = from_spec.network(spec, process.device)
-        with from_spec.feeds(spec, process) as (feed, held_out):
+        network = network_of(spec, process.device)
+        with feeds(spec, process) as (feed, held_out):
             fitted = _fit(spec, network, feed, held_out, process)
             outcome = _outcome(spec, fitted.history, process, rows=feed.rows)
         if process.first:
@@ -65,12 +132,12 @@ def train(spec: TrainingSpec) -> Outcome:
 
 
 def _fit(spec: TrainingSpec, network: Network[Any], feed: Feed, held_out: Feed | None, process: Process) -> Fitted:
-    objective = from_spec.objective(spec, network, process.device)
+    objective = objective_of(spec, network, process.device)
     checkpoints = Checkpoints(Path(spec.folder), spec, world_size=process.world_size)
     loop = Loop(
         Learner(objective, spec.recipe, process, precision=spec.precision),
         feed,
-        from_spec.validation(spec, network, held_out, process.device),
+        validation_of(spec, network, held_out, process.device),
         recipe=spec.recipe,
         process=process,
         seed=spec.seed,
@@ -107,3 +174,22 @@ def _random_numbers(device: torch.device) -> AbstractContextManager[None]:
 
 def _named(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+_ROWS_AT_ONCE = 1 << 20
+
+
+def every_row(files: Sequence[str]) -> Iterator[Batch]:
+    """All rows of the files, in order and on the CPU, whatever the rank."""
+    feed = open_feed(
+        files,
+        mode="stream",
+        batch_size=_ROWS_AT_ONCE,
+        rank=0,
+        world_size=1,
+        seed=0,
+        device=torch.device("cpu"),
+        shuffle=False,
+    )
+    with closing(feed):
+        yield from feed.epoch(0)

@@ -10,8 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightreel.prepare.matching.title_form import title_form
-from nightreel.prepare.matching.title_names import names
+from nightreel.prepare.matching.titles import names, title_form
 
 
 class Kind(StrEnum):

@@ -1,0 +1,1 @@
+"""One file an algorithm: a `fit` that ends in a form."""

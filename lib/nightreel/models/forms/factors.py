@@ -1,0 +1,199 @@
+"""The factors form: score = mean + user bias + item bias + user vector . item vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.errors import DataError
+from nightreel.models.contract import Capability, TrainedModel
+from nightreel.models.engine.top_n import similar_items, top_n
+
+
+def beside_pairs(pairs: DataFrame, *, users: DataFrame, items: DataFrame) -> DataFrame:
+    """The pairs with what the model has of their user and item, null where it knows none.
+
+    Parameters
+    ----------
+    pairs : columns user_idx, item_idx and any others
+    users, items : grain user, item; columns <side>_idx, bias float, factors array<float>, mean_rating float
+
+    Returns
+    -------
+    the pairs' columns, then for both sides _<side>_bias double, _<side>_factors, _<side>_mean double: names that no
+    column of the pairs has
+    """
+    return pairs.join(_side(users, "user"), "user_idx", "left").join(_side(items, "item"), "item_idx", "left")
+
+
+def with_fallback(joined: DataFrame, score: Column, *, columns: list[str], global_mean: float) -> DataFrame:
+    """`columns`, then prediction float, which is the item's mean, else the user's, else the global one where the score
+    is null, and cold boolean, which tells where."""
+    fallback = F.coalesce("_item_mean", "_user_mean", F.lit(global_mean))
+    return joined.select(
+        *(F.col(f"`{name}`") for name in columns),
+        F.coalesce(score.cast("double"), fallback).cast("float").alias("prediction"),
+        score.isNull().alias("cold"),
+    )
+
+
+def _side(table: DataFrame, side: str) -> DataFrame:
+    return table.select(
+        f"{side}_idx",
+        F.col("bias").cast("double").alias(f"_{side}_bias"),
+        F.col("factors").alias(f"_{side}_factors"),
+        F.col("mean_rating").cast("double").alias(f"_{side}_mean"),
+    )
+
+
+NO_FACTORS = "cast(array() as array<float>)"
+"""The vector, in SQL, of a model that is biases only."""
+
+
+@dataclass(frozen=True)
+class FactorModel(TrainedModel):
+    """Biases and vectors for every user and item of the training rows.
+
+    Parameters
+    ----------
+    algorithm : the registry's name of what trained it
+    users : grain user; columns user_idx int, bias float, factors array<float>, mean_rating float
+    items : grain item; columns item_idx int, bias float, factors array<float>, mean_rating float
+    mean : the constant of the score: 0 where the vectors carry the level themselves
+    global_mean : mean training rating, the fallback of a pair whose user and item are both unknown
+    rank : length of every vector; 0 for a model that is biases only
+    """
+
+    form: ClassVar[str] = "factors"
+    algorithm: str
+    users: DataFrame
+    items: DataFrame
+    mean: float
+    global_mean: float
+    rank: int
+    capabilities: frozenset[Capability]
+
+    def predict(self, pairs: DataFrame) -> DataFrame:
+        self.require(Capability.PREDICT)
+        joined = beside_pairs(pairs, users=self.users, items=self.items)
+        score = F.lit(self.mean) + F.col("_user_bias") + F.col("_item_bias")
+        if self.rank:
+            score += _dot("_user_factors", "_item_factors").cast("double")
+        return with_fallback(joined, score, columns=pairs.columns, global_mean=self.global_mean)
+
+    def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
+        self.require(Capability.RECOMMEND)
+        best = top_n(
+            self._side_of(users.select("user_idx")),
+            self.items.select("item_idx", "bias", "factors"),
+            n=n,
+            seen=seen,
+        )
+        score = (F.col("score") + F.lit(self.mean)).cast("float").alias("score")
+        return best.select("user_idx", "rank", "item_idx", score)
+
+    def _side_of(self, users: DataFrame) -> DataFrame:
+        """Grain user asked for; columns user_idx, bias, factors: the average user's where the model knows none."""
+        average = self.users.agg(
+            F.avg("bias").cast("float").alias("average_bias"),
+            F.array(*[F.avg(F.get("factors", F.lit(place))) for place in range(self.rank)])
+            .cast("array<float>")
+            .alias("average_factors"),
+        )
+        known = self.users.select("user_idx", "bias", "factors", F.lit(True).alias("known"))
+        # Outer joins, both: Spark leaves them out where only the largest user_idx is asked for.
+        rows = users.join(known, "user_idx", "left").join(F.broadcast(average), F.lit(True), "left")
+        return rows.select(
+            "user_idx",
+            *(
+                F.when(F.col("known"), F.col(name)).otherwise(F.col(f"average_{name}")).alias(name)
+                for name in ("bias", "factors")
+            ),
+        )
+
+    def similar(self, *, n: int) -> DataFrame:
+        self.require(Capability.SIMILAR)
+        return similar_items(self.items.select("item_idx", "factors"), n=n)
+
+    def header(self) -> dict[str, Any]:
+        """What is kept beside the two tables, as JSON types."""
+        return {
+            "mean": self.mean,
+            "global_mean": self.global_mean,
+            "rank": self.rank,
+            "capabilities": sorted(self.capabilities),
+        }
+
+    @classmethod
+    def restore(cls, algorithm: str, header: Mapping[str, Any], *, users: DataFrame, items: DataFrame) -> Self:
+        """The model whose `header` and tables these are."""
+        return cls(
+            algorithm=algorithm,
+            users=users.select("user_idx", "bias", "factors", "mean_rating"),
+            items=items.select("item_idx", "bias", "factors", "mean_rating"),
+            mean=header["mean"],
+            global_mean=header["global_mean"],
+            rank=header["rank"],
+            capabilities=frozenset(map(Capability, header["capabilities"])),
+        )
+
+
+def bias_model(
+    algorithm: str, *, users: DataFrame, items: DataFrame, mean: float, global_mean: float, can: Iterable[Capability]
+) -> FactorModel:
+    """A model without vectors, from users and items with columns <index>, bias, mean_rating."""
+    return FactorModel(
+        algorithm=algorithm,
+        users=_without_vectors(users, "user_idx"),
+        items=_without_vectors(items, "item_idx"),
+        mean=mean,
+        global_mean=global_mean,
+        rank=0,
+        capabilities=frozenset(can),
+    )
+
+
+def mean_rating(interactions: DataFrame) -> float:
+    """The global mean; raises DataError where there are no ratings."""
+    row = interactions.select(F.avg(F.col("rating").cast("double"))).first()
+    if row is None or row[0] is None:
+        raise DataError("no ratings to train on: the training rows are empty")
+    return float(row[0])
+
+
+def _without_vectors(side: DataFrame, key: str) -> DataFrame:
+    return side.select(
+        key,
+        F.col("bias").cast("float").alias("bias"),
+        F.expr(NO_FACTORS).alias("factors"),
+        F.col("mean_rating").cast("float").alias("mean_rating"),
+    )
+
+
+def _dot(left: str, right: str) -> Column:
+    """The rows' inner products; null where either vector is null.
+
+    numpy over Arrow batches: at rank 64 seven times as fast as aggregate(zip_with(...)), which boxes every element.
+    """
+    products: Column = F.arrow_udf(_inner_products, "float")(left, right)  # type: ignore[attr-defined]
+    return products
+
+
+def _inner_products(left: pa.Array, right: pa.Array) -> pa.Array:
+    both = left.is_valid().to_numpy(zero_copy_only=False) & right.is_valid().to_numpy(zero_copy_only=False)
+    products = np.zeros(len(both), dtype=np.float32)
+    if both.any():
+        mask = pa.array(both)
+        products[both] = np.einsum("ij,ij->i", _matrix(left.filter(mask)), _matrix(right.filter(mask)))
+    return pa.array(products, mask=~both)
+
+
+def _matrix(vectors: pa.ListArray) -> np.ndarray[Any, np.dtype[np.float32]]:
+    values: np.ndarray[Any, np.dtype[np.float32]] = vectors.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(vectors), -1)

@@ -1,0 +1,164 @@
+"""Embeddings of user and item beside each other, and dense layers over them."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nightreel.neural.networks.item_text import ItemText
+from nightreel.neural.networks.network import Domain, PairLinear, TowerNetwork, behind, output
+from nightreel.neural.networks.params import DeepParams, HybridParams, NcfParams, NeumfParams
+
+
+class Deep(TowerNetwork[DeepParams]):
+    """Embeddings of 20 and 10, concatenated, a dense layer of 256 and one output, which starts at the mean rating.
+
+    Shapes: users (users, user_embedding), items (items, item_embedding),
+    first (user_embedding + item_embedding -> hidden[0]), out (hidden[-1] -> 1).
+    """
+
+    name: ClassVar[str] = "deep"
+
+    def __init__(self, params: DeepParams, domain: Domain) -> None:
+        super().__init__(params, domain, widths=(params.user_embedding, params.item_embedding))
+        self.first = PairLinear(params.user_embedding, params.item_embedding, params.hidden[0])
+        self.behind = behind(params.hidden, dropout=params.dropout)
+        self.out = output(params.hidden[-1], start=domain.mean)
+
+
+_MARGIN = 0.01
+
+
+class Ncf(TowerNetwork[NcfParams]):
+    """score = lowest + (highest - lowest) * sigmoid(MLP([user ; item])), the MLP of 64, 32 and 16 units (He 2017).
+
+    Shapes: users (users, embedding), items (items, embedding), first (2 * embedding -> hidden[0]),
+    out (hidden[-1] -> 1), whose bias starts where the score is the mean rating.
+    """
+
+    name: ClassVar[str] = "ncf"
+
+    def __init__(self, params: NcfParams, domain: Domain) -> None:
+        super().__init__(params, domain, widths=(params.embedding, params.embedding))
+        self.first = PairLinear(params.embedding, params.embedding, params.hidden[0])
+        self.behind = behind(params.hidden, dropout=params.dropout)
+        self.out = output(params.hidden[-1], start=_logit_of_mean(domain))
+
+    def finish(self, joined: Tensor) -> Tensor:
+        # In float32 also under bf16, whose steps near 5 are as wide as 0.03.
+        share = torch.sigmoid(super().finish(joined).float())
+        return self.domain.lowest + (self.domain.highest - self.domain.lowest) * share
+
+
+def _logit_of_mean(domain: Domain) -> float:
+    """A mean at an end of the scale would be an infinite logit."""
+    share = (domain.mean - domain.lowest) / (domain.highest - domain.lowest)
+    share = min(max(share, _MARGIN), 1.0 - _MARGIN)
+    return math.log(share / (1.0 - share))
+
+
+class Neumf(TowerNetwork[NeumfParams]):
+    """score = h . (GMF user * GMF item) + MLP([MLP user ; MLP item]), on separate embeddings (He et al. 2017).
+
+    In the rating mode the score is a rating and starts at the mean; in the implicit mode it is the logit of a positive.
+
+    Shapes: users and items (.., gmf_embedding + mlp_embedding), the GMF's columns first; gmf (gmf_embedding,);
+    first (2 * mlp_embedding -> hidden[0]); out (hidden[-1] -> 1).
+    """
+
+    name: ClassVar[str] = "neumf"
+
+    def __init__(self, params: NeumfParams, domain: Domain) -> None:
+        width = params.gmf_embedding + params.mlp_embedding
+        super().__init__(params, domain, widths=(width, width))
+        self.gmf = nn.Parameter(torch.ones(params.gmf_embedding))
+        self.first = PairLinear(params.mlp_embedding, params.mlp_embedding, params.hidden[0])
+        self.behind = behind(params.hidden, dropout=params.dropout)
+        self.out = output(params.hidden[-1], start=0.0 if self.implicit else domain.mean)
+
+    @property
+    def implicit(self) -> bool:
+        return self.params.mode == "implicit"
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        user_gmf, user_mlp = self._halves(self.users(users))
+        item_gmf, item_mlp = self._halves(self.items(items))
+        return (user_gmf * item_gmf) @ self.gmf + self.finish(self.first(user_mlp, item_mlp))
+
+    def user_tower(self, users: Tensor) -> Tensor:
+        """(u,) -> (u, gmf_embedding + hidden[0]): the user's GMF vector, weighed, and its half of the first layer."""
+        gmf, mlp = self._halves(self.users(users))
+        return torch.cat([gmf * self.gmf, self.first.of_users(mlp)], dim=1)
+
+    def item_tower(self, items: Tensor) -> Tensor:
+        """(i,) -> (i, gmf_embedding + hidden[0])"""
+        gmf, mlp = self._halves(self.items(items))
+        return torch.cat([gmf, self.first.of_items(mlp)], dim=1)
+
+    def score_tile(self, user_part: Tensor, item_part: Tensor) -> Tensor:
+        user_gmf, user_mlp = self._halves(user_part)
+        item_gmf, item_mlp = self._halves(item_part)
+        return user_gmf @ item_gmf.T + super().score_tile(user_mlp, item_mlp)
+
+    def _halves(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """What is the GMF's and what the MLP's of rows of a table or a tower."""
+        return rows[:, : self.params.gmf_embedding], rows[:, self.params.gmf_embedding :]
+
+
+class TextTower(nn.Module):
+    """TF-IDF text through dense layers of 128 and 32 units; the first is a weighted sum over the terms that are there.
+
+    Shapes: (n,) item_idx -> (n, out); terms (vocabulary, hidden). The text is kept with the weights, as buffers.
+    """
+
+    def __init__(self, text: ItemText, *, hidden: int, out: int) -> None:
+        super().__init__()
+        self.vocabulary = text.vocabulary
+        self.offsets = nn.Buffer(text.offsets)
+        self.entry_terms = nn.Buffer(text.terms)
+        self.entry_weights = nn.Buffer(text.weights)
+        self.terms = nn.EmbeddingBag(text.vocabulary, hidden, mode="sum")
+        self.bias = nn.Parameter(torch.zeros(hidden))
+        self.out = nn.Linear(hidden, out)
+        nn.init.normal_(self.terms.weight, std=hidden**-0.5)
+
+    def forward(self, items: Tensor) -> Tensor:
+        # A batch repeats its popular items many times: each text goes through the layers once.
+        unique, place = torch.unique(items, return_inverse=True)
+        entries, begins = self.text.entries_of(unique)
+        bags = self.terms(self.entry_terms[entries], begins, per_sample_weights=self.entry_weights[entries])
+        hidden = functional.relu(bags + self.bias)
+        vectors: Tensor = functional.relu(self.out(hidden))
+        return vectors[place]
+
+    @property
+    def text(self) -> ItemText:
+        """The buffers, on the device they are on now."""
+        return ItemText(self.offsets, self.entry_terms, self.entry_weights, self.vocabulary)
+
+
+class Hybrid(TowerNetwork[HybridParams]):
+    """User embedding, item embedding of 10 and text of 32, a dense layer of 512, dropout, and one output.
+
+    Items without text are known by their embedding, as their text is a vector of zeros before the tower's biases.
+
+    Shapes: users (users, user_embedding), items (items, item_embedding),
+    first (user_embedding + item_embedding + text_embedding -> hidden[0]), out (hidden[-1] -> 1).
+    """
+
+    name: ClassVar[str] = "hybrid"
+
+    def __init__(self, params: HybridParams, domain: Domain, text: ItemText) -> None:
+        super().__init__(params, domain, widths=(params.user_embedding, params.item_embedding))
+        self.text = TextTower(text, hidden=params.text_hidden, out=params.text_embedding)
+        width = params.item_embedding + params.text_embedding
+        self.first = PairLinear(params.user_embedding, width, params.hidden[0])
+        self.behind = behind(params.hidden, dropout=params.dropout)
+        self.out = output(params.hidden[-1], start=domain.mean)
+
+    def item_features(self, items: Tensor) -> Tensor:
+        return torch.cat([self.items(items), self.text(items)], dim=1)

@@ -1,0 +1,108 @@
+"""Recommendations and similar items that can be read without another table: external ids and titles."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.models.contract import TrainedModel
+from nightreel.settings.sections import ScaleSettings
+
+
+def recommend_for_all(
+    model: TrainedModel,
+    users: DataFrame,
+    items: DataFrame,
+    interactions: DataFrame,
+    *,
+    n: int,
+    run_id: str,
+    run_date: date,
+) -> DataFrame:
+    """The n best items of every user, without any item the user has rated.
+
+    Parameters
+    ----------
+    users : grain user; columns user_idx int, user_id
+    items : grain item; columns item_idx int, item_id, title
+    interactions : grain user x item, of every split: a held-out item has been seen too; columns user_idx, item_idx
+    n : items a user
+
+    Returns
+    -------
+    grain user x rank, as gold_recommendations
+
+    Raises
+    ------
+    CapabilityError : the model does not order items
+    """
+    best = model.recommend(users.select("user_idx"), n=n, seen=interactions.select("user_idx", "item_idx"))
+    named = best.join(users.select("user_idx", "user_id"), "user_idx", "inner").join(
+        items.select("item_idx", "item_id", "title"), "item_idx", "left"
+    )
+    return named.select(*_run(run_id, run_date), "user_id", "rank", "item_id", "title", "score")
+
+
+def similar_titles(model: TrainedModel, items: DataFrame, *, n: int, run_id: str, run_date: date) -> DataFrame:
+    """The n items most similar to each item.
+
+    Parameters
+    ----------
+    items : grain item; columns item_idx int, item_id, title
+
+    Returns
+    -------
+    grain item x rank, as gold_similar_items
+
+    Raises
+    ------
+    CapabilityError : the model holds nothing that items could be compared by
+    """
+    titles = items.select("item_idx", "item_id", "title")
+    similar = items.select(
+        F.col("item_idx").alias("similar_item_idx"),
+        F.col("item_id").alias("similar_item_id"),
+        F.col("title").alias("similar_title"),
+    )
+    named = model.similar(n=n).join(titles, "item_idx", "left").join(similar, "similar_item_idx", "left")
+    return named.select(
+        *_run(run_id, run_date), "item_id", "title", "rank", "similar_item_id", "similar_title", "similarity"
+    )
+
+
+def _run(run_id: str, run_date: date) -> tuple[Column, Column]:
+    return F.lit(run_id).alias("run_id"), F.lit(run_date).alias("run_date")
+
+
+def score_pairs(
+    model: TrainedModel, pairs: DataFrame, users: DataFrame, items: DataFrame, scale: ScaleSettings
+) -> DataFrame:
+    """A prediction for every pair, whether or not its user and item are known.
+
+    Parameters
+    ----------
+    pairs : grain pair asked for (the same pair may be asked twice); columns position bigint, user_id, item_id
+    users : grain user; columns user_idx int, user_id
+    items : grain item; columns item_idx int, item_id
+    scale : predictions are clipped to it
+
+    Returns
+    -------
+    grain pair asked for; columns position bigint, user_id, item_id, prediction float, cold boolean (the user or the
+    item is unknown to the model: a fallback mean)
+
+    Raises
+    ------
+    CapabilityError : the model does not predict ratings
+    """
+    indexed = (
+        pairs.select("position", "user_id", "item_id")
+        .join(users.select("user_id", "user_idx"), "user_id", "left")
+        .join(items.select("item_id", "item_idx"), "item_id", "left")
+    )
+    clipped = F.greatest(F.least("prediction", F.lit(scale.highest)), F.lit(scale.lowest))
+    return model.predict(indexed).select(
+        "position", "user_id", "item_id", clipped.cast("float").alias("prediction"), "cold"
+    )

@@ -1,0 +1,265 @@
+"""Datasets known by the names of their files: which of them lie where the settings point."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from nightreel.errors import ConfigurationError, DataError
+from nightreel.settings import ScaleSettings, Settings
+from nightreel.sources import delimited, files
+from nightreel.sources.files import EVERY_FOLDER, RawFile, find
+from nightreel.sources.records import Dialect, read_records
+from nightreel.sources.source import Described, Found
+
+
+@dataclass(frozen=True)
+class Form:
+    """One of the forms in which a dataset is published. File names are regular expressions, and may end in .gz too."""
+
+    said: str
+    """What a person calls it."""
+    ratings: str
+    looked_for: str
+    """The names of rating files in words."""
+    begins: str
+    """A regular expression: how the first line of the ratings begins."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """The names of the files that lie beside the ratings, by what they hold."""
+
+    def is_ratings(self, name: str) -> bool:
+        return _is(self.ratings, name)
+
+    def part(self, name: str) -> str | None:
+        """What a file of this name beside the ratings holds; None: it is none of this form's."""
+        return next((part for part, pattern in self.others.items() if _is(pattern, name)), None)
+
+
+@dataclass(frozen=True)
+class Published:
+    """The ratings of a form in one folder, which may lie in an archive."""
+
+    form: Form
+    folder: str
+    ratings: Sequence[RawFile]
+
+    def others(self) -> dict[str, RawFile]:
+        """What of Form.others lies in the folder, or else where the archive lies that holds it.
+
+        Raises
+        ------
+        ConfigurationError : several files there hold the same
+        """
+        own = [file for file in _find_others(self.folder, self.form, "data.path") if file.folder == self.folder]
+        archive = files.split(self.folder)[1]
+        if not own and archive:
+            own = _find_others(RawFile(archive, 0, None).folder, self.form, "data.path")
+        return _by_part(own, self.form)
+
+
+def find_published(paths: Sequence[str], forms: Sequence[Form]) -> list[Published]:
+    """The datasets that files, folders, globs and archives hold.
+
+    A folder that holds none itself is looked into one deep, and an archive as deep as its outermost.
+
+    Raises
+    ------
+    ConfigurationError : a path does not exist or a glob matches nothing
+    DataError : an archive is damaged or encrypted
+    """
+    named = _is_any([form.ratings for form in forms])
+    files: dict[str, RawFile] = {}
+    for path in paths:
+        listed = find(path, setting="data.path", in_folder=named, in_glob=named, below=("", EVERY_FOLDER))
+        files |= {file.path: file for file in _outermost(listed)}
+    unpacked = _without_packed_twins(files.values())
+    folders = sorted({file.folder for file in unpacked})
+    datasets = (
+        Published(form, folder, [file for file in unpacked if file.folder == folder and form.is_ratings(file.name)])
+        for folder in folders
+        for form in forms
+    )
+    return [one for one in datasets if one.ratings]
+
+
+def find_one(paths: Sequence[str], forms: Sequence[Form], *, name: str) -> Published:
+    """The only dataset of these forms that the paths hold; it has one file of ratings.
+
+    Raises
+    ------
+    ConfigurationError : there are several, or as `find_published`
+    DataError : there is none, or as `find_published`
+    """
+    found = find_published(paths, forms)
+    ratings = [file for one in found for file in one.ratings]
+    where = f"data.path: {', '.join(paths)}"
+    if not ratings:
+        looked_for = ", ".join(form.looked_for for form in forms)
+        raise DataError(f"{where}: no ratings of {name} there; looked for {looked_for}, each also as .gz or in a .zip")
+    if len(ratings) > 1:
+        raise ConfigurationError(f"{where}: must be one dataset of {name}, found {_listed(ratings)}")
+    return found[0]
+
+
+def find_named_others(path: str, form: Form) -> dict[str, RawFile]:
+    """What of Form.others a file, folder, glob or archive named in data.items holds.
+
+    Raises
+    ------
+    ConfigurationError : nothing, or several files that hold the same
+    """
+    found = _by_part(_find_others(path, form, "data.items"), form)
+    if not found:
+        raise ConfigurationError(f"data.items: {path}: none of the files of {form.said}: {', '.join(form.others)}")
+    return found
+
+
+def _find_others(path: str, form: Form, setting: str) -> list[RawFile]:
+    named = _is_any(form.others.values())
+    files = find(path, setting=setting, in_folder=named, in_glob=named)
+    return _without_packed_twins([file for file in files if named(file.name)])
+
+
+def _by_part(files: Sequence[RawFile], form: Form) -> dict[str, RawFile]:
+    parts: dict[str, list[RawFile]] = {}
+    for file in files:
+        parts.setdefault(form.part(file.name) or "", []).append(file)
+    for part, held_in in parts.items():
+        if len(held_in) > 1:
+            raise ConfigurationError(f"data.items: must name one file of {part}, found {_listed(held_in)}")
+    return {part: parts[part][0] for part in form.others if part in parts}
+
+
+def _without_packed_twins(files: Collection[RawFile]) -> list[RawFile]:
+    there = {(file.folder, file.name) for file in files}
+    return [
+        file
+        for file in files
+        if not file.name.endswith(".gz") or (file.folder, file.name.removesuffix(".gz")) not in there
+    ]
+
+
+def _outermost(files: Sequence[RawFile]) -> list[RawFile]:
+    least = min((file.folder.count("/") for file in files), default=0)
+    return [file for file in files if file.folder.count("/") == least]
+
+
+def _is_any(patterns: Iterable[str]) -> Callable[[str], bool]:
+    return lambda name: any(_is(pattern, name) for pattern in patterns)
+
+
+def _is(pattern: str, name: str) -> bool:
+    return re.fullmatch(pattern, name.removesuffix(".gz")) is not None
+
+
+def _listed(files: Sequence[RawFile]) -> str:
+    return ", ".join(file.path for file in files)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A kind of file, as Form.others names it: how it is read, and what its records tell.
+
+    columns : by the header's names, or by place where there is no header
+    judge : adds to the records what they tell, and reasons to the bad ones (see nightreel.sources.records.judging)
+    """
+
+    form: Form
+    name: str
+    dialect: Dialect
+    columns: Sequence[str]
+    judge: Callable[[DataFrame], DataFrame]
+
+
+def read_parts(
+    spark: SparkSession, files: Mapping[int, RawFile], parts: Iterable[Part], *, told: str, max_record_bytes: int
+) -> DataFrame:
+    """The judged records of all the files in one DataFrame, which so can be kept while rows and rejects are made of it.
+
+    Parameters
+    ----------
+    told : the columns to keep of what records tell, with their types, as SQL
+
+    Returns
+    -------
+    grain record; columns file_id, position, line (null in good ones), reason, part string, and those of `told`, null
+    where a part has none
+    """
+    schema = f"file_id int, position bigint, line string, reason string, part string, {told}"
+    records = spark.createDataFrame([], schema)
+    for part in parts:
+        theirs = {file_id: file for file_id, file in files.items() if part.form.part(file.name) == part.name}
+        if theirs:
+            read = read_records(spark, theirs, part.dialect, part.columns, max_record_bytes=max_record_bytes)
+            judged = part.judge(read).withColumn("part", F.lit(part.name))
+            judged = judged.withColumn("line", F.when(F.col("reason").isNotNull(), F.col("line")))
+            kept = [name for name in records.columns if name in judged.columns]
+            records = records.unionByName(judged.select(*kept), allowMissingColumns=True)
+    return records
+
+
+@dataclass(frozen=True)
+class Format:
+    """What tells one published dataset from another."""
+
+    name: str
+    forms: Sequence[Form]
+    version: int
+    """Counted up when a file would be read into other rows than before."""
+    rating_lines: Callable[[Form, RawFile, ScaleSettings], delimited.RatingLines]
+    read_items: Callable[[SparkSession, Mapping[int, RawFile], int], Described]
+    """Of the files, by file_id, with the bytes that a record may have."""
+
+
+class PublishedSource:
+    """See nightreel.sources.source.Source."""
+
+    def __init__(self, settings: Settings, published_as: Format) -> None:
+        self._data = settings.data
+        self._scale = settings.scale
+        self._ingest = settings.ingest
+        self._format = published_as
+
+    @property
+    def reading(self) -> str:
+        depends_on = [self._format.name, self._format.version, self._scale.lowest, self._scale.highest]
+        text = json.dumps([*depends_on, self._ingest.max_line_bytes])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def find(self) -> Found:
+        dataset = find_one(self._data.path, self._format.forms, name=self._format.name)
+        for file in dataset.ratings:
+            self._format.rating_lines(dataset.form, file, self._scale)
+        others = find_named_others(self._data.items, dataset.form) if self._data.items else dataset.others()
+        return Found(dataset.ratings, sorted(others.values(), key=lambda file: file.path))
+
+    def pairs_to_score(self) -> str | None:
+        return None
+
+    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> None:
+        """The format says how."""
+
+    def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
+        return delimited.survey(spark, self._lines(files), self._ingest, into=into)
+
+    def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
+        return delimited.ratings(spark, self._lines(files), self._ingest)
+
+    def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
+        return self._format.read_items(spark, files, self._ingest.max_line_bytes)
+
+    def _lines(self, files: Mapping[int, RawFile]) -> dict[int, tuple[RawFile, delimited.RatingLines]]:
+        forms = {file_id: self._form(file) for file_id, file in files.items()}
+        return {
+            file_id: (file, self._format.rating_lines(forms[file_id], file, self._scale))
+            for file_id, file in files.items()
+        }
+
+    def _form(self, file: RawFile) -> Form:
+        return next(form for form in self._format.forms if form.is_ratings(file.name))
