@@ -25,7 +25,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from nightreel.prepare import Scratch
 from nightreel.prepare.text import item_text, stop_words
 from nightreel.session import spark_session
-from nightreel.settings import Settings, TextSettings, read_layers
+from nightreel.settings import TextSettings, load
 
 ASKED = {
     "words": [],
@@ -69,7 +69,7 @@ def by_scikit_learn(texts: Sequence[str], settings: TextSettings) -> tuple[float
 def measure(spark: SparkSession, texts: Sequence[str], *, rounds: int) -> None:
     items = spark.createDataFrame(list(enumerate(texts)), "item_idx int, text string").persist()
     for name, overrides in ASKED.items():
-        settings = read_layers("local", overrides).parse(Settings).text
+        settings = load("local", overrides).text
         ours = [on_spark(items, settings, len(texts)) for _ in range(rounds + 1)]
         theirs = [by_scikit_learn(texts, settings) for _ in range(rounds + 1)]
         (_, terms, weights), (_, peers_terms, peers_weights) = ours[-1], theirs[-1]

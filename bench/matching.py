@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from nightreel.prepare.matching import films, match
 from nightreel.session import spark_session
-from nightreel.settings import Settings, read_layers
+from nightreel.settings import load
 from nightreel.sources import ingest
 from nightreel.tables.tables import Tables
 
@@ -38,7 +38,7 @@ def bronze(spark: SparkSession, data: Path, source: str, root: Path) -> tuple[Da
         f"tables.root={root}",
         "ingest.max_reject_share=0.05",
     ]
-    settings = read_layers("local", overrides).parse(Settings)
+    settings = load("local", overrides)
     tables = Tables(spark, settings.tables)
     ingest(tables, settings, ingested_at=datetime.now(UTC))
     return tables.read("bronze_items"), films(tables.read("bronze_metadata"), min_votes=0)

@@ -20,11 +20,11 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel.models import EpochMetric, Surroundings, create
+from nightreel.models import HYPERPARAMETERS, EpochMetric, Surroundings, create
 from nightreel.prepare import Scratch
 from nightreel.prepare.text import item_text
 from nightreel.session import spark_session
-from nightreel.settings import Layers, ScaleSettings, Settings, read_layers
+from nightreel.settings import ScaleSettings, Settings, load
 
 MODELS = ["user_mean", "item_mean", "mean_of_means", "weighted_mean", "baseline", "als"]
 NETWORKS = ["mf_bias", "deep", "ncf", "neumf", "hybrid"]
@@ -100,7 +100,7 @@ def split(ratings: DataFrame, folder: Path, *, seed: int) -> dict[str, DataFrame
 
 
 def measure(
-    name: str, parts: dict[str, DataFrame], beside: Surroundings, layers: Layers, measured: Measured, *, seed: int
+    name: str, parts: dict[str, DataFrame], beside: Surroundings, settings: Settings, measured: Measured, *, seed: int
 ) -> None:
     epochs: dict[str, list[float]] = defaultdict(list)
 
@@ -108,7 +108,7 @@ def measure(
         for row in rows:
             epochs[row.metric.partition("@")[0]].append(row.value)
 
-    model = create(name, layers).fit(parts["train"], seed=seed, beside=replace(beside, keep_history=keep))
+    model = create(name, settings).fit(parts["train"], seed=seed, beside=replace(beside, keep_history=keep))
     clipped = F.greatest(F.least("prediction", F.lit(beside.scale.highest)), F.lit(beside.scale.lowest))
     error = clipped.cast("double") - F.col("rating")
     row = model.predict(parts["test"]).agg(F.avg(error * error)).first()
@@ -135,9 +135,8 @@ def print_table(results: dict[str, Measured]) -> None:
         )
 
 
-def run(folder: Path, data: Data, models: Sequence[str], layers: Layers, seeds: int) -> None:
+def run(folder: Path, data: Data, models: Sequence[str], settings: Settings, seeds: int) -> None:
     results: dict[str, Measured] = {name: Measured() for name in models}
-    settings = layers.parse(Settings)
     with Scratch() as scratch:
         text = item_text(data.items, settings.text, n_items=data.items.count(), scratch=scratch).weights.persist()
         for seed in range(seeds):
@@ -152,7 +151,7 @@ def run(folder: Path, data: Data, models: Sequence[str], layers: Layers, seeds: 
                     item_text=text,
                     files=files,
                 )
-                measure(name, parts, beside, layers, results[name], seed=seed)
+                measure(name, parts, beside, settings, results[name], seed=seed)
     print_table(results)
 
 
@@ -167,8 +166,8 @@ def main() -> None:
         spark = spark_session.start(checkpoints=f"{name}/checkpoints", spark__sql__shuffle__partitions="2")
         data = read(spark, arguments.data)
         source = "kmrd" if (arguments.data / "rates.csv").exists() else "movielens"
-        layers = read_layers("local", [f"data.source={source}", *arguments.set])
-        run(Path(name), data, arguments.models, layers, arguments.seeds)
+        settings = load("local", [f"data.source={source}", *arguments.set], models=HYPERPARAMETERS)
+        run(Path(name), data, arguments.models, settings, arguments.seeds)
         spark.stop()
 
 

@@ -24,9 +24,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.job.job import Job
+from nightreel.models import HYPERPARAMETERS
 from nightreel.nightly import run_night
 from nightreel.session import spark_session
-from nightreel.settings import ScaleSettings, Settings
+from nightreel.settings import ScaleSettings
 from nightreel.sources import configured
 from nightreel.tables.tables import Tables
 
@@ -51,11 +52,10 @@ def run(
         f"recommend.model={models[-1]}",
         *more,
     ]
-    layers = configured("local", overrides)
-    settings = layers.parse(Settings)
+    settings = configured("local", overrides, models=HYPERPARAMETERS)
     tables = Tables(spark, settings.tables)
     flags = argparse.Namespace(again=False, env="local", set=overrides)
-    run_night(Job(spark=spark, tables=tables, settings=settings, layers=layers, run_date=NIGHT, flags=flags))
+    run_night(Job(spark=spark, tables=tables, settings=settings, run_date=NIGHT, flags=flags))
     return tables, settings.scale
 
 

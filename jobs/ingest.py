@@ -12,11 +12,11 @@ import argparse
 from nightreel import sources
 from nightreel.job.job import run
 from nightreel.nightly import ingest
-from nightreel.settings import Layers, Settings
+from nightreel.settings import Settings
 
 
-def check(layers: Layers, _: argparse.Namespace) -> None:
-    sources.check(layers.parse(Settings))
+def check(settings: Settings, _: argparse.Namespace) -> None:
+    sources.check(settings)
 
 
 if __name__ == "__main__":

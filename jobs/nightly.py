@@ -11,16 +11,15 @@ import argparse
 from nightreel import models, report, sources
 from nightreel.job.job import Job, Summary, run
 from nightreel.nightly import run_night, trained_models
-from nightreel.settings import Layers, Settings
+from nightreel.settings import Settings
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--again", action="store_true", help="repeat every step, also those already done for the date")
 
 
-def check(layers: Layers, _: argparse.Namespace) -> None:
-    settings = layers.parse(Settings)
-    models.check(trained_models(settings), layers)
+def check(settings: Settings, _: argparse.Namespace) -> None:
+    models.check(trained_models(settings), settings)
     sources.check(settings)
 
 

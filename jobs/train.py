@@ -12,7 +12,7 @@ import argparse
 from nightreel import models
 from nightreel.job.job import Job, Summary, run
 from nightreel.nightly import train
-from nightreel.settings import Layers
+from nightreel.settings import Settings
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +22,8 @@ def flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check(layers: Layers, flags: argparse.Namespace) -> None:
-    models.check(flags.model, layers)
+def check(settings: Settings, flags: argparse.Namespace) -> None:
+    models.check(flags.model, settings)
 
 
 def main(job: Job) -> Summary:

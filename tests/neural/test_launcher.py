@@ -18,8 +18,8 @@ from pyspark.sql import SparkSession
 from nightreel.errors import NightreelError
 from nightreel.neural.launcher import launch
 from nightreel.neural.networks.network import Domain
-from nightreel.neural.training.spec import TrainingSpec
-from nightreel.settings import NeuralSettings, Settings, read_layers
+from nightreel.neural.training.spec import TrainingSpec, hyperparameters
+from nightreel.settings import NeuralSettings, load
 
 LIBRARY = Path(__file__).parents[2] / "lib"
 pytestmark = pytest.mark.slow
@@ -37,13 +37,13 @@ def ratings(file: Path, *, rows: int, seed: int) -> str:
 
 
 def specification(folder: Path) -> TrainingSpec:
-    params = read_layers("local", []).values["models"]["mf_bias"]
+    chosen = hyperparameters("mf_bias", ["training.epochs=4", "training.batch_size=200"])
     return TrainingSpec.model_validate(
         {
             "network": "mf_bias",
-            "params": params["network"],
+            "params": chosen.network.model_dump(),
             "domain": Domain(users=40, items=30, lowest=1.0, highest=5.0, mean=3.0),
-            "recipe": params["training"] | {"epochs": 4, "batch_size": 200},
+            "recipe": chosen.training,
             "train": [ratings(folder / "train.parquet", rows=3_000, seed=1)],
             "validation": [ratings(folder / "validation.parquet", rows=500, seed=2)],
             "item_text": [],
@@ -58,7 +58,7 @@ def specification(folder: Path) -> TrainingSpec:
 
 
 def settings(**changed: Any) -> NeuralSettings:
-    return read_layers("local", []).parse(Settings).neural.model_copy(update={"device": "cpu", **changed})
+    return load("local", []).neural.model_copy(update={"device": "cpu", **changed})
 
 
 @pytest.mark.parametrize("local_mode", [True, False])
@@ -84,7 +84,7 @@ import sys
 from pathlib import Path
 from nightreel import session
 from nightreel.neural.launcher import launch
-from nightreel.neural.training.spec import TrainingSpec
+from nightreel.neural.training.spec import hyperparameters, TrainingSpec
 from nightreel.settings import NeuralSettings
 
 folder, library = Path(sys.argv[1]), sys.argv[2]

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from nightreel.prepare import prepare
 from nightreel.prepare.matching import AMBIGUOUS, Rule, Unmatched, match, match_rates
-from nightreel.settings import Settings, read_layers
+from nightreel.settings import load
 from nightreel.sources.datasets.movielens import without_year, year_in
 from nightreel.sources.source import with_all_columns
 
@@ -202,7 +202,7 @@ def test_prepare_takes_overview_and_words_from_the_films(spark: SparkSession) ->
     )
     overrides = ["split.test_rows=1", "text.min_items=1", "text.max_share=1.0"]
     overrides += ["filter.min_ratings_per_user=0", "filter.min_ratings_per_item=0"]
-    asked = read_layers("local", overrides).parse(Settings)
+    asked = load("local", overrides)
     bronze_items, films_ = with_all_columns(items, "bronze_items"), with_all_columns(metadata, "bronze_metadata")
     with prepare(ratings, bronze_items, asked, metadata=films_) as silver:
         columns = ("item_id", "title", "genres", "overview", "metadata_id", "matched_by")

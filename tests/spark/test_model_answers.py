@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.models import FactorModel, create
-from nightreel.settings import read_layers
+from nightreel.models import HYPERPARAMETERS, FactorModel, create
+from nightreel.settings import load
 
 THREE_BY_THREE = [(0, 0, 5.0), (0, 1, 3.0), (1, 0, 4.0), (1, 1, 1.0), (1, 2, 2.0), (2, 2, 3.0)]
 """Global mean 3; user means 4, 7/3, 3; item means 4.5, 2, 2.5."""
@@ -24,7 +24,7 @@ def frame(spark: SparkSession, rows: Iterable[tuple[Any, ...]]) -> DataFrame:
 
 def fit(name: str, interactions: DataFrame, **params: Any) -> FactorModel:
     overrides = [f"models.{name}.{key.replace('__', '.')}={value}" for key, value in params.items()]
-    model = create(name, read_layers("local", overrides)).fit(interactions, seed=5)
+    model = create(name, load("local", overrides, models=HYPERPARAMETERS)).fit(interactions, seed=5)
     assert isinstance(model, FactorModel)
     return model
 

@@ -14,8 +14,17 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import CapabilityError
-from nightreel.models import Capability, FactorModel, NetworkModel, Surroundings, TrainedModel, create, names
-from nightreel.settings import Settings, read_layers
+from nightreel.models import (
+    HYPERPARAMETERS,
+    Capability,
+    FactorModel,
+    NetworkModel,
+    Surroundings,
+    TrainedModel,
+    create,
+    names,
+)
+from nightreel.settings import load
 from nightreel.tables.schemas import SCHEMAS
 
 NETWORKS = ("mf", "mf_bias", "deep", "ncf", "neumf", "hybrid")
@@ -66,13 +75,13 @@ def train(name: str, interactions: DataFrame, folder: Path) -> FactorModel | Net
     quick = [f"models.{model}={{iterations = 2, blocks = 2, rank = 4}}" for model in ("als", "als_implicit")]
     quick += ["models.als.baseline.iterations=2", "models.baseline.iterations=2", "models.als_implicit.min_rating=1.0"]
     quick += [f"models.{name}.training.epochs=2" for name in NETWORKS]
-    layers = read_layers("local", quick)
-    spark, settings = interactions.sparkSession, layers.parse(Settings)
+    settings = load("local", quick, models=HYPERPARAMETERS)
+    spark = interactions.sparkSession
     words = spark.createDataFrame([(0, [0, 2], [0.6, 0.8]), (3, [1], [1.0])], TEXT)
     beside = Surroundings(folder=str(folder), scale=settings.scale, launch=settings.neural, item_text=words)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nightreel.neural.launcher.launch", in_this_process)
-        model = create(name, layers).fit(interactions, seed=11, beside=beside)
+        model = create(name, settings).fit(interactions, seed=11, beside=beside)
     assert isinstance(model, FactorModel | NetworkModel)
     return replace(model, users=collected(model.users), items=collected(model.items))
 

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.prepare import Silver, prepare
-from nightreel.settings import Settings, TablesSettings, read_layers
+from nightreel.settings import Settings, TablesSettings, load
 from nightreel.sources.source import with_all_columns
 from nightreel.tables.schemas import ID, SCHEMAS
 from nightreel.tables.tables import Tables
@@ -34,7 +34,7 @@ def settings(
         "split.test_share": test_share,
         "split.validation_share": 0.0,
     }
-    return read_layers("local", [f"{name}={value}" for name, value in overrides.items()]).parse(Settings)
+    return load("local", [f"{name}={value}" for name, value in overrides.items()])
 
 
 def bronze(spark: SparkSession, rows: list[tuple[int, int, float, int | None]]) -> DataFrame:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import pytest
 
 from nightreel.errors import ConfigurationError
-from nightreel.models import check, create, names
-from nightreel.settings import read_layers
+from nightreel.models import HYPERPARAMETERS, check, create, names
+from nightreel.settings import Settings, load, read_layers
+
+
+def settings(*overrides: str) -> Settings:
+    return load("local", overrides, models=HYPERPARAMETERS)
 
 
 def test_every_model_has_its_hyperparameters_in_the_configuration() -> None:
-    layers = read_layers("local")
-    assert set(layers.values["models"]) == set(names())
-    check(names(), layers)
+    assert set(read_layers("local").values["models"]) == set(names())
+    check(names(), settings())
 
 
 def test_an_unknown_model_is_told_the_known_ones() -> None:
     with pytest.raises(
         ConfigurationError, match=r"^model svdpp: unknown; known: user_mean, item_mean, .*als_implicit, mf, .*hybrid$"
     ):
-        create("svdpp", read_layers("local"))
+        create("svdpp", settings())
 
 
 @pytest.mark.parametrize(
@@ -42,10 +45,10 @@ def test_an_unknown_model_is_told_the_known_ones() -> None:
 )
 def test_a_wrong_hyperparameter_is_one_line_that_names_the_key(override: str, complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{complaint}") as raised:
-        check(names(), read_layers("local", [override]))
+        settings(override)
     assert "\n" not in str(raised.value)
 
 
 def test_hyperparameters_of_an_unknown_model_are_refused_though_no_one_trains_it() -> None:
     with pytest.raises(ConfigurationError, match="unknown model"):
-        check(["popular"], read_layers("local", ["models.asl.rank=3"]))
+        check(["popular"], settings("models.asl.rank=3"))

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nightreel.errors import ConfigurationError
+from nightreel.models import HYPERPARAMETERS
 from nightreel.settings import Settings, load, read_layers
 from nightreel.settings.layers import conf_folder
 
-BASE = (Path(__file__).parents[2] / "conf" / "base.toml").read_text(encoding="utf-8")
-MODELS = "[models.als]\nrank = 16\nreg = 1e-3\n"
+CONF = Path(__file__).parents[2] / "conf"
+BASE, MODELS = ((CONF / f"{name}.toml").read_text(encoding="utf-8") for name in ("base", "models"))
 
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """A conf/ of three files: the shipped base, two hyperparameters, and an environment that sets nothing."""
+    """A conf/ of three files: the shipped base and models, and an environment that sets nothing."""
     (tmp_path / "base.toml").write_text(BASE, encoding="utf-8")
     (tmp_path / "models.toml").write_text(MODELS, encoding="utf-8")
     (tmp_path / "local.toml").write_text("", encoding="utf-8")
@@ -25,11 +27,15 @@ def conf(tmp_path: Path) -> Path:
 
 def complaint(*overrides: str, conf: Path | None = None, env: str = "local") -> str:
     with pytest.raises(ConfigurationError) as caught:
-        load(env, overrides, conf=conf)
+        load(env, overrides, models=HYPERPARAMETERS, conf=conf)
     text = str(caught.value)
     assert "\n" not in text
     assert caught.value.exit_code == 2
     return text
+
+
+def params(model: str, *overrides: str, conf: Path) -> Any:
+    return load("local", overrides, models=HYPERPARAMETERS, conf=conf).models[model]
 
 
 @pytest.mark.parametrize(
@@ -100,8 +106,26 @@ def test_numbers_are_read_as_toml_reads_them(conf: Path) -> None:
 
 
 def test_models_merge_key_by_key(conf: Path) -> None:
-    settings = load("local", ["models.als.rank=4"], conf=conf)
-    assert settings.models["als"] == {"rank": 4, "reg": 0.001}
+    als = params("als", "models.als.rank=4", conf=conf)
+    assert (als.rank, als.reg) == (4, 0.15)
+
+
+def test_a_networks_training_overrides_what_all_networks_have(conf: Path) -> None:
+    overrides = ["training.epochs=3", "models.ncf.training.patience=5"]
+    ncf, deep = (params(name, *overrides, conf=conf).training for name in ("ncf", "deep"))
+    assert (ncf.epochs, ncf.patience, ncf.table_l2) == (3, 5, 0.05)
+    assert (deep.epochs, deep.patience, deep.table_l2) == (3, 3, 0.02)
+
+
+def test_the_baseline_below_als_is_the_baseline_unless_als_says_otherwise(conf: Path) -> None:
+    overrides = ["models.baseline.user_reg=7.0", "models.als.baseline.iterations=9"]
+    below = params("als", *overrides, conf=conf).baseline
+    assert (below.user_reg, below.item_reg, below.iterations) == (7.0, 3.0, 9)
+    assert params("baseline", *overrides, conf=conf).iterations == 5
+
+
+def test_models_stay_empty_where_no_types_are_given(conf: Path) -> None:
+    assert load("local", ["models.als.rank=many"], conf=conf).models == {}
 
 
 def test_settings_cannot_be_changed_once_loaded(conf: Path) -> None:
@@ -127,7 +151,12 @@ def test_settings_cannot_be_changed_once_loaded(conf: Path) -> None:
         ("tables.dataset=a-b", ["tables.dataset = 'a-b'", "pattern"]),
         ("evaluate.k=[0]", ["evaluate.k.0 = 0", "greater than or equal to 1"]),
         ("scale.lowest=nan", ["scale.lowest"]),
-        ("models.als=4", ["models.als = 4"]),
+        ("models.als=4", ["models.als = 4 (--set)", "valid dictionary"]),
+        ("models.als.baseline=4", ["models.als.baseline = 4 (--set)", "valid dictionary"]),
+        ("training.epochs=0", ["training.epochs = 0 (--set)", "greater than or equal to 1"]),
+        ("training.epoch=3", ["training.epoch (--set): unknown key; known here: batch_size", "epochs"]),
+        ("models.ncf.training.epochs=0", ["models.ncf.training.epochs = 0 (--set)", "greater than or equal to 1"]),
+        ("models.ncf.training.epoch=3", ["models.ncf.training.epoch (--set): unknown key", "epochs"]),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(conf: Path, override: str, parts: list[str]) -> None:

@@ -22,8 +22,9 @@ from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelErr
 from nightreel.job.faults import explain
 from nightreel.job.progress import log_line
 from nightreel.job.progress import step as show_step
+from nightreel.models import HYPERPARAMETERS
 from nightreel.session import spark_session
-from nightreel.settings import Layers, Settings
+from nightreel.settings import Settings
 from nightreel.sources import configured
 from nightreel.tables.tables import Tables
 
@@ -45,7 +46,6 @@ class Job:
     spark: SparkSession
     tables: Tables
     settings: Settings
-    layers: Layers
     run_date: date
     flags: argparse.Namespace
     owns_session: bool = False
@@ -54,7 +54,7 @@ class Job:
 
     @property
     def options(self) -> list[str]:
-        """The options that made this configuration, for commands that shall have the same."""
+        """The options that made this configuration, for commands that need the same."""
         return ["--env", self.flags.env, *(word for text in self.flags.set for word in ("--set", text))]
 
     @contextmanager
@@ -71,7 +71,7 @@ class Job:
 
 
 Flags = Callable[[argparse.ArgumentParser], Any]
-Check = Callable[[Layers, argparse.Namespace], None]
+Check = Callable[[Settings, argparse.Namespace], None]
 Main = Callable[[Job], Summary]
 
 
@@ -93,13 +93,12 @@ def _execute(
     try:
         _find_standard_error()
         parsed = _parser(name, description, flags).parse_args(argv)
-        layers = configured(parsed.env, parsed.set)
-        settings = layers.parse(Settings)
+        settings = configured(parsed.env, parsed.set, models=HYPERPARAMETERS)
         root = settings.tables.catalog or settings.tables.root
         if check is not None:
-            check(layers, parsed)
+            check(settings, parsed)
         started = time.monotonic()
-        job = _start(settings, layers, parsed)
+        job = _start(settings, parsed)
         try:
             summary = main(job)
             _print(name, job, summary, time.monotonic() - started)
@@ -174,7 +173,7 @@ def _date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date of the form YYYY-MM-DD") from None
 
 
-def _start(settings: Settings, layers: Layers, parsed: argparse.Namespace) -> Job:
+def _start(settings: Settings, parsed: argparse.Namespace) -> Job:
     owns_session = not spark_session.running()
     with show_step("start Spark"):
         spark = spark_session.start(
@@ -184,7 +183,6 @@ def _start(settings: Settings, layers: Layers, parsed: argparse.Namespace) -> Jo
         spark=spark,
         tables=Tables(spark, settings.tables),
         settings=settings,
-        layers=layers,
         run_date=parsed.run_date,
         flags=parsed,
         owns_session=owns_session,

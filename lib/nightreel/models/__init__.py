@@ -3,9 +3,10 @@
 from nightreel.models.contract import Algorithm, Capability, EpochMetric, Surroundings, TrainedModel
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.forms.network import NetworkModel
-from nightreel.models.registry import check, create, names
+from nightreel.models.registry import HYPERPARAMETERS, check, create, names
 
 __all__ = [
+    "HYPERPARAMETERS",
     "Algorithm",
     "Capability",
     "EpochMetric",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nightreel.errors import ConfigurationError
@@ -12,7 +12,8 @@ from nightreel.models.classical.baseline import Baseline
 from nightreel.models.classical.means import ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
 from nightreel.models.contract import Algorithm
 from nightreel.models.neural import Deep, Hybrid, Mf, MfBias, Ncf, Neumf
-from nightreel.settings import Layers
+from nightreel.settings import Settings
+from nightreel.settings.sections import Section
 
 _ALGORITHMS: dict[str, type[Algorithm[Any]]] = {
     algorithm.name: algorithm
@@ -23,31 +24,28 @@ _ALGORITHMS: dict[str, type[Algorithm[Any]]] = {
 }
 
 
+HYPERPARAMETERS: Mapping[str, type[Section]] = {name: algorithm.params_type for name, algorithm in _ALGORITHMS.items()}
+"""The type of each model's hyperparameters, [models.<name>] of the configuration; see `nightreel.settings.load`."""
+
+
 def names() -> tuple[str, ...]:
     """Every registered algorithm, simplest first."""
     return tuple(_ALGORITHMS)
 
 
-def create(name: str, layers: Layers) -> Algorithm[Any]:
-    """The algorithm with the hyperparameters of [models.<name>].
+def create(name: str, settings: Settings) -> Algorithm[Any]:
+    """The algorithm with its hyperparameters of settings that were loaded with HYPERPARAMETERS.
 
     Raises
     ------
-    ConfigurationError : no such algorithm, or a hyperparameter that is unknown, missing or out of range
+    ConfigurationError : no such algorithm
     """
     if name not in _ALGORITHMS:
         raise ConfigurationError(f"model {name}: unknown; known: {', '.join(names())}")
-    algorithm = _ALGORITHMS[name]
-    return algorithm(layers.parse(algorithm.params_type, prefix=f"models.{name}"))
+    return _ALGORITHMS[name](settings.models[name])
 
 
-def check(wanted: Iterable[str], layers: Layers) -> None:
-    """Raise ConfigurationError for what `create` would refuse, or for hyperparameters of an unknown algorithm."""
-    for name in layers.values.get("models", {}):
-        if name not in _ALGORITHMS:
-            key = f"models.{name}"
-            raise ConfigurationError(
-                f"[{key}] ({layers.origins.get(key, 'the configuration')}): unknown model; known: {', '.join(names())}"
-            )
+def check(wanted: Iterable[str], settings: Settings) -> None:
+    """Raise ConfigurationError for an unknown algorithm, or one that this installation cannot train."""
     for name in wanted:
-        create(name, layers).check()
+        create(name, settings).check()

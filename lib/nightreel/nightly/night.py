@@ -83,7 +83,7 @@ STEPS = (
     Step(
         "train",
         _train,
-        settings=lambda s: [s.train.model_dump(), {name: s.models.get(name) for name in trained_models(s)}],
+        settings=lambda s: [s.train.model_dump(), {name: s.models[name].model_dump() for name in trained_models(s)}],
         reads=SILVER,
         resumes_itself=True,
     ),

@@ -26,7 +26,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
 
     With `resume`, a run finished with the same inputs is kept, and a network goes on from its last checkpoint.
     """
-    algorithms = {name: models.create(name, job.layers) for name in names}
+    algorithms = {name: models.create(name, job.settings) for name in names}
     prepared = current_prepare(job.tables)
     version = job.tables.version("silver_interactions") or 0
     ratings, beside = _rows(job, version)
@@ -48,7 +48,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
 
 def planned_run_id(job: Job, model: str) -> str:
     """The run of the job's date, the model's hyperparameters and the seed: training it again replaces it."""
-    return runs.new_run_id(job.run_date, model, models.create(model, job.layers).params, job.settings.train.seed)
+    return runs.new_run_id(job.run_date, model, job.settings.models[model], job.settings.train.seed)
 
 
 def _train(

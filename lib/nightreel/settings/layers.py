@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from nightreel.errors import ConfigurationError
-from nightreel.settings.sections import Settings
+from nightreel.settings.sections import DefaultsFrom, Section, Settings
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
 DEFAULTS = ("base.toml", "models.toml")
@@ -29,13 +29,41 @@ class Layers:
 
     def parse(self, section: type[SectionT], prefix: str = "") -> SectionT:
         """The table at `prefix` as `section`; raises ConfigurationError with one line for its first fault."""
-        table: Any = self.values
-        for part in filter(None, prefix.split(".")):
-            table = table.get(part, {})
         try:
-            return section.model_validate(table)
+            return section.model_validate(self._with_defaults(section, self._table(prefix)))
         except ValidationError as error:
             raise ConfigurationError(self._complaint(section, prefix, error.errors()[0])) from None
+
+    def settings(self, models: Mapping[str, type[Section]] | None) -> Settings:
+        """See `load`."""
+        tables = self._table("models")
+        if not isinstance(tables, dict):
+            return self.parse(Settings)  # which says so
+        settings = replace(self, values={**self.values, "models": {}}).parse(Settings)
+        if models is None:
+            return settings
+        for name in tables:
+            if name not in models:
+                key, known = f"models.{name}", ", ".join(models)
+                raise ConfigurationError(f"[{key}] ({self._origin(key)}): unknown model; known: {known}")
+        params = {name: self.parse(section, prefix=f"models.{name}") for name, section in models.items()}
+        return settings.model_copy(update={"models": params})
+
+    def _table(self, dotted: str) -> Any:
+        table: Any = self.values
+        for part in filter(None, dotted.split(".")):
+            table = table.get(part, {})
+        return table
+
+    def _with_defaults(self, section: type[BaseModel], table: Any) -> Any:
+        """`table` with what its fields have from other tables (DefaultsFrom)."""
+        for name, field in section.model_fields.items():
+            for default in field.metadata:
+                if isinstance(default, DefaultsFrom) and isinstance(table, dict):
+                    own = table.get(name, {})
+                    merged = {**self._table(default.table), **own} if isinstance(own, dict) else own
+                    table = {**table, name: merged}
+        return table
 
     def _complaint(self, section: type[BaseModel], prefix: str, fault: ErrorDetails) -> str:
         location = [str(part) for part in fault["loc"]]
@@ -63,18 +91,30 @@ class Layers:
         return "the configuration"
 
 
-def load(env: str, overrides: Sequence[str] = (), *, conf: Path | None = None) -> Settings:
+def load(
+    env: str,
+    overrides: Sequence[str] = (),
+    *,
+    models: Mapping[str, type[Section]] | None = None,
+    conf: Path | None = None,
+) -> Settings:
     """conf/base.toml and models.toml, conf/sources/<data.source>.toml, conf/<env>.toml, `section.key=value` overrides.
+
+    Parameters
+    ----------
+    models : the type of each model's hyperparameters (nightreel.models.HYPERPARAMETERS), for those who train; without
+        it `Settings.models` stays empty
+    conf : another folder than the library's own
 
     Raises
     ------
-    ConfigurationError : an unknown environment or key, a wrong type, a value out of range
+    ConfigurationError : an unknown environment, key or model, a wrong type, a value out of range
     """
-    return read_layers(env, overrides, conf=conf).parse(Settings)
+    return read_layers(env, overrides, conf=conf).settings(models)
 
 
 def read_layers(env: str, overrides: Sequence[str] = (), *, conf: Path | None = None) -> Layers:
-    """The layers merged but not yet checked, for callers that type a part themselves."""
+    """The layers merged but not yet checked."""
     folder = conf_folder() if conf is None else conf
     defaults = [(f"conf/{name}", _read(folder / name)) for name in DEFAULTS]
     environments = sorted(
@@ -90,7 +130,7 @@ def read_layers(env: str, overrides: Sequence[str] = (), *, conf: Path | None = 
 
 
 def _of_source(folder: Traversable, merged: Layers) -> list[tuple[str, dict[str, Any]]]:
-    """What goes without saying for the format that the other layers name, such as its scale."""
+    """The defaults of the format that the other layers name, such as its scale."""
     data = merged.values.get("data")
     source = data.get("source") if isinstance(data, dict) else None
     file = folder / "sources" / f"{source}.toml"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, Strict, model_validator
 
 
 class Section(BaseModel):
@@ -16,12 +18,21 @@ class Section(BaseModel):
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 PositiveInt = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0.0)]
+Penalty = Annotated[float, Field(ge=0.0)]
 Names = Annotated[
     tuple[Annotated[str, Field(min_length=1)], ...],
     Strict(False),
     BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
 ]
 """One name or a list of them."""
+
+
+@dataclass(frozen=True)
+class DefaultsFrom:
+    """Annotates a field that holds a table: keys that it does not set have the values of the table named here."""
+
+    table: str
 
 
 class ColumnSettings(Section):
@@ -181,6 +192,34 @@ class TrainSettings(Section):
     seed: Seed
 
 
+class Recipe(Section):
+    """How networks are trained; [models.<name>.training] overrides it for one network."""
+
+    batch_size: PositiveInt
+    """Rows of a step over all ranks."""
+    epochs: PositiveInt
+    patience: Annotated[int, Field(ge=0)]
+    """Stop after so many epochs in a row that did not better the validation loss; 0 never stops early."""
+    table_rate: Rate
+    """Learning rate of the user and item tables (Adagrad)."""
+    table_l2: Penalty
+    """Every rating draws its user's and its item's row to zero: table_l2 / 2 * |row|^2 is added to its loss."""
+    dense_rate: Rate
+    """Learning rate of all other weights (AdamW)."""
+    weight_decay: Penalty
+    """Decoupled, of all other weights; not of biases."""
+    schedule: Literal["constant", "cosine", "plateau"]
+    """`cosine`: the rates fall to zero over `epochs`; `plateau`: they halve after each epoch that betters nothing."""
+    warmup_steps: Annotated[int, Field(ge=0)]
+    """Steps over which the rates rise to their value."""
+    loss: Literal["mse", "huber"]
+    """Of ratings; the implicit mode has its binary cross-entropy."""
+    huber_delta: Rate
+    """Errors beyond this, in rating units, count linearly."""
+    gradient_clip: Penalty
+    """Largest norm of a step's gradient over all weights; 0 does not clip."""
+
+
 class NeuralSettings(Section):
     """Where and how neural models are trained; what is tuned about them stands in conf/models.toml."""
 
@@ -232,12 +271,14 @@ class Settings(Section):
     split: SplitSettings
     text: TextSettings
     train: TrainSettings
+    training: Recipe
     neural: NeuralSettings
     evaluate: EvaluateSettings
     recommend: RecommendSettings
     nightly: NightlySettings
-    models: dict[str, dict[str, Any]]
-    """Hyperparameters by model name, typed by the model itself (see nightreel.models)."""
+    models: Mapping[str, SerializeAsAny[Section]]
+    """Each model's hyperparameters, of its own type (nightreel.models.HYPERPARAMETERS); empty where `load` is given
+    no types."""
 
     @model_validator(mode="after")
     def relevance_lies_in_the_scale(self) -> Self:

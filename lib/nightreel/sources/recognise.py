@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nightreel.errors import ConfigurationError
-from nightreel.settings import Layers, Settings, read_layers
+from nightreel.settings import Settings, load
+from nightreel.settings.sections import Section
 from nightreel.sources import files
 from nightreel.sources.datasets.finding import Form, Published, find_published
 from nightreel.sources.datasets.kmrd import KMRD_FILES
@@ -86,19 +87,18 @@ def _there(paths: Sequence[str]) -> str:
     return ", ".join(files[:_NAMES_SHOWN]) + (" ..." * (len(files) > _NAMES_SHOWN)) or "no file"
 
 
-def configured(env: str, overrides: Sequence[str]) -> Layers:
-    """The layers of settings; with data.source = "auto" those of the format that the files at data.path turn out to be.
+def configured(env: str, overrides: Sequence[str], *, models: Mapping[str, type[Section]] | None = None) -> Settings:
+    """The settings; with data.source = "auto" those of the format that the files at data.path turn out to be.
 
     What was found is said on standard error.
 
     Raises
     ------
-    ConfigurationError : as `read_layers` and `recognise`
+    ConfigurationError : as `load`, whose arguments these are, and `recognise`
     """
-    layers = read_layers(env, overrides)
-    data = layers.parse(Settings).data
-    if data.source != "auto":
-        return layers
-    found = recognise(data.path)
+    settings = load(env, overrides, models=models)
+    if settings.data.source != "auto":
+        return settings
+    found = recognise(settings.data.path)
     print(f"data.source: {found.said}", file=sys.stderr)
-    return read_layers(env, [*overrides, f"data.source={found.source}"])
+    return load(env, [*overrides, f"data.source={found.source}"], models=models)

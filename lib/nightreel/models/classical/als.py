@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import model_validator
 from pyspark.sql import DataFrame
@@ -13,6 +13,7 @@ from nightreel.models.classical.means import level
 from nightreel.models.contract import Algorithm, Capability, Surroundings
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.solve.spark_als import FactorisationParams, factorise, with_vectors
+from nightreel.settings.sections import DefaultsFrom
 
 
 class AlsParams(FactorisationParams):
@@ -21,8 +22,8 @@ class AlsParams(FactorisationParams):
     nonnegative: bool
     residuals: bool
     """Learn what the baseline leaves over; the model is then the baseline plus the vectors' product."""
-    baseline: BaselineParams
-    """The baseline below the residuals."""
+    baseline: Annotated[BaselineParams, DefaultsFrom("models.baseline")]
+    """The baseline below the residuals; [models.als.baseline] overrides [models.baseline]."""
 
     @model_validator(mode="after")
     def residuals_are_signed(self) -> Self:
