@@ -81,8 +81,7 @@ def measure_spark(dump: Path, work: Path, *, master: str, memory: str) -> Figure
     from nightreel.settings import load
     from nightreel.sources import ingest
     from nightreel.sources.netflix import NetflixDump
-    from nightreel.tables.schemas import SCHEMAS
-    from nightreel.tables.tables import Tables
+    from nightreel.tables import SCHEMAS, Tables
 
     folder = work / "spark"
     shutil.rmtree(folder, ignore_errors=True)

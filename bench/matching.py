@@ -23,7 +23,7 @@ from nightreel.prepare.matching import films, match
 from nightreel.session import spark_session
 from nightreel.settings import load
 from nightreel.sources import ingest
-from nightreel.tables.tables import Tables
+from nightreel.tables import Tables
 
 FOLDERS = {"movielens": "ml-latest-small", "netflix": "netflix", "kmrd": "kmrd-small"}
 COLUMNS = ("item_id", "title", "year", "metadata_id", "matched_by", "true_id")

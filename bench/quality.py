@@ -23,13 +23,13 @@ import numpy as np
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from nightreel.job.job import Job
+from nightreel.job import Job
 from nightreel.models import HYPERPARAMETERS
 from nightreel.nightly import run_night
 from nightreel.session import spark_session
 from nightreel.settings import ScaleSettings
 from nightreel.sources import configured
-from nightreel.tables.tables import Tables
+from nightreel.tables import Tables
 
 PREDICTING = ["user_mean", "item_mean", "mean_of_means", "weighted_mean", "baseline", "als"]
 NIGHT = date(2026, 1, 1)

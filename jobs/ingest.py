@@ -10,7 +10,7 @@ ingest.max_reject_share, or where ratings fell by more than ingest.max_drop_shar
 import argparse
 
 from nightreel import sources
-from nightreel.job.job import run
+from nightreel.job import run
 from nightreel.nightly import ingest
 from nightreel.settings import Settings
 

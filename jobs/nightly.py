@@ -9,7 +9,7 @@ same rows; a step whose settings and inputs are unchanged is not repeated.
 import argparse
 
 from nightreel import models, report, sources
-from nightreel.job.job import Job, Summary, run
+from nightreel.job import Job, Summary, run
 from nightreel.nightly import run_night, trained_models
 from nightreel.settings import Settings
 

@@ -10,7 +10,7 @@ gold_item_factors); of a network also its weights, beside the tables, and its ep
 import argparse
 
 from nightreel import models
-from nightreel.job.job import Job, Summary, run
+from nightreel.job import Job, Summary, run
 from nightreel.nightly import train
 from nightreel.settings import Settings
 

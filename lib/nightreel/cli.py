@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import get_args
 
 from nightreel import __version__
-from nightreel.errors import BAD_USAGE, DONE, INTERRUPTED, ConfigurationError, NightreelError
-from nightreel.job.progress import step
+from nightreel.arguments import Parser
+from nightreel.errors import BAD_USAGE, DONE, INTERRUPTED, NightreelError
+from nightreel.progress import step
 from nightreel.sample import CROWDS, LAYOUTS, Dump, Format, Layout, generate
 
 _SUFFIXES = {"k": 1_000, "m": 1_000_000}
@@ -134,18 +135,8 @@ def _account(dump: Dump) -> str:
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    """One line and exit code 2 instead of the usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigurationError(f"{message} (see {self.prog} --help)")
-
-
-def _parser() -> _Parser:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
-        prog="nightreel", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=raw, allow_abbrev=False
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="nightreel", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"nightreel {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     sample = commands.add_parser(
@@ -153,8 +144,6 @@ def _parser() -> _Parser:
         help="write generated ratings, or descriptions of films, in a raw format",
         description=_SAMPLE,
         epilog=_SAMPLE_EPILOG,
-        formatter_class=raw,
-        allow_abbrev=False,
     )
     _add_sample_flags(sample)
     return parser

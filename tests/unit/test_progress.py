@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from nightreel.job.progress import step
+from nightreel.progress import step
 
 
 def test_leaves_one_plain_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,15 +18,16 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.table import Table
 
-from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelError
+from nightreel.arguments import Parser
+from nightreel.errors import DONE, INTERRUPTED, NightreelError
 from nightreel.job.faults import explain
-from nightreel.job.progress import log_line
-from nightreel.job.progress import step as show_step
 from nightreel.models import HYPERPARAMETERS
+from nightreel.progress import log_line
+from nightreel.progress import step as show_step
 from nightreel.session import spark_session
 from nightreel.settings import Settings
 from nightreel.sources import configured
-from nightreel.tables.tables import Tables
+from nightreel.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -129,20 +130,8 @@ def _find_standard_error() -> None:
         log_line(f"standard error stays with Spark: {error}")
 
 
-class _Parser(argparse.ArgumentParser):
-    """One line and exit code 2 instead of the usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigurationError(f"{message} (see --help)")
-
-
 def _parser(name: str, description: str | None, flags: Flags | None) -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog=f"spark-submit.sh {name}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog=f"spark-submit.sh {name}", description=description)
     parser.add_argument(
         "--env",
         default=os.environ.get("NIGHTREEL_ENV", "local"),

@@ -18,7 +18,7 @@ from nightreel.models.contract import TrainedModel
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.forms.network import NetworkModel
 from nightreel.settings.sections import Section
-from nightreel.tables.tables import Tables, sql_text
+from nightreel.tables import Tables, sql_text
 
 FINISHED = "finished"
 TABLES = ("gold_runs", "gold_user_factors", "gold_item_factors")

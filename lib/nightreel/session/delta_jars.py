@@ -18,7 +18,7 @@ from pathlib import Path
 import pyspark
 
 from nightreel.errors import NightreelError
-from nightreel.job.progress import log_folder
+from nightreel.progress import log_folder
 from nightreel.session.java import require_java
 
 DELTA_VERSION = "4.4.0"

@@ -20,7 +20,7 @@ from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from nightreel.errors import NightreelError
-from nightreel.job.progress import log_folder
+from nightreel.progress import log_folder
 from nightreel.session import delta_jars
 from nightreel.session.java import require_java
 from nightreel.session.submit import environment, is_local, python_path, read_properties

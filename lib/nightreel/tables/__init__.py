@@ -1,1 +1,7 @@
 """The tables: their schemas, the one reader and writer, and commits without Spark."""
+
+from nightreel.tables.delta_rs import Staging, TableFile
+from nightreel.tables.schemas import EPOCH_METRICS, ID, SCHEMAS, TableSchema
+from nightreel.tables.tables import Tables, sql_text
+
+__all__ = ["EPOCH_METRICS", "ID", "SCHEMAS", "Staging", "TableFile", "TableSchema", "Tables", "sql_text"]

@@ -16,6 +16,8 @@ class TableSchema:
     name: str
     grain: str
     columns: Mapping[str, str]
+    owner: str
+    """The job that writes it."""
     partitions: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
 
@@ -35,12 +37,14 @@ _TABLES = (
             "reading": "string",  # digest of the settings the file was read with: other settings, another reading
             "ingested_at": "timestamp",
         },
+        owner="ingest",
     ),
     TableSchema(
         "bronze_ratings",
         "rating as delivered",
         {"user_id": ID, "item_id": ID, "rating": "float", "rated_at": "timestamp", "file_id": "int"},
         properties={"delta.dataSkippingStatsColumns": "file_id"},
+        owner="ingest",
     ),
     TableSchema(
         "bronze_items",
@@ -60,6 +64,7 @@ _TABLES = (
             "imdb_id": "string",  # tt and seven digits or more
             "tmdb_id": "bigint",
         },
+        owner="ingest",
     ),
     TableSchema(
         "bronze_metadata",
@@ -80,6 +85,7 @@ _TABLES = (
             "vote_count": "bigint",
             "file_id": "int",
         },
+        owner="ingest",
     ),
     TableSchema(
         "bronze_quality",
@@ -90,6 +96,7 @@ _TABLES = (
             "of": "string",  # the rating's value, the reject's reason; null where the measure stands alone
             "value": "double",
         },
+        owner="ingest",
     ),
     TableSchema(
         "bronze_quarantine",
@@ -100,17 +107,20 @@ _TABLES = (
             "line": "string",  # cut at 1,000 characters, bytes that are no UTF-8 replaced
             "reason": "string",
         },
+        owner="ingest",
     ),
     TableSchema(
         "silver_interactions",
         "user x item",
         {"user_idx": "int", "item_idx": "int", "rating": "float", "rated_at": "timestamp", "split": "string"},
         partitions=("split",),
+        owner="prepare",
     ),
     TableSchema(
         "silver_users",
         "user kept",
         {"user_idx": "int", "user_id": ID, "n_ratings": "bigint", "mean_rating": "double"},
+        owner="prepare",
     ),
     TableSchema(
         "silver_items",
@@ -127,6 +137,7 @@ _TABLES = (
             "metadata_id": "bigint",  # the row of bronze_metadata found for it
             "matched_by": "string",  # the rule that found it, or why none was found
         },
+        owner="prepare",
     ),
     TableSchema(
         "silver_match_rates",
@@ -139,13 +150,20 @@ _TABLES = (
             "ratings": "bigint",
             "rating_share": "double",
         },
+        owner="prepare",
     ),
     TableSchema(
         "silver_item_text",
         "item kept, with a word",
         {"item_idx": "int", "terms": "array<int>", "weights": "array<float>"},
+        owner="prepare",
     ),
-    TableSchema("silver_vocabulary", "term", {"term_idx": "int", "term": "string", "idf": "double"}),
+    TableSchema(
+        "silver_vocabulary",
+        "term",
+        {"term_idx": "int", "term": "string", "idf": "double"},
+        owner="prepare",
+    ),
     TableSchema(
         "gold_runs",
         "training run",
@@ -164,6 +182,7 @@ _TABLES = (
             "form": "string",  # factors, neighbours or network
             "header": "string",  # JSON: what the form needs beside its tables, such as the global mean
         },
+        owner="train",
     ),
     TableSchema(
         "gold_metrics",
@@ -177,18 +196,21 @@ _TABLES = (
             "value": "double",
             "rows": "bigint",  # what it was measured on: pairs, users with a relevant item, items, or recommendations
         },
+        owner="evaluate",
     ),
     TableSchema(
         "gold_user_factors",
         "run x user",
         {"run_id": "string", "user_idx": "int", "bias": "float", "factors": "array<float>", "mean_rating": "float"},
         partitions=("run_id",),
+        owner="train",
     ),
     TableSchema(
         "gold_item_factors",
         "run x item",
         {"run_id": "string", "item_idx": "int", "bias": "float", "factors": "array<float>", "mean_rating": "float"},
         partitions=("run_id",),
+        owner="train",
     ),
     TableSchema(
         "gold_recommendations",
@@ -203,6 +225,7 @@ _TABLES = (
             "score": "float",
         },
         partitions=("run_date",),
+        owner="recommend",
     ),
     TableSchema(
         "gold_similar_items",
@@ -218,6 +241,7 @@ _TABLES = (
             "similarity": "float",
         },
         partitions=("run_date",),
+        owner="recommend",
     ),
     TableSchema(
         "gold_predictions",
@@ -232,6 +256,7 @@ _TABLES = (
             "cold": "boolean",  # the user or the item was unknown: a fallback mean
         },
         partitions=("run_id",),
+        owner="score",
     ),
     TableSchema(
         "gold_steps",
@@ -244,6 +269,7 @@ _TABLES = (
             "summary": "string",  # JSON: what the step reported
             "finished_at": "timestamp",
         },
+        owner="nightly",
     ),
 )
 

@@ -104,7 +104,7 @@ class Tables:
         TableError : there is no such table, or it has an older schema
         """
         if not self._check_as_it_stands(table):
-            raise TableError(f"{self.name(table)}: no such table; {_WRITTEN_BY[table]} writes it")
+            raise TableError(f"{self.name(table)}: no such table; {SCHEMAS[table].owner} writes it")
         return self._load(table, version).select(*SCHEMAS[table].columns)
 
     def watch(self, *tables: str) -> None:
@@ -285,36 +285,7 @@ def _check_schema(schema: TableSchema, columns: dict[str, str], where: str, *, e
 
 
 def _older(schema: TableSchema) -> str:
-    return f"; was it written by another version of nightreel? {_WRITTEN_BY[schema.name]} writes it anew once removed"
-
-
-_WRITTEN_BY = {
-    table: job
-    for job, tables in {
-        "ingest": (
-            "bronze_files",
-            "bronze_ratings",
-            "bronze_items",
-            "bronze_metadata",
-            "bronze_quality",
-            "bronze_quarantine",
-        ),
-        "prepare": (
-            "silver_interactions",
-            "silver_users",
-            "silver_items",
-            "silver_match_rates",
-            "silver_item_text",
-            "silver_vocabulary",
-        ),
-        "train": ("gold_runs", "gold_user_factors", "gold_item_factors"),
-        "evaluate": ("gold_metrics",),
-        "recommend": ("gold_recommendations", "gold_similar_items"),
-        "score": ("gold_predictions",),
-        "nightly": ("gold_steps",),
-    }.items()
-    for table in tables
-}
+    return f"; was it written by another version of nightreel? {schema.owner} writes it anew once removed"
 
 
 def _is_absence(error: AnalysisException) -> bool:

@@ -12,11 +12,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 from torch.distributed.elastic.multiprocessing.errors import record
 
+from nightreel.arguments import Parser
 from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, DataError, NightreelError
 from nightreel.neural.networks.network import Domain
 from nightreel.neural.networks.params import PARAMS
@@ -115,20 +115,8 @@ def _account(outcome: Outcome) -> str:
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    """One line and exit code 2 instead of the usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigurationError(f"{message} (see --help)")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="python -m nightreel.neural.training",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="python -m nightreel.neural.training", description=__doc__)
     add = parser.add_argument
     add("--spec", type=Path, metavar="FILE", help="a specification as JSON, instead of the flags below but --resume")
     add("--network", choices=list(PARAMS))
