@@ -9,8 +9,7 @@ item_id), silver_users, silver_items, gold_runs and the run's tables. Writes gol
 import argparse
 
 from nightreel.job.job import Job, Summary, run
-from nightreel.nightly import score
-from nightreel.nightly.steps import chosen_run
+from nightreel.nightly import chosen_run, score
 
 
 def flags(parser: argparse.ArgumentParser) -> None:

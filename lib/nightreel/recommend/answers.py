@@ -1,4 +1,4 @@
-"""Recommendations and similar items that can be read without another table: external ids and titles."""
+"""A trained model's answers in external ids and titles, readable without another table."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def recommend_for_all(
     return named.select(*_run(run_id, run_date), "user_id", "rank", "item_id", "title", "score")
 
 
-def similar_titles(model: TrainedModel, items: DataFrame, *, n: int, run_id: str, run_date: date) -> DataFrame:
+def similar_items(model: TrainedModel, items: DataFrame, *, n: int, run_id: str, run_date: date) -> DataFrame:
     """The n items most similar to each item.
 
     Parameters
