@@ -102,11 +102,8 @@ def test_any_text_is_normalised_alike_in_every_unicode_form(text: str) -> None:
     st.text("abcdeghmnorstu ", min_size=1, max_size=20).filter(str.strip),
 )
 def test_an_article_may_stand_in_front_or_behind(article: str, rest: str) -> None:
-    assert (
-        normalised_title(f"{article} {rest}")
-        == normalised_title(f"{rest}, {article}")
-        == normalised_title(f"{rest},{article.upper()}")
-    )
+    titles = (f"{article} {rest}", f"{rest}, {article}", f"{rest},{article.upper()}")
+    assert len({normalised_title(title) for title in titles}) == 1
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def _train(
     seed = job.settings.train.seed
     epochs: list[models.EpochMetric] = []
     networks = _networks(job)
-    folder = networks and networks / f"{run_id}-v{version}-{digest({'launch': job.settings.neural.model_dump()})}"
+    launch = digest({"launch": job.settings.neural.model_dump()})
+    folder = networks and networks / f"{run_id}-v{version}-{launch}"
     run_context = replace(context, folder=str(folder or ""), resume=resume, keep_history=epochs.extend)
     model = algorithm.fit(ratings, seed=seed, beside=run_context)
     runs.save(

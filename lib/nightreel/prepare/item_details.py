@@ -45,19 +45,19 @@ def item_details(
     matched = details.join(match(items, known), "item_id", "left").join(of_film, "metadata_id", "left")
     # An item of which only ratings are known is in `kept` alone.
     judged = matched.withColumn("matched_by", F.coalesce("matched_by", F.lit(Unmatched.NO_TITLE)))
-    return judged.withColumns({name: _own_or_film(name, own) for name, own in _has_own().items()})
+    return judged.withColumns(_filled_from_film())
 
 
-def _has_own() -> dict[str, Column]:
-    return {"title": F.trim("title") != "", "year": F.col("year").isNotNull(), "genres": F.size("genres") > 0}
-
-
-def _own_or_film(name: str, has_own: Column) -> Column:
-    """The film's value only where ids identify it: a title was the item's own, and may differ from the film's."""
+def _filled_from_film() -> dict[str, Column]:
     by_id = F.col("matched_by").isin([str(rule) for rule in BY_ID])
-    return F.when(by_id & ~F.coalesce(has_own, F.lit(False)), F.coalesce(_film_column(name), name)).otherwise(
-        F.col(name)
-    )
+    own = {
+        "title": F.when(F.trim("title") != "", F.col("title")),
+        "year": F.col("year"),
+        "genres": F.when(F.size("genres") > 0, F.col("genres")),
+    }
+    return {
+        name: F.coalesce(value, F.when(by_id, F.col(_film_column(name))), F.col(name)) for name, value in own.items()
+    }
 
 
 def text_of(fields: Sequence[str]) -> Column:
