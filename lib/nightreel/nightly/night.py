@@ -77,34 +77,22 @@ def _run_of_night(job: Job, model: str) -> runs.Run:
 
 
 STEPS = (
-    Step(
-        "prepare",
-        steps.prepare,
-        settings=prepare_settings,
-        reads=BRONZE_READ,
-        owns=SILVER,
-    ),
+    Step("prepare", steps.prepare, prepare_settings, reads=BRONZE_READ, owns=SILVER),
     Step(
         "train",
         _train,
-        settings=lambda s: [s.train.model_dump(), {name: s.models.get(name) for name in trained_models(s)}],
+        lambda s: [s.train.model_dump(), {name: s.models.get(name) for name in trained_models(s)}],
         reads=SILVER,
         resumes_itself=True,
     ),
     Step(
         "evaluate",
         _evaluate,
-        settings=lambda s: [s.evaluate.model_dump(), s.scale.model_dump()],
+        lambda s: [s.evaluate.model_dump(), s.scale.model_dump()],
         reads=SILVER,
         owns=("gold_metrics",),
     ),
-    Step(
-        "recommend",
-        _recommend,
-        settings=lambda s: s.recommend.model_dump(),
-        reads=SILVER,
-        owns=("gold_recommendations",),
-    ),
+    Step("recommend", _recommend, lambda s: s.recommend.model_dump(), reads=SILVER, owns=("gold_recommendations",)),
 )
 
 

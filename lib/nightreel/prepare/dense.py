@@ -17,7 +17,7 @@ _BUCKETS = 64
 
 @dataclass(frozen=True)
 class Dense:
-    """Interactions with dense indices, and the ids that the indices stand for.
+    """Interactions with dense indices, and the external ids of the indices.
 
     interactions : grain user x item; user_idx int, item_idx int, then the columns given
     users : grain user; columns user_idx int, user_id, n_ratings bigint, mean_rating double

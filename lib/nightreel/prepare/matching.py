@@ -133,7 +133,7 @@ def _rank(answer: Rule | Unmatched) -> Column:
 
 
 def _candidate_rank() -> Column:
-    """The rank of an item's key beside the film's (null without one): columns kind, year, film_kind, film_year."""
+    """The rank of an item's key and a film's: columns kind, year, film_kind, film_year (null without a film)."""
     kind, year, film_kind = F.col("kind"), F.col("year"), F.col("film_kind")
     apart = F.abs(year - F.col("film_year"))
     both_titles = (kind == KeyKind.TITLE) & (film_kind == KeyKind.TITLE)
@@ -233,7 +233,7 @@ def _title_keys(of: Identifiers) -> list[Key]:
 
 
 def _id_keys(of: Identifiers) -> list[Key]:
-    # No normalised title has a colon beside letters.
+    # No normalised title has both letters and a colon.
     ids = ((KeyKind.TMDB_ID, of.tmdb_id), (KeyKind.IMDB_ID, of.imdb_id))
     return [Key(kind, f"{kind}: {value}", None) for kind, value in ids if value]
 

@@ -1,4 +1,4 @@
-"""Titles: which names stand in one, and a spelling that is the same however a name is written."""
+"""The names in a title, and a normalised spelling of each."""
 
 from __future__ import annotations
 
