@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from nightreel.prepare import prepare
-from nightreel.prepare.matching import AMBIGUOUS, Rule, Unmatched, match, match_rates
+from nightreel.prepare.matching import AMBIGUOUS, Rule, Unmatched, films, match, match_rates
 from nightreel.settings import load
 from nightreel.sources.datasets.movielens import without_year, year_in
 from nightreel.sources.source import with_all_columns
@@ -95,7 +95,7 @@ FILMS = [
 
 
 def matched(spark: SparkSession, items: list[Item], metadata: list[Row]) -> DataFrame:
-    found = match(spark.createDataFrame(metadata, METADATA), min_votes=0)
+    found = films(spark.createDataFrame(metadata, METADATA), min_votes=0)
     return match(spark.createDataFrame(items, ITEMS), found)
 
 
@@ -130,10 +130,10 @@ def test_one_row_a_film_with_votes_enough(spark: SparkSession) -> None:
         row(None, "No id"),
     ]
     metadata = spark.createDataFrame(rows, METADATA)
-    found = match(metadata, min_votes=5)
+    found = films(metadata, min_votes=5)
     assert found.columns == metadata.columns
     assert sorted(found.select("metadata_id", "title").collect()) == [(1, "Most votes"), (3, "Enough")]
-    assert match(metadata, min_votes=0).count() == 4
+    assert films(metadata, min_votes=0).count() == 4
 
 
 def real_films(folder: Path) -> list[Row]:
@@ -165,7 +165,7 @@ def test_movielens_titles_find_the_films_that_their_links_name(spark: SparkSessi
     items, links = movielens(spark, real_data)
     rows = real_films(real_data)
     there = {row[0] for row in rows}
-    answers = match(items, match(spark.createDataFrame(rows, METADATA), min_votes=0)).collect()
+    answers = match(items, films(spark.createDataFrame(rows, METADATA), min_votes=0)).collect()
     claims = Counter(one["matched_by"] for one in answers if one["metadata_id"])
     right = Counter(one["matched_by"] for one in answers if one["metadata_id"] == links.get(one["item_id"], -1))
     assert claims[Rule.TITLE] > 2_200
@@ -180,7 +180,7 @@ def test_movielens_links_find_every_film_there_is(spark: SparkSession, real_data
     items, links = movielens(spark, real_data)
     of_items = spark.createDataFrame(list(links.items()), "item_id bigint, tmdb_id bigint")
     linked = items.drop("tmdb_id").join(of_items, "item_id", "left")
-    found = match(linked, match(spark.createDataFrame(real_films(real_data), METADATA), min_votes=0))
+    found = match(linked, films(spark.createDataFrame(real_films(real_data), METADATA), min_votes=0))
     answers = found.where("metadata_id IS NOT NULL").collect()
     assert Counter(one["matched_by"] for one in answers) == {Rule.TMDB_ID: 2_350}
     assert all(links[one["item_id"]] == one["metadata_id"] for one in answers)

@@ -133,8 +133,8 @@ def test_leave_one_out(ratings: DataFrame) -> None:
 
 
 def test_probe_is_the_test_set(spark: SparkSession, ratings: DataFrame) -> None:
-    probe = spark.createDataFrame([(3, 1), (3, 1), (9, 9), (77, 1)], "user_id bigint, item_id bigint")
-    marked = marks(split(ratings, settings("probe", validation_rows=5, test_share=0.5), probe=probe))
+    pairs = spark.createDataFrame([(3, 1), (3, 1), (9, 9), (77, 1)], "user_id bigint, item_id bigint")
+    marked = marks(split(ratings, settings("probe", validation_rows=5, test_share=0.5), pairs=pairs))
     assert of(marked, "test") == {(3, 1), (9, 9)}
     assert Counter(marked.values()) == {"test": 2, "validation": 5, "train": 48}
     with pytest.raises(DataError, match="no pairs were given"):
