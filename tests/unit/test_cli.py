@@ -23,7 +23,7 @@ def test_writes_a_dump_and_says_what_is_in_it(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_passes_every_flag_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    flags = "--format movielens --ratings 1k --seed 9 --broken 0 --duplicates 4".split()
+    flags = ["--format", "movielens", "--ratings", "1k", "--seed", "9", "--broken", "0", "--duplicates", "4"]
     for name in ("one", "two"):
         assert main(["sample", "--out", str(tmp_path / name), *flags]) == 0
     assert main(["sample", "--out", str(tmp_path / "other"), *flags, "--seed", "10"]) == 0
@@ -64,6 +64,8 @@ def test_reads_numbers_as_people_write_them(
         ("sample --out x --ratings 5", "ratings = 5: must be from 100 to 1,000,000,000"),
         ("sample --out x --seed -4", "argument --seed: '-4' is below 0"),
         ("sample --out x --ratings 1k --broken 1001", "broken lines = 1,001: must be from 0 to 1,000"),
+        ("sample --out x --ratings 1k --duplicates 51", "duplicates = 51: must be from 0 to 50"),
+        ("sample --out x --seed 9223372036854775808", "must be from 0 to 9,223,372,036,854,775,807"),
         ("sample --out x --rating 500", "unrecognized arguments: --rating 500"),
     ],
 )

@@ -14,10 +14,13 @@ _OUTSIDE = (b"0", b"6", b"-1", b"50")
 _NEVER = (b"2004-02-30", b"2005-13-01", b"2003-00-17", b"yesterday")
 
 
+def _one(choices: Sequence[bytes], rng: Rng) -> bytes:
+    return choices[rng.integers(len(choices))]
+
+
 def _bad_id(fields: Fields, rng: Rng) -> bytes:
     user = fields[0]
-    ids = (b"user" + user, b"-" + user, user + b"9" * 19, b"")
-    return b",".join([ids[rng.integers(len(ids))], *fields[1:]])
+    return b",".join([_one((b"user" + user, b"-" + user, user + b"9" * 19, b""), rng), *fields[1:]])
 
 
 def _truncated(fields: Fields, rng: Rng) -> bytes:
@@ -27,8 +30,8 @@ def _truncated(fields: Fields, rng: Rng) -> bytes:
 
 
 _BREAK: Mapping[str, Callable[[Fields, Rng], bytes]] = {
-    "rating outside the scale": lambda fields, rng: b",".join([*fields[:-2], _OUTSIDE[rng.integers(4)], fields[-1]]),
-    "impossible date": lambda fields, rng: b",".join([*fields[:-1], _NEVER[rng.integers(4)]]),
+    "rating outside the scale": lambda fields, rng: b",".join([*fields[:-2], _one(_OUTSIDE, rng), fields[-1]]),
+    "impossible date": lambda fields, rng: b",".join([*fields[:-1], _one(_NEVER, rng)]),
     "bad id": _bad_id,
     "truncated": _truncated,
     "binary": lambda _, rng: rng.integers(128, 256, 24, dtype=np.uint8).tobytes() + b"\0",

@@ -19,11 +19,13 @@ ROWS = 200_000
 """Of a piece, about: what is in memory at a time."""
 RATINGS_PER_FILE, MOST_FILES = 25_000_000, 4
 _HIGHEST_USER = 2_649_429
-_HELD_OUT, _LAST_YEAR = 0.014, DAYS - 365
-"""How many pairs qualifying.txt asks for beside each movie's ratings, all of the last year."""
+_LAST_YEAR = DAYS - 365
 _PROBED = 0.025
 """The share of the last year's ratings that probe.txt names."""
+_ASKED = 0.014
+"""How many unrated pairs qualifying.txt asks for, as a share of each movie's ratings."""
 _REPEATED_WITHIN = 60
+"""Days."""
 _COMPANIONS = {
     Genre.SCIENCE_FICTION: "Action",
     Genre.ROMANCE: "Comedy",
@@ -56,7 +58,10 @@ class Order:
 
 @dataclass(frozen=True)
 class _Piece:
-    """The pairs of neighbouring movies or users, here both called owners. All arrays but `repeats` hold positions."""
+    """The pairs of neighbouring owners: movies in Netflix's format, users in MovieLens'.
+
+    Owners and others are positions in the world, one for each row.
+    """
 
     owners: Positions
     others: Positions
@@ -64,9 +69,9 @@ class _Piece:
     """The rows whose pair is also that of the row after them."""
     spare_owners: Positions
     spare_others: Positions
-    """Pairs that are not rated."""
+    """Owners and others of pairs that are not rated."""
     broken: list[str]
-    """The broken lines to come among the rows, by kind."""
+    """The kinds of the broken lines that go among the rows."""
 
 
 def write_netflix(order: Order, *, one_file_a_movie: bool) -> tuple[list[Path], int]:
@@ -76,14 +81,16 @@ def write_netflix(order: Order, *, one_file_a_movie: bool) -> tuple[list[Path], 
     stars_text = _each(range(6), end=",")
     dates = _each(np.datetime64(FIRST_DAY, "D") + np.arange(DAYS), end="\n")
     names = _netflix_names(order.counts, one_file_a_movie=one_file_a_movie)
+    files: dict[Path, None] = {}
     met = np.zeros(world.tastes.size, dtype=np.bool_)
-    for piece in _pieces(order, world.raters(), world.genres, spare=_HELD_OUT, rows=1 if one_file_a_movie else ROWS):
+    for piece in _pieces(order, world.raters(), world.genres, spare=_ASKED, rows=1 if one_file_a_movie else ROWS):
         movies, users = piece.owners, piece.others
-        met[users] = True
+        file = folder / names[movies[0]]
+        files[file], met[users] = None, True
         days, scores = _opinions(piece, world, users, movies, rng)
         stars = np.clip(np.rint(scores), 1, 5).astype(np.int64)
         text = _by_movie(movies, users_text[users], stars_text[stars], dates[days])
-        _append(folder / names[movies[0]], spoil(text, piece.broken, rng))
+        _append(file, spoil(text, piece.broken, rng))
         probed = (days >= _LAST_YEAR) & (rng.random(days.size) < _PROBED)
         probed[piece.repeats] = False
         _append(folder / "probe.txt", _by_movie(movies[probed], users_text[users[probed]]).replace(b",", b"\n"))
@@ -93,7 +100,7 @@ def write_netflix(order: Order, *, one_file_a_movie: bool) -> tuple[list[Path], 
     rows = enumerate(zip(world.years.tolist(), world.titles, strict=True), start=1)
     titles = "".join(f"{movie},{year or 'NULL'},{title}\n" for movie, (year, title) in rows)
     (folder / "movie_titles.csv").write_bytes(titles.encode("latin-1"))
-    return [folder / name for name in dict.fromkeys(names)], int(met.sum())
+    return list(files), int(met.sum())
 
 
 def write_movielens(order: Order) -> tuple[list[Path], int]:
@@ -126,7 +133,7 @@ def _pieces(
     """All pairs, by owner and in the order of its others, in pieces of whole owners with `rows` rows or a few more.
 
     lottery, kinds : draws an owner's others, by the owner's kind
-    spare : how many pairs beside its own an owner gets, as a share of them
+    spare : how many unrated pairs each owner gets besides, as a share of its ratings
     """
     counts, rng = order.counts, order.rng
     twice = np.zeros(counts.size, dtype=np.int64)
