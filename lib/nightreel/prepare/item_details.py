@@ -33,7 +33,7 @@ def item_details(
     Returns
     -------
     grain item kept; the columns of `kept`, title, year, genres, cast and tags; metadata_id and matched_by as in
-    silver_items; overview, keywords and directors of the film; film_genres and film_cast
+    silver_items; overview, keywords and directors of the film; film_title, film_year, film_genres and film_cast
     """
     details = kept.join(items.select("item_id", *_ITEM_COLUMNS), "item_id", "left")
     if metadata is None:
@@ -43,7 +43,7 @@ def item_details(
     known = cache.persist(films(metadata, min_votes=min_votes))
     of_film = known.select("metadata_id", *[F.col(name).alias(_film_column(name)) for name in _FILM_COLUMNS])
     matched = details.join(match(items, known), "item_id", "left").join(of_film, "metadata_id", "left")
-    # An item of which only ratings are known is in `kept` alone.
+    # An item without a row in `items` is missing from the matches.
     judged = matched.withColumn("matched_by", F.coalesce("matched_by", F.lit(Unmatched.NO_TITLE)))
     return judged.withColumns(_filled_from_film())
 

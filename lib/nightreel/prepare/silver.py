@@ -151,10 +151,10 @@ def _silver(
 
 
 def _check(rows: dict[str, int], settings: Settings) -> None:
-    asked = settings.split
+    given = settings.split
     for name in ("train", "test"):
         if not rows.get(name):
             raise DataError(
-                f'split: strategy = "{asked.strategy}", test_share = {asked.test_share}, test_rows = {asked.test_rows}'
+                f'split: strategy = "{given.strategy}", test_share = {given.test_share}, test_rows = {given.test_rows}'
                 f" leave no rating for {'training' if name == 'train' else 'testing'} of {sum(rows.values()):,}"
             )

@@ -18,56 +18,8 @@ from nightreel.prepare.dense import dense_index
 from nightreel.settings import TextSettings
 
 _WORD = re.compile(r"\b\w\w+\b")
-
-
-def stop_words(language: str) -> list[str]:
-    """Spark ML's list for the language, tokenised as the texts are (`don't` gives `don`); empty for "none".
-
-    Needs a Spark session.
-    """
-    if language == "none":
-        return []
-    from pyspark.ml.feature import StopWordsRemover  # imports pandas, which matching's tasks do not need
-
-    listed = StopWordsRemover.loadDefaultStopWords(language)
-    return sorted({word for text in listed for word in _WORD.findall(text.lower())})
-
-
 _SPARK_WORD = r"[\p{L}\p{N}_]{2,}"
-
-
-def terms_of(items: DataFrame, *, ngrams: tuple[int, int], stop_words: Sequence[str]) -> DataFrame:
-    """The terms of each text, one row for each occurrence.
-
-    A word is at least two letters, figures or underscores, in lower case; a term is a run of words after the stop words
-    are removed. These are the defaults of scikit-learn's CountVectorizer.
-
-    Parameters
-    ----------
-    items : grain item; columns item_idx int, text string (nullable)
-    ngrams : the smallest and the largest number of words in a term
-
-    Returns
-    -------
-    grain item x occurrence; columns item_idx, term string
-    """
-    words = F.regexp_extract_all(F.lower("text"), F.lit(_SPARK_WORD), F.lit(0))
-    if stop_words:
-        words = F.filter(words, lambda word: ~word.isin(*stop_words))
-    tokens = items.where(F.col("text").isNotNull()).select("item_idx", words.alias("words"))
-    smallest, largest = ngrams
-    terms = F.concat(*(_ngrams(size) for size in range(smallest, largest + 1)))
-    return tokens.select("item_idx", F.explode(terms).alias("term"))
-
-
-def _ngrams(size: int) -> Column:
-    if size == 1:
-        return F.col("words")
-    starts = F.sequence(F.lit(1), F.size("words") - size + 1)
-    rows = F.transform(starts, lambda start: F.array_join(F.slice("words", start, size), " "))
-    return F.when(F.size("words") >= size, rows).otherwise(F.array().cast("array<string>"))
-
-
+"""The same in Java's syntax."""
 _BROADCAST_TERMS = 200_000  # some 10 MB
 
 
@@ -99,7 +51,7 @@ def item_text(items: DataFrame, settings: TextSettings, *, n_items: int, cache: 
     """
     # Partitioned by item from the start: the aggregations by item need no further shuffle.
     by_item = items.repartition("item_idx")
-    occurring = terms_of(by_item, ngrams=settings.ngrams, stop_words=stop_words(settings.stop_words))
+    occurring = _terms(by_item, ngrams=settings.ngrams, stop_words=stop_words(settings.stop_words))
     counts = cache.persist(occurring.groupBy("item_idx", "term").agg(F.count(F.lit(1)).alias("times")))
     vocabulary, n_terms = _vocabulary(counts, settings, n_items=n_items, cache=cache)
     idfs = F.broadcast(vocabulary) if n_terms <= _BROADCAST_TERMS else vocabulary
@@ -109,6 +61,44 @@ def item_text(items: DataFrame, settings: TextSettings, *, n_items: int, cache: 
     entries = weighted.groupBy("item_idx").agg(F.array_sort(F.collect_list("entry")).alias("entries"))
     terms = F.col("entries.term_idx").alias("terms")
     return ItemText(entries.select("item_idx", terms, _normalised().alias("weights")), vocabulary)
+
+
+def stop_words(language: str) -> list[str]:
+    """Spark ML's list for the language, tokenised as the texts are (`don't` gives `don`); empty for "none".
+
+    Needs a Spark session.
+    """
+    if language == "none":
+        return []
+    from pyspark.ml.feature import StopWordsRemover  # imports pandas, which matching's tasks do not need
+
+    listed = StopWordsRemover.loadDefaultStopWords(language)
+    return sorted({word for text in listed for word in _WORD.findall(text.lower())})
+
+
+def _terms(items: DataFrame, *, ngrams: tuple[int, int], stop_words: Sequence[str]) -> DataFrame:
+    """The terms of each text, one row for each occurrence.
+
+    A word is at least two letters, figures or underscores, in lower case; a term is a run of words after the stop words
+    are removed. These are the defaults of scikit-learn's CountVectorizer.
+
+    Grain item x occurrence; columns item_idx int, term string.
+    """
+    words = F.regexp_extract_all(F.lower("text"), F.lit(_SPARK_WORD), F.lit(0))
+    if stop_words:
+        words = F.filter(words, lambda word: ~word.isin(*stop_words))
+    tokens = items.where(F.col("text").isNotNull()).select("item_idx", words.alias("words"))
+    smallest, largest = ngrams
+    terms = F.concat(*(_ngrams(size) for size in range(smallest, largest + 1)))
+    return tokens.select("item_idx", F.explode(terms).alias("term"))
+
+
+def _ngrams(size: int) -> Column:
+    if size == 1:
+        return F.col("words")
+    starts = F.sequence(F.lit(1), F.size("words") - size + 1)
+    rows = F.transform(starts, lambda start: F.array_join(F.slice("words", start, size), " "))
+    return F.when(F.size("words") >= size, rows).otherwise(F.array().cast("array<string>"))
 
 
 def _normalised() -> Column:
