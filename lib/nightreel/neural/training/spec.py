@@ -1,16 +1,19 @@
-"""All that a rank needs to know to train, as JSON."""
+"""All that a rank needs to know to train, as JSON; importable without torch."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from urllib.parse import unquote
 
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
 from pydantic import Field, Strict, ValidationError, model_validator
 
 from nightreel.errors import ConfigurationError
-from nightreel.neural.networks.network import Domain
-from nightreel.neural.networks.params import NetworkParams, checked, params_type
+from nightreel.neural.networks.params import Domain, NetworkParams, checked, params_type
 from nightreel.settings import read_layers
 from nightreel.settings.sections import PositiveInt, Section, Seed
 
@@ -25,7 +28,7 @@ class Recipe(Section):
     """Rows of a step over all ranks."""
     epochs: PositiveInt
     patience: Annotated[int, Field(ge=0)]
-    """Stop after so many epochs in a row that did not better the validation loss; 0 never stops early."""
+    """Stop after so many epochs in a row without a new best validation loss; 0 never stops early."""
     table_rate: Rate
     """Learning rate of the user and item tables (Adagrad)."""
     table_l2: Penalty
@@ -35,7 +38,7 @@ class Recipe(Section):
     weight_decay: Penalty
     """Decoupled, of all other weights; not of biases."""
     schedule: Literal["constant", "cosine", "plateau"]
-    """`cosine`: the rates fall to zero over `epochs`; `plateau`: they halve after each epoch that betters nothing."""
+    """`cosine`: the rates fall to zero over `epochs`; `plateau`: they halve after each epoch without a new best."""
     warmup_steps: Annotated[int, Field(ge=0)]
     """Steps over which the rates rise to their value."""
     loss: Literal["mse", "huber"]
@@ -80,6 +83,18 @@ def hyperparameters(name: str, overrides: Sequence[str] = ()) -> Hyperparameters
 
 Files = Annotated[tuple[str, ...], Strict(False)]
 """Absolute paths, or URIs with special characters escaped, as Spark's inputFiles gives them."""
+_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
+
+
+def locate(file: str) -> tuple[AbstractFileSystem, str]:
+    """The filesystem that opens one of `Files`, and the file's path in it.
+
+    Raises
+    ------
+    ImportError, ValueError : no filesystem for this kind of URI
+    """
+    filesystem, path = url_to_fs(unquote(file) if _URI.match(file) else file)
+    return filesystem, path
 
 
 class TrainingSpec(Section):
@@ -108,7 +123,7 @@ class TrainingSpec(Section):
     """Go on from the last checkpoint in the folder, if there is one."""
 
     @model_validator(mode="after")
-    def hyperparameters_are_the_networks(self) -> Self:
+    def plateau_has_validation(self) -> Self:
         if self.recipe.schedule == "plateau" and not self.validation:
             raise ValueError('recipe.schedule = "plateau" needs validation files')
         return self
