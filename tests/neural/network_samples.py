@@ -8,8 +8,8 @@ import pyarrow as pa
 import torch
 
 from nightreel.neural.networks.item_text import ItemText
-from nightreel.neural.networks.network import Domain, Network
-from nightreel.neural.networks.params import checked
+from nightreel.neural.networks.network import Network
+from nightreel.neural.networks.params import Domain, checked
 from nightreel.neural.networks.storage import build
 
 USERS, ITEMS = 7, 5

@@ -27,7 +27,7 @@ from nightreel.neural.networks.tower_networks import Neumf
 from nightreel.neural.process import Process, process_group
 from nightreel.neural.training.checkpoint import Checkpoints
 from nightreel.neural.training.learner import Learner
-from nightreel.neural.training.loop import Fitted, Loop, Validation
+from nightreel.neural.training.loop import Loop
 from nightreel.neural.training.objective import (
     ClippedSquares,
     ImplicitObjective,
@@ -65,7 +65,7 @@ class Dying(MemoryFeed):
             yield batch
 
 
-def trained(name: str, folder: Path, process: Process, feed: MemoryFeed) -> Fitted:
+def trained(name: str, folder: Path, process: Process, feed: MemoryFeed) -> Loop:
     settings = recipe(epochs=3, table_l2=0.05, weight_decay=0.01, gradient_clip=1.0, warmup_steps=2)
     network = untrained(name)
     measure: Objective = ClippedSquares(network)
@@ -76,13 +76,12 @@ def trained(name: str, folder: Path, process: Process, feed: MemoryFeed) -> Fitt
     loop = Loop(
         Learner(objective, settings, process, precision="fp32"),
         feed,
-        Validation(measure, MemoryFeed(HELD_OUT, 49, process)),
-        recipe=settings,
-        process=process,
+        (measure, MemoryFeed(HELD_OUT, 49, process)),
         seed=1,
         checkpoints=Checkpoints(folder / f"run-{name}", spec(folder / f"{process.rank}"), world_size=2),
     )
-    return loop.run()
+    loop.run()
+    return loop
 
 
 def untrained(name: str) -> Network:

@@ -14,13 +14,13 @@ from nightreel.errors import ConfigurationError, DataError
 from nightreel.neural.feed import feed as feed_module
 from nightreel.neural.feed import open_feed, stream
 from nightreel.neural.feed.petastorm import read
+from nightreel.neural.process import Process
 
 RANKS = 2
 
 
-def opened(files, rank, **options):
-    given = {"mode": "stream", "batch_size": 64, "world_size": RANKS, "seed": 1, "device": CPU}
-    return open_feed(files, rank=rank, **{**given, **options})
+def opened(files, rank, *, world_size=RANKS, mode="stream", shuffle=True):
+    return open_feed(files, Process(rank, world_size, CPU), mode=mode, batch_size=64, seed=1, shuffle=shuffle)
 
 
 def outcome(action):

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from nightreel.errors import NightreelError
 from nightreel.neural.launcher import launch
-from nightreel.neural.networks.network import Domain
+from nightreel.neural.networks.params import Domain
 from nightreel.neural.training.spec import TrainingSpec, hyperparameters
 from nightreel.settings import NeuralSettings, load
 

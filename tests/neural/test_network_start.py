@@ -12,10 +12,9 @@ from tests.neural.processes import subprocess_environment
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.neural.networks.item_text import ItemText
-from nightreel.neural.networks.network import Domain
 from nightreel.neural.networks.params import PARAMS as TYPES
-from nightreel.neural.networks.params import checked
-from nightreel.neural.networks.storage import build, names
+from nightreel.neural.networks.params import Domain, checked
+from nightreel.neural.networks.storage import NETWORKS, build
 
 
 def fresh(name: str, *, domain: Domain = DOMAIN, seed: int = 1) -> torch.nn.Module:
@@ -23,20 +22,20 @@ def fresh(name: str, *, domain: Domain = DOMAIN, seed: int = 1) -> torch.nn.Modu
     return build(name, checked(name, PARAMS[name]), domain, seed=seed, text=text).eval()
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", tuple(NETWORKS))
 def test_scores_are_one_float_a_pair_near_the_mean_rating(name: str) -> None:
     scores = fresh(name)(*all_pairs())
     assert scores.shape == (35,) and scores.dtype == torch.float32
     assert abs(scores.mean().item() - DOMAIN.mean) < 0.3
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", tuple(NETWORKS))
 def test_no_pairs_have_no_scores(name: str) -> None:
     nothing = torch.empty(0, dtype=torch.int64)
     assert fresh(name)(nothing, nothing).shape == (0,)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", tuple(NETWORKS))
 def test_the_seed_alone_decides_the_weights(name: str) -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state()
@@ -108,12 +107,12 @@ def test_a_wrong_hyperparameter_is_one_line(name: str, change: dict[str, object]
 
 
 def test_every_network_has_its_hyperparameters_type() -> None:
-    assert tuple(TYPES) == names()
+    assert tuple(TYPES) == tuple(NETWORKS)
 
 
 def test_hyperparameters_and_specifications_are_read_without_torch() -> None:
     code = (
-        "import sys, nightreel.neural.training.spec, nightreel.neural.training.spec;"
+        "import sys, nightreel.neural.networks.params, nightreel.neural.training.spec;"
         "sys.exit(any(name in sys.modules for name in ('torch', 'pyspark', 'petastorm')))"
     )
     assert subprocess.run([sys.executable, "-c", code], env=subprocess_environment(), check=False).returncode == 0

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tests.neural.network_samples import ITEMS, USERS, all_pairs, network
 
-from nightreel.neural.networks.network import TowerNetwork
+from nightreel.neural.networks.tower_networks import TowerNetwork
 
 NETWORKS = [("deep", {}), ("ncf", {}), ("neumf", {}), ("neumf", {"mode": "implicit"}), ("hybrid", {})]
 

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 from tests.neural.feed_snapshots import write_snapshot
 
 import nightreel
@@ -44,7 +43,7 @@ def test_the_modules_it_imports_are_gone_and_stay_gone(module):
 def test_the_names_it_gets_are_missing_and_stay_missing():
     install()
     for owner, name in ((pa, "localfs"), (pq, "ParquetDatasetPiece"), (np, "unicode_"), (np, "string_")):
-        assert not hasattr(owner, name), f"{owner.__name__} has {name} again: petastorm_compat need not add it"
+        assert not hasattr(owner, name), f"{owner.__name__} has {name} again: petastorm.py need not add it"
     with pytest.raises(TypeError):
         pq.ParquetDataset([], filesystem=None, validate_schema=False)
 
@@ -130,23 +129,10 @@ def test_petastorm_reads_files_with_columns_of_text(tmp_path):
     assert parts[1].title.tolist() == ["film 3", "film 4"]
 
 
-def test_a_folder_is_read_without_what_is_not_data(tmp_path):
-    file = Path(write_snapshot(tmp_path, [[3]])[0])
-    (file.parent / "_delta_log").mkdir()
-    (file.parent / "_delta_log" / "0.json").write_text("{}")
-    (file.parent / f".{file.name}.crc").write_text("0")
-    assert [part.user_idx.tolist() for part in read(f"file://{file.parents[1]}")] == [[0, 1, 2]]
-
-
 def test_filters_are_refused_rather_than_forgotten(tmp_path):
     files = write_snapshot(tmp_path, [[3]])
     with pytest.raises(NotImplementedError, match=r"^filters: not supported here"):
         read([f"file://{file}" for file in files], filters=[("user_idx", ">", 1)])
-
-
-def test_a_piece_without_a_row_group_is_the_whole_file(tmp_path):
-    piece = ParquetDatasetPiece(write_snapshot(tmp_path, [[3, 2]])[0], LocalFileSystem().open)
-    assert piece.read(["user_idx"]).column("user_idx").to_pylist() == [0, 1, 2, 3, 4]
 
 
 def test_petastorms_own_loaders_work(tmp_path):

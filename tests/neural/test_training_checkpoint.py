@@ -9,8 +9,7 @@ import torch
 from tests.neural.training_samples import spec
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.neural.training.checkpoint import Checkpoint, Checkpoints
-from nightreel.neural.training.loop import Epoch
+from nightreel.neural.training.checkpoint import Checkpoint, Checkpoints, Epoch
 
 
 def after(*losses: float) -> Checkpoint:

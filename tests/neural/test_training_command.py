@@ -13,7 +13,7 @@ from tests.neural.processes import run_alone, run_two
 from tests.neural.training_samples import spec, two_tastes
 
 from nightreel.neural.networks.params import params_type
-from nightreel.neural.networks.storage import load_network, names
+from nightreel.neural.networks.storage import NETWORKS, load_network
 from nightreel.neural.training.__main__ import main
 from nightreel.neural.training.spec import TrainingSpec, hyperparameters, read_spec
 from nightreel.neural.training.train import Outcome, train
@@ -143,7 +143,7 @@ def test_a_wrong_specification_is_one_line(
     assert complaint(["--spec", str(tmp_path / "spec.json")], capsys).removeprefix(f"{tmp_path}/").startswith(text)
 
 
-@pytest.mark.parametrize("network", names())
+@pytest.mark.parametrize("network", tuple(NETWORKS))
 def test_every_network_has_its_hyperparameters_in_the_configuration(network: str) -> None:
     shipped = hyperparameters(network, ["training.epochs=3", "training.epochs=4"])
     assert isinstance(shipped.network, params_type(network))

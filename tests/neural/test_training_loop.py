@@ -17,17 +17,10 @@ from nightreel.errors import DataError, NightreelError
 from nightreel.neural.feed import Batch, Feed
 from nightreel.neural.networks.params import checked
 from nightreel.neural.networks.storage import build
-from nightreel.neural.process import process_group
 from nightreel.neural.training.checkpoint import Checkpoints
 from nightreel.neural.training.learner import Learner
-from nightreel.neural.training.loop import Fitted, Loop, Validation, validation_loss
+from nightreel.neural.training.loop import Loop, validation_loss
 from nightreel.neural.training.objective import ClippedSquares, ImplicitObjective, RatingObjective, UnseenItems
-
-
-@pytest.fixture(autouse=True)
-def group() -> Iterator[None]:
-    with process_group("cpu"):
-        yield
 
 
 def noise(rows: int, *, seed: int) -> Ratings:
@@ -37,20 +30,19 @@ def noise(rows: int, *, seed: int) -> Ratings:
     return Ratings(users, items, 1.0 + 4.0 * torch.rand(rows, generator=generator))
 
 
-def run(feed: Feed, held_out: Feed | None, folder: Path, **changes: Any) -> Fitted:
+def run(feed: Feed, held_out: Feed | None, folder: Path, **changes: Any) -> Loop:
     settings = recipe(**changes)
     domain = domain_of(two_tastes())
     trained = build("mf_bias", checked("mf_bias", PARAMS["mf_bias"]), domain, seed=1)
     loop = Loop(
         Learner(RatingObjective(trained, settings), settings, ALONE, precision="fp32"),
         feed,
-        held_out and Validation(ClippedSquares(trained), held_out),
-        recipe=settings,
-        process=ALONE,
+        held_out and (ClippedSquares(trained), held_out),
         seed=1,
         checkpoints=Checkpoints(folder / "run", spec(folder), world_size=1),
     )
-    return loop.run()
+    loop.run()
+    return loop
 
 
 def test_early_stopping_keeps_the_best_weights_and_not_the_last(tmp_path: Path) -> None:

@@ -6,12 +6,16 @@ import signal
 from pathlib import Path
 
 import pytest
+from tests.neural.network_samples import network
 from tests.neural.processes import run_alone
-from tests.neural.training_samples import ALONE, spec
+from tests.neural.training_samples import ALONE, MemoryFeed, recipe, spec, two_tastes
 
 from nightreel.errors import DataError
 from nightreel.neural.process import Process
-from nightreel.neural.training.checkpoint import Checkpoints, begin
+from nightreel.neural.training.checkpoint import Checkpoints
+from nightreel.neural.training.learner import Learner
+from nightreel.neural.training.loop import Loop
+from nightreel.neural.training.objective import RatingObjective
 from nightreel.neural.training.spec import TrainingSpec
 from nightreel.neural.training.train import Outcome
 
@@ -48,12 +52,14 @@ def test_killed_in_an_epoch_and_resumed_it_ends_with_the_same_bits(tmp_path: Pat
 class SeesNothing(Process):
     """A rank whose folder is empty while the other's has a checkpoint after three epochs."""
 
-    def least(self, *_: object) -> list[float]:
+    def minimum(self, *_: object) -> list[float]:
         return [0.0, -3.0]
 
 
 def test_ranks_that_do_not_share_the_folder_are_told_so(tmp_path: Path) -> None:
     process = SeesNothing(ALONE.rank, 2, ALONE.device)
     checkpoints = Checkpoints(tmp_path / "run", spec(tmp_path), world_size=2)
+    learner = Learner(RatingObjective(network("mf"), recipe()), recipe(), process, precision="fp32")
+    loop = Loop(learner, MemoryFeed(two_tastes(), 64), None, seed=1, checkpoints=checkpoints)
     with pytest.raises(DataError, match=r"^resume: rank 0 sees a checkpoint after epoch 0, another rank one after epo"):
-        begin(None, checkpoints, process, resume=True)  # type: ignore[arg-type]
+        loop.begin(resume=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.neural.training_samples import recipe
 
-from nightreel.neural.training.loop import Epoch, best_place, is_over, rate_factor
+from nightreel.neural.training.checkpoint import Epoch, best_place
+from nightreel.neural.training.loop import is_over, rate_factor
 
 
 def factors(steps: range, *, losses: list[float | None] | None = None, **changes: object) -> list[float]:

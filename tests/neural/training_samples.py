@@ -14,7 +14,7 @@ from tests.neural.network_samples import PARAMS
 from torch import Tensor
 
 from nightreel.neural.feed import Batch
-from nightreel.neural.networks.network import Domain
+from nightreel.neural.networks.params import Domain
 from nightreel.neural.process import Process
 from nightreel.neural.training.spec import Recipe, TrainingSpec
 

@@ -19,10 +19,8 @@ from nightreel.errors import ConfigurationError, DataError
 from nightreel.models.contract import Algorithm, Capability, EpochMetric, Surroundings, TrainedModel
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.forms.network import NetworkModel, Weights
-from nightreel.neural.launcher import locate
-from nightreel.neural.networks.network import Domain
-from nightreel.neural.networks.params import NetworkParams
-from nightreel.neural.training.spec import Hyperparameters, TrainingSpec, hyperparameters_type
+from nightreel.neural.networks.params import Domain, NetworkParams
+from nightreel.neural.training.spec import Hyperparameters, TrainingSpec, hyperparameters_type, locate
 
 
 def files_of(rows: DataFrame, files: Sequence[str], *, count: int, copy: Path) -> tuple[str, ...]:

@@ -18,10 +18,10 @@ from torch.distributed.elastic.multiprocessing.errors import record
 
 from nightreel.arguments import Parser
 from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, DataError, NightreelError
-from nightreel.neural.networks.network import Domain
-from nightreel.neural.networks.params import PARAMS
+from nightreel.neural.feed import every_row
+from nightreel.neural.networks.params import PARAMS, Domain
 from nightreel.neural.training.spec import TrainingSpec, hyperparameters, read_spec
-from nightreel.neural.training.train import Outcome, every_row, train
+from nightreel.neural.training.train import Outcome, train
 
 
 def parquet_files(folder: Path) -> tuple[str, ...]:
