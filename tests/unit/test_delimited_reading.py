@@ -14,12 +14,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nightreel.sources.delimited import RatingLines
-from nightreel.sources.delimited.block import parse_block
+from nightreel.sources.delimited.block import PADDING, parse_block
 from nightreel.sources.delimited.grammar import Grammar
 from nightreel.sources.delimited.line_table import tables, usual
 from nightreel.sources.delimited.values import Entry, Reason
 from nightreel.sources.lines.quarantine import quarantined_text
-from nightreel.sources.lines.segments import PADDING, Segment, cut, first_line, read_blocks
+from nightreel.sources.lines.segments import Segment, cut, read_blocks
+from nightreel.sources.lines.segments import first_start as first_line
 
 CSV = RatingLines(",", 4, user=0, item=1, rating=2, time=3, header=True, lowest=0.5, highest=5.0)
 FORMS = {

@@ -19,9 +19,10 @@ from nightreel.sources.delimited.grammar import Grammar
 from nightreel.sources.delimited.line_table import LineTable, Places, tables, usual
 from nightreel.sources.delimited.values import Entry, Reason
 from nightreel.sources.lines.quarantine import Rejected, quarantined_text
-from nightreel.sources.lines.segments import PADDING, Block
+from nightreel.sources.lines.segments import Block
 
 _LINES_AT_A_TIME = 65_536
+PADDING = 24
 _TOO_FEW_TO_HALVE = 64  # which the grammar reads in the time that a call of Arrow's reader takes
 
 
@@ -51,7 +52,7 @@ class _Found:
 def parse_block(block: Block, grammar: Grammar) -> Iterator[Rows]:
     """The rows of a block of whole lines."""
     offset = block.position - PADDING
-    for lines in tables(block.data, PADDING, offset=offset, lines_at_a_time=_LINES_AT_A_TIME):
+    for lines in tables(bytes(PADDING) + block.data, PADDING, offset=offset, lines_at_a_time=_LINES_AT_A_TIME):
         yield _parse(lines, grammar)
 
 

@@ -19,7 +19,7 @@ from nightreel.sources.delimited.columns import ID_TYPES
 from nightreel.sources.delimited.grammar import Grammar
 from nightreel.sources.delimited.rating_lines import RatingLines
 from nightreel.sources.lines.parquet import RatingsFile, ratings_schema
-from nightreel.sources.lines.segments import Segment, cut, first_line, open_lines, read_blocks
+from nightreel.sources.lines.segments import Segment, cut, first_start, open_lines, read_blocks
 from nightreel.sources.lines.survey import SPARK_SCHEMA, Parsed, repeated, survey
 from nightreel.sources.lines.tasks import FAULTS, SegmentsReader, Task
 
@@ -120,7 +120,7 @@ class RatingLinesReader(SegmentsReader):
     def _rows(self, segment: Segment) -> Iterator[Rows]:
         grammar, chunk_bytes = self._reading.grammar, self._reading.chunk_bytes
         with open_lines(segment) as stream:
-            position = first_line(stream, segment, chunk_bytes=chunk_bytes)
+            position = first_start(stream, segment, chunk_bytes=chunk_bytes)
             if position is None:
                 return
             for block in read_blocks(

@@ -1,7 +1,7 @@
 """Good rows straight into a Parquet file with bronze_ratings' columns, as they are parsed.
 
-What goes from Python through Spark into Parquet crosses a socket and is turned from columns to rows and back; that
-takes several times as long as to parse it.
+Rows that go from Python through Spark into Parquet cross a socket and are turned from columns to rows and back, which
+takes several times as long as to parse them.
 """
 
 from __future__ import annotations
@@ -34,13 +34,12 @@ def ratings_schema(ids: pa.DataType) -> pa.Schema:
 
 @dataclass
 class RatingsFile:
-    """A file begun with its first row. `close` tells what was written; nothing where there were no rows."""
+    """A file begun with its first row. `close` returns what was written, None where there were no rows."""
 
     prefix: str
     """How its path begins."""
     schema: pa.Schema
-    few_values: Sequence[str]
-    """The columns worth a dictionary."""
+    dictionary_columns: Sequence[str]
     _path: Path = field(init=False)
     _writer: pq.ParquetWriter | None = None
     _held: list[pa.RecordBatch] = field(default_factory=list)
@@ -80,7 +79,7 @@ class RatingsFile:
                 self._path,
                 self.schema,
                 compression="zstd",
-                use_dictionary=list(self.few_values),
+                use_dictionary=list(self.dictionary_columns),
                 write_statistics=["file_id"],
             )
         self._writer.write_table(pa.Table.from_batches(self._held, self.schema), row_group_size=2 * _ROWS_PER_GROUP)
