@@ -15,10 +15,10 @@ from nightreel.sources import delimited
 from nightreel.sources.datasets.finding import Form, Format, Part, PublishedSource, find_one, read_parts
 from nightreel.sources.delimited import RatingLines
 from nightreel.sources.files import RawFile, find
+from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.lines.segments import Segment, open_lines
 from nightreel.sources.lines.tasks import FAULTS, first_line
 from nightreel.sources.records import UTF8_OR_LATIN1, Dialect, survey_of
-from nightreel.sources.records.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.source import Described, with_all_columns
 
 _YEAR = r"(18|19|20)[0-9]{2}"

@@ -48,9 +48,6 @@ class NetflixDump:
         file = find_pairs_beside(find_ratings(self._data.path))
         return None if file is None else file.path
 
-    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> None:
-        """The format says how."""
-
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         rows = self._read(spark, files, Output.SURVEY, into=into)
         return rows.select("file_id", "position", "line", "reason", "lines", "written")
