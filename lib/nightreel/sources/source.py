@@ -70,13 +70,6 @@ class Source(Protocol):
     def pairs_to_score(self) -> str | None:
         """A file beside the ratings whose pairs wait for a prediction, if the format has such files."""
 
-    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> None:
-        """Find out how all of the source's files are read: from the tables, and from rating files to be read next.
-
-        `reading` may then be another than before, and all files have to be read again. To be called without files
-        first, which gives the way in which the tables' rows were read.
-        """
-
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         """What the rating files hold, without their rows.
 

@@ -167,7 +167,7 @@ class Part:
     """A kind of file, as Form.others names it: how it is read, and what its records tell.
 
     columns : by the header's names, or by place where there is no header
-    judge : adds to the records what they tell, and reasons to the bad ones (see nightreel.sources.records.judging)
+    judge : adds to the records what they tell, and reasons to the bad ones (see nightreel.sources.judging)
     """
 
     form: Form
@@ -240,9 +240,6 @@ class PublishedSource:
 
     def pairs_to_score(self) -> str | None:
         return None
-
-    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> None:
-        """The format says how."""
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         return read_survey(spark, files, self._lines(files), self._ingest, into=into)

@@ -11,10 +11,10 @@ from nightreel.errors import DataError
 from nightreel.settings import ScaleSettings, Settings
 from nightreel.sources.datasets.finding import Form, Format, Part, PublishedSource, read_parts
 from nightreel.sources.files import RawFile
+from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.lines.rating_lines import RatingLines
 from nightreel.sources.lines.segments import first_line
 from nightreel.sources.records import Dialect, survey_of
-from nightreel.sources.records.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.source import Described, with_all_columns
 
 _YEAR = r"(^|,)\s*((18|19|20)[0-9]{2})\s*$"

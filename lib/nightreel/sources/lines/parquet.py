@@ -19,19 +19,6 @@ from nightreel.tables.delta_rs import TableFile
 _ROWS_PER_GROUP = 1_048_576  # 28 MB where ids are numbers: what is held in memory
 
 
-def ratings_schema(ids: pa.DataType) -> pa.Schema:
-    """The columns of bronze_ratings, with ids of that type."""
-    return pa.schema(
-        [
-            ("user_id", ids),
-            ("item_id", ids),
-            ("rating", pa.float32()),
-            ("rated_at", pa.timestamp("us", tz="UTC")),
-            ("file_id", pa.int32()),
-        ]
-    )
-
-
 @dataclass
 class RatingsFile:
     """A file begun with its first row. `close` returns what was written, None where there were no rows."""

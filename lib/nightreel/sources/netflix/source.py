@@ -50,9 +50,6 @@ class NetflixDump:
         file = find_pairs_beside(find_ratings(self._data.path))
         return None if file is None else file.path
 
-    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> None:
-        """The format says how."""
-
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         return read_survey(spark, files, self._lines, self._ingest, into=into)
 
