@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
 from nightreel.settings import load
-from nightreel.sources.netflix import read_pairs
+from nightreel.sources.held_out import read_pairs
 
 SETTINGS = load("local", ["ingest.chunk_bytes=16", "ingest.partition_bytes=20", "ingest.max_line_bytes=100"]).ingest
 

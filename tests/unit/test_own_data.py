@@ -1,4 +1,4 @@
-"""What a person can get wrong about own data is one line before Spark starts; and what type the ids are of."""
+"""What a person can get wrong about own data is one line before Spark starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deltalake import write_deltalake
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import load
 from nightreel.sources.own import OwnData
-from nightreel.sources.own.layout import Kind, find_data, kind_of
+from nightreel.sources.own.files import CsvForm, Kind, csv_columns, find_data, kind_of
 
 
 def own(path: object, *overrides: str, source: str = "own") -> OwnData:
@@ -70,8 +70,8 @@ def test_an_unknown_column_is_answered_with_those_there_are(tmp_path: Path, name
 
 def test_columns_of_the_same_name_keep_their_places(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", ",,user_id,x,item_id,x,rating\n")
-    form = own(path)._form(own(path).find().ratings[0], "bigint")
-    assert (form.fields, form.user, form.item, form.rating) == (7, 2, 4, 6)
+    (file,) = own(path).find().ratings
+    assert csv_columns(file, CsvForm(",", "double", header=True)) == ("", "", "user_id", "x", "item_id", "x", "rating")
 
 
 def test_columns_of_parquet(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from nightreel.errors import DataError
 from nightreel.sources.files import RawFile
-from nightreel.sources.lines.quarantine import Rejected
 from nightreel.sources.records import Dialect, RecordReason, names_in_header
 from nightreel.sources.records.columns import Columns, Row, read_columns
+from nightreel.sources.survey import Rejected
 
 CSV = Dialect(",", quoted=True, header=True)
 

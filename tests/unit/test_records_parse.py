@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightreel.sources.lines.quarantine import Rejected
 from nightreel.sources.records import UTF8_OR_LATIN1, Dialect, Record, RecordReason, parse_records
+from nightreel.sources.survey import Rejected
 
 QUOTED = Dialect(",", quoted=True, header=True)
 PLAIN = Dialect("::", quoted=False, header=False, encoding=UTF8_OR_LATIN1)

@@ -28,7 +28,7 @@ def read_pairs_to_score(
     A .txt or .txt.gz file has the Netflix Prize's format; everything else is read by `read_pairs`.
     """
     if path.endswith((".txt", ".txt.gz")):
-        prize = sources.read_prize_pairs(spark, path, settings)
+        prize = sources.read_pairs(spark, path, settings)
         return prize.pairs, prize.rejects
     return read_pairs(spark, path, users=users, items=items), None
 

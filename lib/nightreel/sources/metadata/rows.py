@@ -7,10 +7,10 @@ from typing import IO
 
 import pyarrow as pa
 
-from nightreel.sources.lines.quarantine import Rejected
 from nightreel.sources.metadata import nested, values
 from nightreel.sources.metadata.layout import DIALECT, FILM_COLUMNS
 from nightreel.sources.records import FIRST_FIELDS, Cells, Columns, Row, read_columns
+from nightreel.sources.survey import Rejected
 
 NO_ID = "a film's id is not a whole number"
 KEPT_WITHOUT = "{column} cannot be read; the row is kept without it"

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from nightreel.sources.lines.quarantine import Rejected, quarantined_text
 from nightreel.sources.records.dialect import Dialect
 from nightreel.sources.records.parse import Record, RecordReason, parse_records
+from nightreel.sources.survey import Rejected, quarantined_text
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO
 
-from nightreel.sources.lines.quarantine import BOM, Rejected, quarantined_text
 from nightreel.sources.records.dialect import Dialect
 from nightreel.sources.records.taking import Line, Lines
+from nightreel.sources.survey import BOM, Rejected, quarantined_text
 
 
 class RecordReason(StrEnum):

@@ -14,8 +14,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from nightreel.errors import DataError
 from nightreel.sources.files import RawFile
-from nightreel.sources.lines.segments import Segment, open_lines
-from nightreel.sources.lines.tasks import FAULTS
+from nightreel.sources.lines.segments import FAULTS, Segment, open_lines
 from nightreel.sources.records.columns import Columns, Row, header_names, read_columns
 from nightreel.sources.records.dialect import Dialect
 from nightreel.sources.records.parse import parse_records

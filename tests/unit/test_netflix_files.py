@@ -10,7 +10,7 @@ import pytest
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.sources.files import open_bytes
-from nightreel.sources.netflix.layout import find_pairs, find_ratings, find_titles
+from nightreel.sources.netflix.source import find_pairs, find_ratings, find_titles
 
 NAMES = ["combined_data_2.txt", "combined_data_1.txt.gz", "movie_titles.csv", "probe.txt", "README", "notes.txt"]
 
