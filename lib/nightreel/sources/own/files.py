@@ -166,7 +166,9 @@ def csv_columns(file: RawFile, form: CsvForm) -> tuple[str, ...]:
 def csv_dialect(file: RawFile, form: CsvForm) -> Dialect:
     """How Python reads the file. Fields that more than one sign separates are not quoted."""
     separator = separator_of(file, form.separator)
-    return Dialect(separator, quoted=len(separator) == 1, header=form.header, encoding=UTF8_OR_LATIN1)
+    return Dialect(
+        separator, quoted=len(separator) == 1, header=form.header, encoding=UTF8_OR_LATIN1, escape=form.escape
+    )
 
 
 def check_columns(file: RawFile, form: CsvForm, wanted: Mapping[str, str], *, setting: str) -> None:
