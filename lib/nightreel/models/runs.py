@@ -52,8 +52,8 @@ def new_run_id(run_date: date, model: str, *parts: object) -> str:
     ----------
     parts : what the model follows from, such as hyperparameters, seed and versions: settings sections or JSON types
     """
-    told = [part.model_dump(mode="json") if isinstance(part, Section) else part for part in parts]
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    plain = [part.model_dump(mode="json") if isinstance(part, Section) else part for part in parts]
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
     return f"{run_date.isoformat()}-{model}-{digest[:12]}"
 
 
@@ -102,8 +102,8 @@ def save(
             pool.submit(tables.replace_where, name, side.select(named, "*"), this_run) for name, side in sides.items()
         ]:
             write.result()
-    told = {name: json.dumps(getattr(run, name), sort_keys=True) for name in ("params", "header")}
-    tables.put("gold_runs", [vars(run) | told], this_run)
+    encoded = {name: json.dumps(getattr(run, name), sort_keys=True) for name in ("params", "header")}
+    tables.put("gold_runs", [vars(run) | encoded], this_run)
     return run
 
 

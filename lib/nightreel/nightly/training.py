@@ -29,7 +29,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
     algorithms = {name: models.create(name, job.settings) for name in names}
     prepared = current_prepare(job.tables)
     version = job.tables.version("silver_interactions") or 0
-    ratings, beside = _rows(job, version)
+    ratings, context = _rows(job, version)
     trained_on = runs.finished(job.tables) if resume else {}
     trained, written = 0, dict[str, None]()
     for name, algorithm in algorithms.items():
@@ -40,7 +40,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
         trained += 1
         with job.step(f"train {name}"):
             tables = _train(
-                job, algorithm, ratings, beside, run_id=run_id, version=version, prepared=prepared, resume=resume
+                job, algorithm, ratings, context, run_id=run_id, version=version, prepared=prepared, resume=resume
             )
         written |= dict.fromkeys(tables)
     return Summary(rows={"models trained": trained}, tables=[*written])
@@ -55,7 +55,7 @@ def _train(
     job: Job,
     algorithm: models.Algorithm[Any],
     ratings: DataFrame,
-    beside: models.Surroundings,
+    context: models.TrainingContext,
     *,
     run_id: str,
     version: int,
@@ -68,8 +68,8 @@ def _train(
     epochs: list[models.EpochMetric] = []
     networks = _networks(job)
     folder = networks and networks / f"{run_id}-v{version}-{fingerprint(launch=job.settings.neural.model_dump())}"
-    here = replace(beside, folder=str(folder or ""), resume=resume, keep_history=epochs.extend)
-    model = algorithm.fit(ratings, seed=seed, beside=here)
+    context = replace(context, folder=str(folder or ""), resume=resume, keep_history=epochs.extend)
+    model = algorithm.fit(ratings, seed=seed, context=context)
     runs.save(
         job.tables,
         model,
@@ -90,12 +90,12 @@ def _train(
     return [*runs.TABLES, "gold_metrics"]
 
 
-def _rows(job: Job, version: int) -> tuple[DataFrame, models.Surroundings]:
-    """The rows to train on, and what there is beside them."""
+def _rows(job: Job, version: int) -> tuple[DataFrame, models.TrainingContext]:
+    """The rows to train on, and what a training may use in addition."""
     rows = job.tables.read("silver_interactions", version=version)
     ratings, validation, text = _ratings(rows, "train"), _validation(rows), job.tables.read("silver_item_text")
     parts = {"train": ratings, "validation": validation, "item_text": text}
-    return ratings, models.Surroundings(
+    return ratings, models.TrainingContext(
         folder="",
         scale=job.settings.scale,
         launch=job.settings.neural,
