@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tests.neural.network_samples import ITEMS, TEXTS, network, text_rows
+from tests.neural.samples import ITEMS, TEXTS, network, text_rows
 
 from nightreel.errors import DataError
 from nightreel.neural.networks.item_text import ItemText, read_item_text
