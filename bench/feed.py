@@ -30,10 +30,12 @@ import torch
 from nightreel.neural.feed import Mode, open_feed
 from nightreel.neural.feed.petastorm import install
 from nightreel.neural.feed.stream import BUFFER_ROWS
+from nightreel.neural.process import Process
 
 USERS, ITEMS = 480_189, 17_770
 GROUPS_A_FILE = 4
 COLUMNS = ("user_idx", "item_idx", "rating")
+ALONE = Process(rank=0, world_size=1, device=torch.device("cpu"))
 
 Lengths: TypeAlias = Iterator[int]
 """Of the batches of one epoch."""
@@ -113,7 +115,7 @@ def programs(files: list[str], given: argparse.Namespace) -> dict[str, Callable[
 
 
 def petastorms(loader: str, files: list[str], batch_size: int, queue: int) -> Lengths:
-    # Importable only once petastorm_compat is installed.
+    # Importable only once installed.
     from petastorm import pytorch
     from petastorm.reader import make_batch_reader
 
@@ -134,16 +136,7 @@ def feed(files: list[str], mode: Mode, given: argparse.Namespace, *, shuffle: bo
     def epoch(batch_size: int) -> Lengths:
         if batch_size not in opened:
             opened.clear()
-            opened[batch_size] = open_feed(
-                files,
-                mode=mode,
-                batch_size=batch_size,
-                rank=0,
-                world_size=1,
-                seed=1,
-                device=torch.device("cpu"),
-                shuffle=shuffle,
-            )
+            opened[batch_size] = open_feed(files, ALONE, mode=mode, batch_size=batch_size, seed=1, shuffle=shuffle)
         return (len(batch) for batch in opened[batch_size].epoch(given.rounds))
 
     return epoch

@@ -29,8 +29,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from nightreel.neural.feed import Batch, Feed, open_feed
 from nightreel.neural.networks.item_text import ItemText
-from nightreel.neural.networks.network import Domain, Network
-from nightreel.neural.networks.storage import build, names
+from nightreel.neural.networks.network import Network
+from nightreel.neural.networks.params import Domain
+from nightreel.neural.networks.storage import NETWORKS, build
 from nightreel.neural.process import Process, keep_freed_memory, process_group
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.objective import RatingObjective
@@ -127,15 +128,7 @@ def measure(name: str, batch_size: int, file: Path, process: Process, *, steps: 
 
 
 def feed_of(file: Path, batch_size: int, process: Process) -> Feed:
-    return open_feed(
-        [str(file)],
-        mode="resident",
-        batch_size=batch_size,
-        rank=process.rank,
-        world_size=process.world_size,
-        seed=1,
-        device=process.device,
-    )
+    return open_feed([str(file)], process, mode="resident", batch_size=batch_size, seed=1)
 
 
 def line(name: str, batch_size: int, rows: int, seconds: dict[str, float], reduced: float) -> str:
@@ -222,7 +215,7 @@ def device_name(device: torch.device) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batches", type=int, nargs="+", default=[1024, 16_384, 65_536])
-    parser.add_argument("--networks", nargs="+", default=list(names()))
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import torch
 
 from nightreel.neural.feed import Batch, Feed, open_feed
+from nightreel.neural.process import Process
 
 CPU = torch.device("cpu")
 
@@ -62,15 +63,6 @@ def all_rows(count: int) -> Counter[Row]:
 def feeds(files: Sequence[str], *, mode, batch_size: int, world_size: int, seed: int = 1, shuffle=True) -> list[Feed]:
     """The feed of every rank, all in this process."""
     return [
-        open_feed(
-            files,
-            mode=mode,
-            batch_size=batch_size,
-            rank=rank,
-            world_size=world_size,
-            seed=seed,
-            device=CPU,
-            shuffle=shuffle,
-        )
+        open_feed(files, Process(rank, world_size, CPU), mode=mode, batch_size=batch_size, seed=seed, shuffle=shuffle)
         for rank in range(world_size)
     ]

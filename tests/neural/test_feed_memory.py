@@ -10,7 +10,7 @@ import pytest
 from tests.neural.feed_snapshots import feeds, write_snapshot
 
 from nightreel.errors import DataError
-from nightreel.neural.feed import feed, resident, stream
+from nightreel.neural.feed import feed, stream
 from nightreel.neural.feed.petastorm import read
 from nightreel.neural.feed.resident import BYTES_A_ROW
 
@@ -40,9 +40,9 @@ def test_a_stream_holds_its_buffer_and_a_few_row_groups_of_any_amount_of_data(sh
     files = write_snapshot(tmp_path, [[GROUP_ROWS] * 20] * 3)
     held = Held()
     monkeypatch.setattr(stream, "BUFFER_ROWS", 2000)
-    monkeypatch.setattr(resident, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(stream, "BLOCK_ROWS", 100)
     monkeypatch.setattr(stream, "read", held.read)
-    (feed,) = feeds(files, mode="stream", batch_size=50, world_size=1, resident=shuffled)
+    (feed,) = feeds(files, mode="stream", batch_size=50, world_size=1, shuffle=shuffled)
     for batch in feed.epoch(0):
         held.add(-len(batch))
     chunk = max(GROUP_ROWS, 2000 // 8 + 100)

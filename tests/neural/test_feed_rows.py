@@ -12,6 +12,7 @@ from tests.neural.feed_snapshots import CPU, all_rows, feeds, rows_of, write_sna
 
 from nightreel.errors import ConfigurationError
 from nightreel.neural.feed import open_feed, resident, stream
+from nightreel.neural.process import Process
 
 FILES = [[300, 200, 150], [7], [343]]
 ROWS = 1000
@@ -28,7 +29,7 @@ def files(tmp_path_factory):
 def small_pieces(monkeypatch):
     """So that a thousand rows pass through everything a billion would."""
     monkeypatch.setattr(stream, "BUFFER_ROWS", 256)
-    monkeypatch.setattr("nightreel.neural.feed.shuffle.BLOCK_ROWS", 32)
+    monkeypatch.setattr(stream, "BLOCK_ROWS", 32)
     monkeypatch.setattr(resident, "RUN", 4)
     monkeypatch.setattr(resident, "CHUNK_ROWS", 64)
 
@@ -143,16 +144,16 @@ def test_an_epoch_that_is_left_ends_its_threads(files, mode):
     ],
 )
 def test_arguments_out_of_range_are_refused(files, mode, wrong, message):
-    right = {"mode": mode, "batch_size": 64, "rank": 0, "world_size": 2, "seed": 1, "device": CPU}
     with pytest.raises(ConfigurationError, match=message):
-        open_feed(files, **{**right, **wrong})
+        given = {"rank": 0, "mode": mode, "batch_size": 64, **wrong}
+        open_feed(files, Process(given.pop("rank"), 2, CPU), seed=1, **given)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_rows_come_on_the_gpu(files, mode):
     device = torch.device("cuda", 0)
-    feed = open_feed(files, mode=mode, batch_size=64, rank=0, world_size=1, seed=1, device=device)
+    feed = open_feed(files, Process(0, 1, device), mode=mode, batch_size=64, seed=1)
     batches = list(feed.epoch(0))
     assert {tensor.device for batch in batches for tensor in (batch.users, batch.items, batch.ratings)} == {device}
     assert Counter(rows_of(batches)) == all_rows(ROWS)

@@ -9,8 +9,8 @@ import pytest
 from tests.neural.feed_snapshots import feeds, write_snapshot
 
 from nightreel.neural.feed import resident, stream
-from nightreel.neural.feed.batch import Columns
-from nightreel.neural.feed.shuffle import in_numpy, mixed, shuffled_blocks
+from nightreel.neural.feed.snapshot import Columns
+from nightreel.neural.feed.stream import in_numpy, mixed, shuffled_blocks
 
 GROUPS, GROUP_ROWS = 10, 400
 ROWS = GROUPS * GROUP_ROWS
@@ -24,7 +24,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(resident, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(stream, "BLOCK_ROWS", 100)
     monkeypatch.setattr(resident, "RUN", 4)
     monkeypatch.setattr(resident, "CHUNK_ROWS", 500)
 
@@ -89,7 +89,7 @@ def test_groups_come_in_another_order_in_every_epoch(files, monkeypatch):
 @pytest.mark.parametrize("mode", ["stream", "resident"])
 @pytest.mark.usefixtures("small_pieces")
 def test_a_row_may_come_anywhere_in_an_epoch(mode, tmp_path):
-    files = write_snapshot(tmp_path, [[20] * 5])
+    files = write_snapshot(tmp_path, [[50] * 2])
     places = []
     for seed in range(40):
         (feed,) = feeds(files, mode=mode, batch_size=100, world_size=1, seed=seed)
@@ -101,7 +101,7 @@ def test_a_row_may_come_anywhere_in_an_epoch(mode, tmp_path):
 
 
 def test_blocks_are_mixed_whole_whatever_their_size(monkeypatch):
-    monkeypatch.setattr(resident, "BLOCK_ROWS", 8)
+    monkeypatch.setattr(stream, "BLOCK_ROWS", 8)
     sizes = [0, 1, 3, 16, 17, 40, 2]
     users = np.split(np.arange(sum(sizes), dtype=np.int32), np.cumsum(sizes)[:-1])
     blocks = [

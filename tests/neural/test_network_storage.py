@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.neural.network_samples import all_pairs, network
+from tests.neural.samples import all_pairs, network
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.neural.networks.storage import load_network, names, save_network
+from nightreel.neural.networks.storage import NETWORKS, load_network, save_network
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", tuple(NETWORKS))
 def test_a_kept_network_scores_the_same(name: str, tmp_path: Path) -> None:
     kept = network(name)
     save_network(kept, tmp_path / "run")
@@ -70,7 +70,7 @@ def test_hybrid_without_its_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "complaint"),
     [
-        ({"format": 2}, DataError, r"model\.json: not the header of a network"),
+        ({"format": 1}, DataError, r"model\.json: not the header of a network"),
         ({"network": "nfc"}, ConfigurationError, "network nfc: unknown; known: mf"),
         ({"params": {"rank": 4}}, ConfigurationError, "network mf: init_std: field required"),
     ],

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from tests.neural.network_samples import PARAMS, text_rows
-from tests.neural.training_samples import ALONE, MemoryFeed, Ratings, domain_of, recipe, two_tastes
+from tests.neural.samples import ALONE, PARAMS, MemoryFeed, Ratings, domain_of, recipe, text_rows, two_tastes
 
 from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Network
 from nightreel.neural.networks.params import checked
-from nightreel.neural.networks.storage import build, names
+from nightreel.neural.networks.storage import NETWORKS, build
 from nightreel.neural.networks.tower_networks import Neumf
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.objective import ImplicitObjective, Objective, RatingObjective, UnseenItems
@@ -46,7 +45,7 @@ def rmse(network: Network[Any], rows: Ratings) -> float:
         return float((network(rows.users, rows.items) - rows.ratings).square().mean().sqrt())
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", tuple(NETWORKS))
 def test_finds_two_tastes_in_which_the_mean_is_wrong_by_two_stars(name: str) -> None:
     rows = two_tastes()
     held_out, train = rows[:200], rows[200:]

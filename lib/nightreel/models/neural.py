@@ -22,10 +22,8 @@ from nightreel.models.contract import Algorithm, Capability, EpochMetric, Traine
 from nightreel.models.engine.catalogue import Ints, float_lists
 from nightreel.models.forms.factors import FactorModel, with_factors, without_factors
 from nightreel.models.forms.network import NetworkModel, Weights, digest_of, item_parts
-from nightreel.neural import launcher
-from nightreel.neural.networks.network import Domain
-from nightreel.neural.networks.params import NetworkParams
-from nightreel.neural.training.spec import Hyperparameters, TrainingSpec, hyperparameters_type
+from nightreel.neural.networks.params import Domain, NetworkParams
+from nightreel.neural.training.spec import Hyperparameters, TrainingSpec, hyperparameters_type, locate
 from nightreel.settings.sections import Section
 
 _ROWS_A_TASK = 1 << 17
@@ -75,6 +73,8 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
         DataError : no rows, or no item text for a network that needs it
         NightreelError : the training failed
         """
+        from nightreel.neural import launcher  # here, so that the workers of the top-N engine start without pyspark.ml
+
         self.check()
         if context is None or not context.folder:
             raise ConfigurationError(
@@ -191,7 +191,7 @@ def _copied(copy: Path) -> tuple[str, ...]:
 
 
 def _rows_in(file: str) -> int:
-    filesystem, path = launcher.locate(file)
+    filesystem, path = locate(file)
     with filesystem.open(path) as opened:
         return int(pq.read_metadata(opened).num_rows)
 

@@ -1,45 +1,25 @@
-"""Training by Spark's TorchDistributor: processes on this machine, or on the executors."""
+"""Training by Spark's TorchDistributor: in processes on this machine, or on the executors."""
 
 from __future__ import annotations
 
+import json
 import logging
-import re
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from urllib.parse import unquote
 
-from fsspec import AbstractFileSystem
-from fsspec.core import url_to_fs
 from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import SparkSession
 
-from nightreel.errors import ConfigurationError, NightreelError
-from nightreel.neural.process import read_failure
+from nightreel.errors import BAD_USAGE, ConfigurationError, NightreelError
 from nightreel.neural.training.spec import TrainingSpec
 from nightreel.session.submit import environment, python_path
 from nightreel.settings.sections import NeuralSettings
 
-_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
-
-
-def locate(file: str) -> tuple[AbstractFileSystem, str]:
-    """What opens the file, and under which name.
-
-    Parameters
-    ----------
-    file : a path, or a URI with its special characters escaped, as Spark's `inputFiles` gives them
-
-    Raises
-    ------
-    ImportError, ValueError : nothing here opens files of that kind
-    """
-    filesystem, path = url_to_fs(unquote(file) if _URI.match(file) else file)
-    return filesystem, path
-
-
-_GPUS_OF_A_TASK = "spark.task.resource.gpu.amount"
+_TASK_GPUS = "spark.task.resource.gpu.amount"
+_FAILURE = "failure.json"
 
 
 def launch(spark: SparkSession, spec: TrainingSpec, settings: NeuralSettings) -> str:
@@ -51,47 +31,65 @@ def launch(spark: SparkSession, spec: TrainingSpec, settings: NeuralSettings) ->
     Raises
     ------
     ConfigurationError : GPUs asked for where Spark has none to give
-    NightreelError : a rank failed; names the fault where it is one that a person can mend
+    NightreelError : a rank failed; its message is that of the first NightreelError on a rank, if there was one
     """
+    folder = Path(spec.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _FAILURE).unlink(missing_ok=True)
     use_gpu = _use_gpu(spark, settings)
     distributor = TorchDistributor(settings.processes, local_mode=settings.local_mode, use_gpu=use_gpu)
-    Path(spec.folder).mkdir(parents=True, exist_ok=True)
-    read_failure(Path(spec.folder))  # of an earlier launch
     with _quiet(), environment({"PYTHONPATH": python_path()}), redirect_stdout(sys.stderr):
         try:
             return str(distributor.run(_train, spec.model_dump_json()))
         except Exception as error:
-            raise read_failure(Path(spec.folder)) or NightreelError(
-                f"train {spec.network}: a rank ended: {_last_line(error)}"
-            ) from error
+            last_line = ([line for line in str(error).splitlines() if line.strip()] or [type(error).__name__])[-1]
+            failure = NightreelError(f"train {spec.network}: a rank ended: {last_line}")
+            raise _recorded(folder) or failure from error
 
 
-def _train(spec: str) -> str:
-    """What each rank runs; its imports come here, as the function travels to processes that know nothing."""
-    from nightreel.neural.process import recorded
-    from nightreel.neural.training.spec import TrainingSpec
+def _train(spec_json: str) -> str:
+    """What each rank runs. It imports torch here: the driver may have none."""
     from nightreel.neural.training.train import train
 
-    wanted = TrainingSpec.model_validate_json(spec)
-    with recorded(Path(wanted.folder)):
-        return train(wanted).model_dump_json()
+    spec = TrainingSpec.model_validate_json(spec_json)
+    try:
+        return train(spec).model_dump_json()
+    except NightreelError as error:
+        _record(error, Path(spec.folder))
+        raise
+
+
+def _record(error: NightreelError, folder: Path) -> None:
+    """Leave the error's message for the driver, which sees only torchrun's account."""
+    unfinished = folder / f".{_FAILURE}.{os.getpid()}"
+    unfinished.write_text(json.dumps({"message": str(error), "exit_code": error.exit_code}), encoding="utf-8")
+    unfinished.replace(folder / _FAILURE)
+
+
+def _recorded(folder: Path) -> NightreelError | None:
+    try:
+        failure = json.loads((folder / _FAILURE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    kind = ConfigurationError if failure["exit_code"] == BAD_USAGE else NightreelError
+    return kind(failure["message"])
 
 
 def _use_gpu(spark: SparkSession, settings: NeuralSettings) -> bool:
-    """Whether Spark hands out the GPUs; on the driver's machine every process takes its own."""
+    """Whether Spark assigns the GPUs; in local mode every process takes its own."""
     if settings.device == "cpu" or settings.local_mode:
         return False
-    given = spark.conf.get(_GPUS_OF_A_TASK, None)
-    if given is None and settings.device == "cuda":
+    assigned = spark.conf.get(_TASK_GPUS, None)
+    if assigned is None and settings.device == "cuda":
         raise ConfigurationError(
-            f'neural.device = "cuda": {_GPUS_OF_A_TASK} is not set; the session must start with GPUs for its tasks'
+            f'neural.device = "cuda": {_TASK_GPUS} is not set; the session must start with GPUs for its tasks'
         )
-    return given is not None
+    return assigned is not None
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """TorchDistributor announces itself on standard error."""
+    """Without TorchDistributor's own log lines."""
     logger = logging.getLogger("TorchDistributor")
     before = logger.level
     logger.setLevel(logging.WARNING)
@@ -99,8 +97,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

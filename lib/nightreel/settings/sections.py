@@ -199,7 +199,7 @@ class Recipe(Section):
     """Rows of a step over all ranks."""
     epochs: PositiveInt
     patience: Annotated[int, Field(ge=0)]
-    """Stop after so many epochs in a row that did not better the validation loss; 0 never stops early."""
+    """Stop after so many epochs in a row without a new best validation loss; 0 never stops early."""
     table_rate: Rate
     """Learning rate of the user and item tables (Adagrad)."""
     table_l2: Penalty
@@ -209,7 +209,7 @@ class Recipe(Section):
     weight_decay: Penalty
     """Decoupled, of all other weights; not of biases."""
     schedule: Literal["constant", "cosine", "plateau"]
-    """`cosine`: the rates fall to zero over `epochs`; `plateau`: they halve after each epoch that betters nothing."""
+    """`cosine`: the rates fall to zero over `epochs`; `plateau`: they halve after each epoch without a new best."""
     warmup_steps: Annotated[int, Field(ge=0)]
     """Steps over which the rates rise to their value."""
     loss: Literal["mse", "huber"]

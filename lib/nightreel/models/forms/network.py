@@ -21,7 +21,7 @@ from nightreel.models.engine.top_n import check_places, rank_unseen, similar_ite
 from nightreel.models.forms.factors import join_sides, with_fallback
 
 if TYPE_CHECKING:
-    from nightreel.neural.networks.network import TowerNetwork
+    from nightreel.neural.networks.tower_networks import TowerNetwork
 
 _NETWORKS_HELD = 2
 _PAIRS_AT_ONCE = 1 << 16

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Literal, Protocol, TypeAlias, get_args
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 from weakref import WeakSet
 
 import psutil  # type: ignore[import-untyped]
@@ -12,34 +13,62 @@ import torch
 from torch import Tensor
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.neural.feed.batch import Batch, Columns, Feed, joined_tensors
-from nightreel.neural.feed.petastorm import install
 from nightreel.neural.feed.resident import BYTES_A_ROW, Resident
-from nightreel.neural.feed.snapshot import Shares, Snapshot, read_snapshot
+from nightreel.neural.feed.snapshot import Columns, Shares, joined, read_snapshot, require_all
 from nightreel.neural.feed.stream import Stream
-from nightreel.neural.process import Ranks
+from nightreel.neural.process import Process
+
+Mode: TypeAlias = Literal["auto", "stream", "resident"]
+
+MEMORY_SHARE = 0.25
+"""How much of the memory now free `auto` gives to a resident feed."""
 
 
-class Source(Protocol):
-    """Where one rank's rows come from."""
+@dataclass(frozen=True)
+class Batch:
+    """This rank's rows of one step.
 
-    def chunks(self, number: int) -> Generator[Columns[Tensor], None, None]:
-        """The rows of epoch `number` in chunks of any size: users and items int64, ratings float32, on the device."""
+    users : (n,) int64, user_idx
+    items : (n,) int64, item_idx
+    ratings : (n,) float32
+    weight : world_size * n / rows of the step over all ranks. It multiplies the batch's mean loss, so that the average
+        of the gradients over the ranks is the gradient of the mean loss over all rows of the step. 0.0 where n is 0.
+    """
+
+    users: Tensor
+    items: Tensor
+    ratings: Tensor
+    weight: float
+
+    def __len__(self) -> int:
+        return self.users.shape[0]
 
 
-class EpochFeed:
-    """Batches out of a source's chunks: see `Feed`."""
+class Feed:
+    """One rank's share of a snapshot, in epochs.
 
-    def __init__(self, source: Source, shares: Shares, ranks: Ranks) -> None:
+    rows : of the snapshot, over all ranks
+    steps : batches an epoch, the same on every rank
+    """
+
+    def __init__(self, source: Stream | Resident, shares: Shares, process: Process) -> None:
         self.rows = shares.rows
         self.steps = shares.steps
-        self._source: Source | None = source
+        self._source: Stream | Resident | None = source
         self._shares = shares
-        self._ranks = ranks
-        self._sizes = shares.sizes(ranks.rank)
+        self._process = process
+        self._sizes = shares.sizes(process.rank)
         self._under_way: WeakSet[Generator[Batch, None, None]] = WeakSet()
 
     def epoch(self, number: int) -> Iterator[Batch]:
+        """Exactly `steps` batches; their rows and order depend on seed, number, rank and world size only.
+
+        Every rank has to exhaust its iterator: after the last batch the ranks count their rows together.
+
+        Raises
+        ------
+        DataError : the rows over all ranks are not the snapshot's
+        """
         if self._source is None:
             raise RuntimeError("the feed is closed")
         epoch = self._batches(self._source, number)
@@ -47,25 +76,26 @@ class EpochFeed:
         return epoch
 
     def close(self) -> None:
+        """End threads and readers; the feed gives no more epochs."""
         for epoch in list(self._under_way):
             epoch.close()
         self._source = None
 
-    def _batches(self, source: Source, number: int) -> Generator[Batch, None, None]:
+    def _batches(self, source: Stream | Resident, number: int) -> Generator[Batch, None, None]:
         got = 0
         with closing(source.chunks(number)) as chunks:
-            for step, rows in enumerate(cut(chunks, self._sizes, device=self._ranks.device)):
+            for step, rows in enumerate(cut(chunks, self._sizes, device=self._process.device)):
                 got += len(rows)
                 weight = self._shares.weight(step, len(rows))
                 yield Batch(users=rows.users, items=rows.items, ratings=rows.ratings, weight=weight)
-        self._ranks.require_all(got, share=sum(self._sizes), rows=self.rows, when=f"epoch {number}")
+        require_all(self._process, got, share=sum(self._sizes), rows=self.rows, when=f"epoch {number}")
 
 
 def cut(chunks: Iterator[Columns[Tensor]], sizes: Sequence[int], *, device: torch.device) -> Iterator[Columns[Tensor]]:
     """The chunks' rows in as many pieces as there are sizes, each of its size.
 
     Where rows run out, pieces are short or empty; the last piece takes whatever is left. So a count of the pieces' rows
-    tells whether all came, at the end of the epoch, when every rank counts.
+    shows whether all arrived, at the end of the epoch, when every rank counts.
     """
     last = len(sizes) - 1
     step = 0
@@ -74,14 +104,14 @@ def cut(chunks: Iterator[Columns[Tensor]], sizes: Sequence[int], *, device: torc
     for chunk in chunks:
         start = 0
         while step < last and len(chunk) - start >= missing:
-            yield joined_tensors([*begun, chunk.cut(start, start + missing)])
+            yield joined([*begun, chunk.cut(start, start + missing)])
             start, begun, step = start + missing, [], step + 1
             missing = sizes[step]
         if start < len(chunk):
             begun.append(chunk.cut(start, len(chunk)))
             missing -= len(chunk) - start
     for _ in range(step, len(sizes)):
-        yield joined_tensors([*begun, _no_rows(device)])
+        yield joined([*begun, _no_rows(device)])
         begun = []
 
 
@@ -90,22 +120,8 @@ def _no_rows(device: torch.device) -> Columns[Tensor]:
     return Columns(index, index, torch.empty(0, dtype=torch.float32, device=device))
 
 
-Mode: TypeAlias = Literal["auto", "stream", "resident"]
-
-MEMORY_SHARE = 0.25
-"""Of the memory now free, how much `auto` gives to a resident feed."""
-
-
 def open_feed(
-    files: Sequence[str],
-    *,
-    mode: Mode,
-    batch_size: int,
-    rank: int,
-    world_size: int,
-    seed: int,
-    device: torch.device,
-    shuffle: bool = True,
+    files: Sequence[str], process: Process, *, mode: Mode, batch_size: int, seed: int, shuffle: bool = True
 ) -> Feed:
     """One rank's feed of the rows of Parquet files; to be called on every rank.
 
@@ -122,38 +138,40 @@ def open_feed(
 
     Raises
     ------
-    ConfigurationError : an argument is out of range, or petastorm is not the version known
+    ConfigurationError : mode or batch_size is not allowed
     DataError : a file cannot be read, lacks a column, holds null; there are no rows; the ranks see different rows
+
+    petastorm is imported with the first rows read, which may raise ConfigurationError: see feed/petastorm.py.
     """
-    _require(mode, batch_size)
-    install()
-    ranks = Ranks(rank, world_size, device)
-    snapshot = read_snapshot(files)
-    shares = Shares(snapshot.rows, batch_size, world_size)
-    if _resident(mode, snapshot, shares, ranks):
-        return EpochFeed(Resident(snapshot, shares, ranks=ranks, seed=seed, shuffle=shuffle), shares, ranks)
-    return EpochFeed(Stream(snapshot, shares, ranks=ranks, seed=seed, shuffle=shuffle), shares, ranks)
-
-
-def _require(mode: str, batch_size: int) -> None:
     if mode not in get_args(Mode):
         raise ConfigurationError(f"mode {mode!r}: must be one of {', '.join(get_args(Mode))}")
     if batch_size < 1:
         raise ConfigurationError(f"batch_size {batch_size}: must be 1 or more")
+    snapshot = read_snapshot(files)
+    shares = Shares(snapshot.rows, batch_size, process.world_size)
+    source = Resident if _resident(mode, shares, process) else Stream
+    return Feed(source(snapshot, shares, process, seed=seed, shuffle=shuffle), shares, process)
 
 
-def _resident(mode: Mode, snapshot: Snapshot, shares: Shares, ranks: Ranks) -> bool:
-    """The same on every rank, which also have to see the same rows."""
-    wanted = mode == "resident" or (mode == "auto" and _fits(shares, ranks))
-    everywhere, fewest, most_negated = ranks.least(wanted, snapshot.rows, -snapshot.rows)
+def every_row(files: Sequence[str]) -> Iterator[Batch]:
+    """All rows of the files, in order and on the CPU, whatever the rank."""
+    alone = Process(rank=0, world_size=1, device=torch.device("cpu"))
+    with closing(open_feed(files, alone, mode="stream", batch_size=1 << 20, seed=0, shuffle=False)) as feed:
+        yield from feed.epoch(0)
+
+
+def _resident(mode: Mode, shares: Shares, process: Process) -> bool:
+    """The same on every rank; raises DataError where the ranks see different rows."""
+    wanted = mode == "resident" or (mode == "auto" and _fits(shares, process))
+    everywhere, fewest, most_negated = map(int, process.minimum(wanted, shares.rows, -shares.rows))
     if fewest != -most_negated:
         raise DataError(f"the ranks see from {fewest:,} to {-most_negated:,} rows; give all of them the same files")
     return bool(everywhere)
 
 
-def _fits(shares: Shares, ranks: Ranks) -> bool:
-    if ranks.device.type == "cuda":
-        begin, end = shares.bounds(ranks.rank)
-        free, _ = torch.cuda.mem_get_info(ranks.device)
+def _fits(shares: Shares, process: Process) -> bool:
+    if process.device.type == "cuda":
+        begin, end = shares.bounds(process.rank)
+        free, _ = torch.cuda.mem_get_info(process.device)
         return (end - begin) * BYTES_A_ROW <= MEMORY_SHARE * free
     return bool(shares.rows * BYTES_A_ROW <= MEMORY_SHARE * psutil.virtual_memory().available)

@@ -1,17 +1,20 @@
-"""petastorm 0.13.1 on today's pyarrow and numpy, without the race in which its thread pool loses rows.
+"""Rows out of Parquet row groups, read by petastorm: `read` is all that the feed calls.
 
-petastorm imports names that pyarrow and numpy have removed. `install` gives them to petastorm's own modules; pyarrow
-and numpy themselves stay as they are.
+petastorm is a named part of the product, which trains networks on rows that petastorm reads. 0.13.1 is its last version
+and older than the pyarrow and numpy it runs on here, so `install` gives its modules the names that those two have
+removed; pyarrow and numpy themselves stay as they are. `install` also mends its thread pool, which can silently end a
+reader before the last rows. Whatever petastorm gives, a feed counts every epoch's rows over all ranks against the
+files' footers (`snapshot.require_all`).
 """
 
 from __future__ import annotations
 
-import posixpath
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
 from types import ModuleType
 from typing import IO, Any
 from urllib.parse import quote, unquote
@@ -23,90 +26,54 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.neural.feed.batch import Array, Columns, joined, no_rows
-from nightreel.neural.feed.snapshot import COLUMNS, RowGroup, RowRange
+from nightreel.neural.feed.snapshot import COLUMNS, Array, Columns, RowGroup, RowRange, joined, no_rows
 
 PETASTORM = "0.13.1"
 """The version whose sources this was written against."""
 
 _INSTALLED = "_nightreel_installed"
+_INSTALLING = Lock()
 
 
-class ParquetDatasetPiece:
-    """A Parquet file, or one row group of it.
-
-    Parameters
-    ----------
-    path : as `open_file_func` takes it
-    row_group : its number in the file; None is the whole file
-    partition_keys : kept, not used
-    """
-
-    def __init__(
-        self,
-        path: str,
-        open_file_func: _Open,
-        row_group: int | None = None,
-        partition_keys: Sequence[tuple[str, int]] = (),
-    ) -> None:
-        self.path = path
-        self.row_group = row_group
-        self.partition_keys = partition_keys
-        self._open = open_file_func
-
-    def get_metadata(self) -> pq.FileMetaData:
-        with self._open(self.path) as file:
-            return pq.read_metadata(file)
-
-    def read(self, columns: Collection[str], partitions: None = None) -> pa.Table:  # noqa: ARG002
-        """The rows, with the columns named."""
-        with self._open(self.path) as file:
-            reader = pq.ParquetFile(file)
-            if self.row_group is None:
-                return reader.read(columns=sorted(columns))
-            return reader.read_row_group(self.row_group, columns=sorted(columns))
-
-
-class ParquetDataset:
-    """Parquet files of one filesystem.
-
-    Parameters
-    ----------
-    path_or_paths : files in the order to read them, or the folder whose files to read in the order of their names;
-        files and folders whose names begin with `_` or `.` are not data
-    filesystem : opens and lists them
-    validate_schema, metadata_nthreads : not used
-    filters : must be None
+def read(rows: RowRange) -> Columns[Array]:
+    """The rows: users and items int32, ratings float32; fewer where petastorm gives fewer than the footer promises.
 
     Raises
     ------
-    NotImplementedError : filters are given
+    ConfigurationError : petastorm is missing, or is another version
+    DataError : the file cannot be read any more, or holds null
     """
-
-    partitions = None
-    metadata = None
-    common_metadata = None
-
-    def __init__(
-        self,
-        path_or_paths: str | list[str],
-        filesystem: AbstractFileSystem,
-        *,
-        validate_schema: bool = False,  # noqa: ARG002
-        metadata_nthreads: int = 1,  # noqa: ARG002
-        filters: Any = None,
-    ) -> None:
-        if filters is not None:
-            raise NotImplementedError("filters: not supported here; select the files to read instead")
-        self.paths = path_or_paths
-        self.fs = filesystem
-        files = _data_files(filesystem, path_or_paths) if isinstance(path_or_paths, str) else path_or_paths
-        self.pieces = [ParquetDatasetPiece(file, filesystem.open) for file in files]
+    install()
+    group = rows.group
+    try:
+        found = joined([no_rows(), *_parts(group)])
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{group.path}: cannot be read any more: {str(error).splitlines()[0]}") from error
+    # petastorm gives null as NaN, and a column of indices with one as floats.
+    if found.users.dtype != np.int32 or found.items.dtype != np.int32 or np.isnan(found.ratings).any():
+        raise DataError(f"{group.path}: row group {group.number} holds null; every row needs a value")
+    return found.cut(rows.start, rows.stop)
 
 
-def _data_files(filesystem: AbstractFileSystem, folder: str) -> list[str]:
-    below = [(file, posixpath.relpath(file, folder).split("/")) for file in filesystem.find(folder)]
-    return sorted(file for file, parts in below if not any(part.startswith(("_", ".")) for part in parts))
+def _parts(group: RowGroup) -> list[Columns[Array]]:
+    from petastorm.reader import make_batch_reader
+
+    reader = make_batch_reader(
+        [f"file://{quote(group.path)}"],
+        # Patterns: without anchors petastorm warns of other columns that begin with the same letters.
+        schema_fields=[f"^{name}$" for name in COLUMNS],
+        reader_pool_type="thread",
+        workers_count=1,
+        shuffle_row_groups=False,
+        cur_shard=group.number,
+        shard_count=group.siblings,
+        filesystem=_Unescaping(group.filesystem),
+    )
+    try:
+        return [Columns(part.user_idx, part.item_idx, part.rating) for part in reader]
+    finally:
+        reader.stop()
+        reader.join()
 
 
 class _Unescaping:
@@ -120,6 +87,51 @@ class _Unescaping:
 
     def open(self, path: str) -> Any:
         return self._filesystem.open(unquote(path))
+
+
+class ParquetDatasetPiece:
+    """A Parquet file, or one row group of it, as pyarrow once had it; `row_group` is the group's number."""
+
+    def __init__(
+        self,
+        path: str,
+        open_file_func: Callable[[str], IO[bytes]],
+        row_group: int | None = None,
+        partition_keys: Any = (),
+    ) -> None:
+        self.path = path
+        self.row_group = row_group
+        self.partition_keys = partition_keys
+        self._open = open_file_func
+
+    def get_metadata(self) -> pq.FileMetaData:
+        with self._open(self.path) as file:
+            return pq.read_metadata(file)
+
+    def read(self, columns: Collection[str], partitions: None = None) -> pa.Table:  # noqa: ARG002
+        """The row group's rows, with the columns named."""
+        with self._open(self.path) as file:
+            return pq.ParquetFile(file).read_row_group(self.row_group, columns=sorted(columns))
+
+
+class ParquetDataset:
+    """Parquet files of one filesystem, in the order to read them, as pyarrow once had it.
+
+    Raises
+    ------
+    NotImplementedError : filters are given
+    """
+
+    partitions = None
+    metadata = None
+    common_metadata = None
+
+    def __init__(self, path_or_paths: list[str], filesystem: Any, *, filters: Any = None, **_: Any) -> None:
+        if filters is not None:
+            raise NotImplementedError("filters: not supported here; select the files to read instead")
+        self.paths = path_or_paths
+        self.fs = filesystem
+        self.pieces = [ParquetDatasetPiece(file, filesystem.open) for file in path_or_paths]
 
 
 class _Completed(ModuleType):
@@ -162,14 +174,15 @@ def install() -> None:
     ConfigurationError : petastorm is missing, or is not the version whose insides are known here
     """
     _require_known_version()
-    with _removed_modules():
-        reader = import_module("petastorm.reader")
-    if getattr(reader, _INSTALLED, False):
-        return
-    for module, name, completed in COMPLETED:
-        _replace(import_module(module), name, completed)
-    _mend(import_module("petastorm.workers_pool.thread_pool").ThreadPool)
-    setattr(reader, _INSTALLED, True)
+    with _INSTALLING:
+        if getattr(sys.modules.get("petastorm.reader"), _INSTALLED, False):
+            return
+        with _removed_modules():
+            reader = import_module("petastorm.reader")
+        for module, name, completed in COMPLETED:
+            _replace(import_module(module), name, completed)
+        _mend(import_module("petastorm.workers_pool.thread_pool").ThreadPool)
+        setattr(reader, _INSTALLED, True)
 
 
 def _require_known_version() -> None:
@@ -184,12 +197,10 @@ def _require_known_version() -> None:
 @contextmanager
 def _removed_modules() -> Iterator[None]:
     """While petastorm is imported, the modules that pyarrow no longer has."""
-    added = []
-    for module, name in IMPORTED.items():
-        if module not in sys.modules:
-            sys.modules[module] = stand_in = ModuleType(module)
-            setattr(stand_in, name, type(name, (), {}))
-            added.append(module)
+    added = [module for module in IMPORTED if module not in sys.modules]
+    for module in added:
+        sys.modules[module] = ModuleType(module)
+        setattr(sys.modules[module], IMPORTED[module], type(IMPORTED[module], (), {}))
     try:
         yield
     finally:
@@ -200,10 +211,8 @@ def _removed_modules() -> Iterator[None]:
 def _replace(module: ModuleType, name: str, completed: _Completed) -> None:
     found = getattr(module, name, None)
     if found is not completed._module:
-        raise ConfigurationError(
-            f"{module.__name__}.{name}: is {found!r} where petastorm {PETASTORM} has the module "
-            f"{completed.__name__}; reinstall petastorm=={PETASTORM}"
-        )
+        wanted = f"where petastorm {PETASTORM} has the module {completed.__name__}"
+        raise ConfigurationError(f"{module.__name__}.{name}: is {found!r} {wanted}; reinstall petastorm=={PETASTORM}")
     setattr(module, name, completed)
 
 
@@ -220,46 +229,3 @@ def _mend(pool: Any) -> None:
         return bool(handed_out and workers_done(self))
 
     pool.all_workers_done = all_workers_done
-
-
-_Open = Callable[[str], IO[bytes]]
-
-
-def read(rows: RowRange) -> Columns[Array]:
-    """The rows: users and items int32, ratings float32; fewer where petastorm gives fewer than the footer promises.
-
-    Raises
-    ------
-    DataError : the file cannot be read any more, or holds null
-    """
-    group = rows.group
-    try:
-        found = joined([no_rows(), *_parts(group)])
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{group.path}: cannot be read any more: {str(error).splitlines()[0]}") from error
-    # petastorm gives null as NaN, and a column of indices with one as floats.
-    if found.users.dtype != np.int32 or found.items.dtype != np.int32 or np.isnan(found.ratings).any():
-        raise DataError(f"{group.path}: row group {group.number} holds null; every row needs a value")
-    return found.cut(rows.start, rows.stop)
-
-
-def _parts(group: RowGroup) -> list[Columns[Array]]:
-    # Importable only once petastorm_compat is installed.
-    from petastorm.reader import make_batch_reader
-
-    reader = make_batch_reader(
-        [f"file://{quote(group.path)}"],
-        # Patterns: without anchors petastorm warns of other columns that begin with the same letters.
-        schema_fields=[f"^{name}$" for name in COLUMNS],
-        reader_pool_type="thread",
-        workers_count=1,
-        shuffle_row_groups=False,
-        cur_shard=group.number,
-        shard_count=group.siblings,
-        filesystem=_Unescaping(group.filesystem),
-    )
-    try:
-        return [Columns(part.user_idx, part.item_idx, part.rating) for part in reader]
-    finally:
-        reader.stop()
-        reader.join()

@@ -9,12 +9,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from nightreel.neural.feed.batch import Array, Columns, joined_tensors
 from nightreel.neural.feed.petastorm import read
-from nightreel.neural.feed.shuffle import on_device
-from nightreel.neural.feed.snapshot import Shares, Snapshot, row_ranges
-from nightreel.neural.feed.stream import ahead
-from nightreel.neural.process import Ranks
+from nightreel.neural.feed.snapshot import Array, Columns, Shares, Snapshot, joined, require_all, row_ranges
+from nightreel.neural.feed.stream import READERS, ahead, on_device
+from nightreel.neural.process import Process
 
 BYTES_A_ROW = 20
 """12 kept, and 8 for the row's place while loading."""
@@ -22,8 +20,6 @@ RUN = 64
 """Rows that stay together until they are in a chunk."""
 CHUNK_ROWS = 1 << 18
 """Rows shuffled at a time: their columns fit the processor's cache."""
-READERS = 2
-"""Row groups read at once while loading."""
 
 
 class Resident:
@@ -32,7 +28,7 @@ class Resident:
     Loading puts every row in a random place. An epoch draws runs of RUN neighbours at random until a chunk is full, and
     shuffles the chunk, all chunks of an epoch alike. So each epoch's order is uniformly random, since any order of
     randomly placed rows is, while memory is read in runs and in cache, at a multiple of the speed of one permutation
-    over all rows. The price: rows that are neighbours share a chunk in every epoch. Where all rows fit one chunk,
+    of all rows (bench/README.md). The price: neighbours share a chunk in every epoch. Where all rows fit one chunk,
     epochs are independent.
 
     Raises
@@ -40,14 +36,14 @@ class Resident:
     DataError : a file cannot be read, or fewer rows arrive than the footers promise
     """
 
-    def __init__(self, snapshot: Snapshot, shares: Shares, *, ranks: Ranks, seed: int, shuffle: bool) -> None:
-        self._key = (seed, ranks.rank)
-        self._device = ranks.device
+    def __init__(self, snapshot: Snapshot, shares: Shares, process: Process, *, seed: int, shuffle: bool) -> None:
+        self._key = (seed, process.rank)
+        self._device = process.device
         self._shuffle = shuffle
-        begin, end = shares.bounds(ranks.rank)
+        begin, end = shares.bounds(process.rank)
         self._kept = self._empty(end - begin)
         loaded = self._load(snapshot, begin, end)
-        ranks.require_all(loaded, share=end - begin, rows=snapshot.rows, when="loading")
+        require_all(process, loaded, share=end - begin, rows=snapshot.rows, when="loading")
 
     def chunks(self, number: int) -> Generator[Columns[Tensor], None, None]:
         """The rows of epoch `number`, users and items int64, ratings float32."""
@@ -70,14 +66,14 @@ class Resident:
         order = torch.randperm(count, generator=drawn, device=self._device)
         for start in range(0, max(count, 1), runs):
             chunk = _picked(whole, order[start : start + runs]).each(torch.flatten)
-            yield chunk if start + runs < count else joined_tensors([chunk, left])
+            yield chunk if start + runs < count else joined([chunk, left])
 
     def _empty(self, rows: int) -> Columns[Tensor]:
         users, items = (torch.empty(rows, dtype=torch.int32, device=self._device) for _ in range(2))
         return Columns(users, items, torch.empty(rows, dtype=torch.float32, device=self._device))
 
     def _load(self, snapshot: Snapshot, begin: int, end: int) -> int:
-        """Read the rows into their places; how many came."""
+        """Read the rows into their places; returns how many arrived."""
         drawn = on_device("places", *self._key, device=self._device)
         places = torch.randperm(end - begin, generator=drawn, device=self._device) if self._shuffle else None
         filled = 0

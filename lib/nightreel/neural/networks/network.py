@@ -1,91 +1,15 @@
-"""What every network is: two tables of embeddings, and a score made of a row of each."""
+"""What every network is: two tables of embeddings and a score of a row of each; and the networks of inner products."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
-from pydantic import model_validator
 from torch import Tensor, nn
-from torch.nn import functional
 
-from nightreel.neural.networks.params import MfParams, NetworkParams
-from nightreel.settings.sections import PositiveInt, Section
-
-
-class Domain(Section):
-    """Users 0 .. users - 1, items 0 .. items - 1, and the ratings between them."""
-
-    users: PositiveInt
-    items: PositiveInt
-    lowest: float
-    """The rating scale; predictions are clipped to it when they are used, never while training."""
-    highest: float
-    mean: float
-    """Mean training rating: where a network's output starts from."""
-
-    @model_validator(mode="after")
-    def ordered(self) -> Self:
-        if self.lowest >= self.highest:
-            raise ValueError("lowest must be below highest")
-        if not self.lowest <= self.mean <= self.highest:
-            raise ValueError("mean must lie between lowest and highest")
-        return self
-
-
-class PairLinear(nn.Module):
-    """A linear layer over a user's features beside an item's, whose two halves can be computed apart.
-
-    W [user ; item] + b = (Wu user + b) + Wi item, so a tile of u users and i items costs u + i products with the
-    weights instead of u * i.
-
-    Shapes: weight (out, user + item), bias (out,).
-    """
-
-    def __init__(self, user: int, item: int, out: int) -> None:
-        super().__init__()
-        self.user_width = user
-        self.layer = nn.Linear(user + item, out)
-
-    def forward(self, user: Tensor, item: Tensor) -> Tensor:
-        """(n, user), (n, item) -> (n, out)"""
-        both: Tensor = self.layer(torch.cat([user, item], dim=1))
-        return both
-
-    def of_users(self, user: Tensor) -> Tensor:
-        """(u, user) -> (u, out), with the bias."""
-        return functional.linear(user, self.layer.weight[:, : self.user_width], self.layer.bias)
-
-    def of_items(self, item: Tensor) -> Tensor:
-        """(i, item) -> (i, out), without the bias."""
-        return functional.linear(item, self.layer.weight[:, self.user_width :])
-
-
-def behind(hidden: Sequence[int], *, dropout: float) -> nn.Sequential:
-    """What follows a first layer of hidden[0] units: ReLU and dropout, then linear layers to the other widths alike.
-
-    Shapes: (..., hidden[0]) -> (..., hidden[-1]).
-    """
-    return nn.Sequential(*_layers(hidden, dropout))
-
-
-def output(width: int, *, start: float) -> nn.Linear:
-    """(..., width) -> (..., 1), its bias at `start`."""
-    layer = nn.Linear(width, 1)
-    nn.init.constant_(layer.bias, start)
-    return layer
-
-
-def _layers(hidden: Sequence[int], dropout: float) -> Iterator[nn.Module]:
-    for place, width in enumerate(hidden):
-        if place:
-            yield nn.Linear(hidden[place - 1], width)
-        yield nn.ReLU()
-        if dropout:
-            yield nn.Dropout(dropout)
-
+from nightreel.neural.networks.params import Domain, MfParams, NetworkParams
 
 ParamsT = TypeVar("ParamsT", bound=NetworkParams)
 
@@ -93,7 +17,7 @@ ParamsT = TypeVar("ParamsT", bound=NetworkParams)
 class Network(nn.Module, ABC, Generic[ParamsT]):
     """A network scores pairs of user_idx and item_idx.
 
-    All that it learns for single users and items stands in the two tables `users` and `items`. Their gradients are
+    All that it learns for single users and items is in the two tables `users` and `items`. Their gradients are
     sparse: a step reads, exchanges and writes the rows of its batch only, however long the tables are.
 
     Parameters
@@ -135,59 +59,15 @@ class Network(nn.Module, ABC, Generic[ParamsT]):
         """The weights with sparse gradients: (users, width) and (items, width)."""
         return self.users.weight, self.items.weight
 
+    def dense_weights(self) -> list[nn.Parameter]:
+        """All weights but the tables."""
+        return [weight for weight in self.parameters() if all(weight is not table for table in self.tables())]
+
 
 def _table(rows: int, width: int, std: float) -> nn.Embedding:
     table = nn.Embedding(rows, width, sparse=True)
     nn.init.normal_(table.weight, std=std)
     return table
-
-
-class TowerNetwork(Network[ParamsT]):
-    """score = out(behind(first([user features ; item features]))).
-
-    To score a whole catalogue, `user_tower` and `item_tower` compute the first layer once a user and once an item, and
-    `score_tile` all pairs of some of either: score_tile(user_tower(u), item_tower(i))[a, b] is forward(u[a], i[b]).
-    In evaluation mode only, as dropout draws anew for every call.
-    """
-
-    first: PairLinear
-    behind: nn.Module
-    out: nn.Module
-
-    @property
-    def tile_width(self) -> int:
-        """Floats that score_tile holds for a pair."""
-        return self.first.layer.out_features
-
-    def finish(self, joined: Tensor) -> Tensor:
-        """What the first layer gives, before its activation: (..., tile_width) -> (...)"""
-        score: Tensor = self.out(self.behind(joined))
-        return score.squeeze(-1)
-
-    def user_features(self, users: Tensor) -> Tensor:
-        """(n,) -> (n, width of a user's features)"""
-        rows: Tensor = self.users(users)
-        return rows
-
-    def item_features(self, items: Tensor) -> Tensor:
-        """(n,) -> (n, width of an item's features)"""
-        rows: Tensor = self.items(items)
-        return rows
-
-    def forward(self, users: Tensor, items: Tensor) -> Tensor:
-        return self.finish(self.first(self.user_features(users), self.item_features(items)))
-
-    def user_tower(self, users: Tensor) -> Tensor:
-        """The users' part of score_tile: (u,) int64 -> (u, width) float32"""
-        return self.first.of_users(self.user_features(users))
-
-    def item_tower(self, items: Tensor) -> Tensor:
-        """The items' part of score_tile: (i,) int64 -> (i, width) float32"""
-        return self.first.of_items(self.item_features(items))
-
-    def score_tile(self, user_part: Tensor, item_part: Tensor) -> Tensor:
-        """Scores of all pairs: (u, width), (i, width) -> (u, i) float32; holds u * i * tile_width floats meanwhile."""
-        return self.finish(user_part.unsqueeze(1) + item_part.unsqueeze(0))
 
 
 class Factors(NamedTuple):
@@ -218,3 +98,55 @@ class FactorNetwork(Network[MfParams]):
 def inner(left: Tensor, right: Tensor) -> Tensor:
     """(n, rank), (n, rank) -> (n,)"""
     return (left * right).sum(dim=1)
+
+
+class Mf(FactorNetwork):
+    """score = user vector . item vector, without biases and mean.
+
+    The vectors carry the level as well: they start around the value at which their product is the mean rating, which
+    spares them the way there and gives a better optimum than starting around zero.
+
+    Shapes: users (users, rank), items (items, rank).
+    """
+
+    name: ClassVar[str] = "mf"
+
+    def __init__(self, params: MfParams, domain: Domain) -> None:
+        super().__init__(params, domain, widths=(params.rank, params.rank))
+        level = math.sqrt(abs(domain.mean) / params.rank)
+        with torch.no_grad():
+            self.users.weight.add_(level)
+            self.items.weight.add_(math.copysign(level, domain.mean))
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        return inner(self.users(users), self.items(items))
+
+    def factors(self) -> Factors:
+        users, items = (table.detach() for table in self.tables())
+        return Factors(0.0, users.new_zeros(len(users)), users, items.new_zeros(len(items)), items)
+
+
+class MfBias(FactorNetwork):
+    """score = bias + user bias + item bias + user vector . item vector (Koren, Bell and Volinsky 2009).
+
+    Shapes: users (users, 1 + rank) and items (items, 1 + rank), whose first column is the bias and starts at 0;
+    bias (), which starts at the mean rating.
+    """
+
+    name: ClassVar[str] = "mf_bias"
+
+    def __init__(self, params: MfParams, domain: Domain) -> None:
+        super().__init__(params, domain, widths=(1 + params.rank, 1 + params.rank))
+        self.bias = nn.Parameter(torch.tensor(domain.mean, dtype=torch.float32))
+        with torch.no_grad():
+            for table in self.tables():
+                table[:, 0] = 0.0
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        user, item = self.users(users), self.items(items)
+        score: Tensor = self.bias + user[:, 0] + item[:, 0] + inner(user[:, 1:], item[:, 1:])
+        return score
+
+    def factors(self) -> Factors:
+        users, items = (table.detach() for table in self.tables())
+        return Factors(self.bias.item(), users[:, 0], users[:, 1:], items[:, 0], items[:, 1:])

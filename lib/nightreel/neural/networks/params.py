@@ -1,13 +1,13 @@
-"""Hyperparameters of the networks, by name; readable where torch is not installed."""
+"""Hyperparameters of the networks by name, and the domain they score; importable without torch."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, Strict, ValidationError
+from pydantic import Field, Strict, ValidationError, model_validator
 
 from nightreel.errors import ConfigurationError
 from nightreel.settings.sections import PositiveInt, Section, Share
@@ -16,6 +16,26 @@ Spread = Annotated[float, Field(gt=0.0)]
 """Standard deviation of the normal distribution that embeddings are drawn from at first."""
 Widths = Annotated[tuple[PositiveInt, ...], Strict(False), Field(min_length=1)]
 """Units of the hidden layers, first to last."""
+
+
+class Domain(Section):
+    """Users 0 .. users - 1, items 0 .. items - 1, and the ratings between them."""
+
+    users: PositiveInt
+    items: PositiveInt
+    lowest: float
+    """The rating scale; predictions are clipped to it when they are used, never while training."""
+    highest: float
+    mean: float
+    """Mean training rating: where a network's output starts from."""
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        if self.lowest >= self.highest:
+            raise ValueError("lowest must be below highest")
+        if not self.lowest <= self.mean <= self.highest:
+            raise ValueError("mean must lie between lowest and highest")
+        return self
 
 
 class NetworkParams(Section):
@@ -55,7 +75,7 @@ class NeumfParams(NetworkParams):
     hidden: Widths
     dropout: Share
     mode: Literal["rating", "implicit"]
-    """Predict ratings, or tell items with a rating of at least min_rating from sampled unseen ones."""
+    """Predict ratings, or separate items rated at least min_rating from sampled unseen ones."""
     negatives: PositiveInt
     """Unseen items drawn for each positive, in the implicit mode."""
     min_rating: float

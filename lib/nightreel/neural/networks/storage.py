@@ -1,4 +1,4 @@
-"""A trained network in a folder: its weights as safetensors and, beside them, a JSON header to build it from."""
+"""A trained network in a folder: its weights as safetensors, and a JSON header to build it from."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from nightreel.errors import DataError
-from nightreel.neural.networks.factor_networks import Mf, MfBias
 from nightreel.neural.networks.item_text import ItemText
-from nightreel.neural.networks.network import Domain, Network
-from nightreel.neural.networks.params import NetworkParams, checked, params_type
+from nightreel.neural.networks.network import Mf, MfBias, Network
+from nightreel.neural.networks.params import Domain, NetworkParams, checked, params_type
 from nightreel.neural.networks.tower_networks import Deep, Hybrid, Ncf, Neumf
-from nightreel.settings.sections import PositiveInt, Section
+from nightreel.settings.sections import Section
 
 
 def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
-    """As safetensors, under a name of its own until the disk has it."""
+    """As safetensors, under a temporary name until the file is on disk."""
     unfinished = _unfinished(file)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, unfinished)
     # safetensors makes files for their owner alone; a run's folder is read by others too.
     unfinished.chmod(0o644)
-    _settle(unfinished, file)
+    _commit(unfinished, file)
 
 
 def write_text(file: Path, text: str) -> None:
-    """In UTF-8, under a name of its own until the disk has it."""
+    """In UTF-8, under a temporary name until the file is on disk."""
     unfinished = _unfinished(file)
     unfinished.write_text(text, encoding="utf-8")
-    _settle(unfinished, file)
+    _commit(unfinished, file)
 
 
 def sync(path: Path) -> None:
-    """Wait until the disk has the file, or the folder's list of names."""
+    """Wait until the file, or the folder's list of names, is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -51,26 +50,19 @@ def _unfinished(file: Path) -> Path:
     return file.with_name(f".{file.name}.unfinished")
 
 
-def _settle(unfinished: Path, file: Path) -> None:
+def _commit(unfinished: Path, file: Path) -> None:
     sync(unfinished)
     unfinished.replace(file)
     sync(file.parent)
 
 
-_OF_INDICES: dict[str, Callable[[Any, Domain], Network[Any]]] = {
-    network.name: network for network in (Mf, MfBias, Deep, Ncf, Neumf)
-}
-_OF_TEXT: dict[str, Callable[[Any, Domain, ItemText], Network[Any]]] = {Hybrid.name: Hybrid}
+NETWORKS: dict[str, type[Network[Any]]] = {network.name: network for network in (Mf, MfBias, Deep, Ncf, Neumf, Hybrid)}
+"""Every network by its name, simplest first."""
 
 
-def names() -> tuple[str, ...]:
-    """Every network, simplest first."""
-    return (*_OF_INDICES, *_OF_TEXT)
-
-
-def wants_text(name: str) -> bool:
+def needs_text(name: str) -> bool:
     """Whether `build` needs the items' text."""
-    return name in _OF_TEXT
+    return name == Hybrid.name
 
 
 def build(name: str, params: NetworkParams, domain: Domain, *, seed: int, text: ItemText | None = None) -> Network[Any]:
@@ -78,46 +70,39 @@ def build(name: str, params: NetworkParams, domain: Domain, *, seed: int, text: 
 
     Parameters
     ----------
-    text : needed where `wants_text`, else ignored
+    text : needed where `needs_text`, else ignored
 
     Raises
     ------
     ConfigurationError : no such network
-    DataError : no text for a network that wants it
+    DataError : no text for a network that needs it
     """
     params_type(name)
+    if needs_text(name) and text is None:
+        raise DataError(f"network {name}: needs the items' text (item_idx, terms, weights), and none was given")
+    network: Callable[..., Network[Any]] = NETWORKS[name]
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        if name in _OF_INDICES:
-            return _OF_INDICES[name](params, domain)
-        if text is None:
-            raise DataError(f"network {name}: needs the items' text (item_idx, terms, weights), and none was given")
-        return _OF_TEXT[name](params, domain, text)
+        return network(params, domain, text) if needs_text(name) else network(params, domain)
 
 
 WEIGHTS, HEADER = "model.safetensors", "model.json"
 
 
 class Header(Section):
-    """What stands in model.json."""
+    """The content of model.json."""
 
-    format: Literal[1]
+    format: Literal[2]
     network: str
     params: dict[str, Any]
     domain: Domain
-    vocabulary: PositiveInt | None
-    """Number of terms of the items' text, for a network that has it."""
 
 
 def save_network(network: Network[Any], folder: Path) -> None:
     """Write model.safetensors and model.json, replacing what lies there; the header last, as it makes a model whole."""
     folder.mkdir(parents=True, exist_ok=True)
     header = Header(
-        format=1,
-        network=network.name,
-        params=network.params.model_dump(mode="json"),
-        domain=network.domain,
-        vocabulary=network.text.vocabulary if isinstance(network, Hybrid) else None,
+        format=2, network=network.name, params=network.params.model_dump(mode="json"), domain=network.domain
     )
     (folder / HEADER).unlink(missing_ok=True)
     write_tensors(folder / WEIGHTS, network.state_dict())
@@ -151,14 +136,15 @@ def _header(file: Path) -> Header:
         raise DataError(f"{file}: not the header of a network: {_first_line(error)}") from error
 
 
-def _text(weights: dict[str, Tensor], header: Header) -> ItemText | None:
-    if header.vocabulary is None:
+def _text(weights: Mapping[str, Tensor], header: Header) -> ItemText | None:
+    if not needs_text(header.network):
         return None
-    try:
-        offsets, terms, values = (weights[f"text.{name}"] for name in ("offsets", "entry_terms", "entry_weights"))
-    except KeyError as missing:
-        raise RuntimeError(f"{missing} is missing") from missing
-    return ItemText(offsets, terms, values, header.vocabulary)
+    parts = [f"text.{name}" for name in ("offsets", "entry_terms", "entry_weights", "terms.weight")]
+    missing = [part for part in parts if part not in weights]
+    if missing:
+        raise RuntimeError(f"'{missing[0]}' is missing")
+    offsets, terms, values, rows = (weights[part] for part in parts)
+    return ItemText(offsets, terms, values, vocabulary=len(rows))
 
 
 def _first_line(error: Exception) -> str:

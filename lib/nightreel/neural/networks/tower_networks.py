@@ -1,8 +1,9 @@
-"""Embeddings of user and item beside each other, and dense layers over them."""
+"""Networks of dense layers over the embeddings of user and item."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -10,8 +11,106 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nightreel.neural.networks.item_text import ItemText
-from nightreel.neural.networks.network import Domain, PairLinear, TowerNetwork, behind, output
-from nightreel.neural.networks.params import DeepParams, HybridParams, NcfParams, NeumfParams
+from nightreel.neural.networks.network import Network, ParamsT
+from nightreel.neural.networks.params import DeepParams, Domain, HybridParams, NcfParams, NeumfParams
+
+
+class PairLinear(nn.Module):
+    """A linear layer over a user's and an item's concatenated features, whose two halves can be computed apart.
+
+    W [user ; item] + b = (Wu user + b) + Wi item, so a tile of u users and i items costs u + i products with the
+    weights instead of u * i.
+
+    Shapes: weight (out, user + item), bias (out,).
+    """
+
+    def __init__(self, user: int, item: int, out: int) -> None:
+        super().__init__()
+        self.user_width = user
+        self.layer = nn.Linear(user + item, out)
+
+    def forward(self, user: Tensor, item: Tensor) -> Tensor:
+        """(n, user), (n, item) -> (n, out)"""
+        both: Tensor = self.layer(torch.cat([user, item], dim=1))
+        return both
+
+    def of_users(self, user: Tensor) -> Tensor:
+        """(u, user) -> (u, out), with the bias."""
+        return functional.linear(user, self.layer.weight[:, : self.user_width], self.layer.bias)
+
+    def of_items(self, item: Tensor) -> Tensor:
+        """(i, item) -> (i, out), without the bias."""
+        return functional.linear(item, self.layer.weight[:, self.user_width :])
+
+
+def hidden_layers(widths: Sequence[int], *, dropout: float) -> nn.Sequential:
+    """The layers after a first one of widths[0] units: ReLU and dropout, then a linear layer for each further width.
+
+    Shapes: (..., widths[0]) -> (..., widths[-1]).
+    """
+    layers: list[nn.Module] = []
+    for place, width in enumerate(widths):
+        if place:
+            layers.append(nn.Linear(widths[place - 1], width))
+        layers.append(nn.ReLU())
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers)
+
+
+def output(width: int, *, start: float) -> nn.Linear:
+    """(..., width) -> (..., 1), its bias at `start`."""
+    layer = nn.Linear(width, 1)
+    nn.init.constant_(layer.bias, start)
+    return layer
+
+
+class TowerNetwork(Network[ParamsT]):
+    """score = out(hidden(first([user features ; item features]))).
+
+    To score a whole catalogue, `user_tower` and `item_tower` compute the first layer once a user and once an item, and
+    `score_tile` all pairs of some of either: score_tile(user_tower(u), item_tower(i))[a, b] is forward(u[a], i[b]).
+    In evaluation mode only, as dropout draws anew for every call.
+    """
+
+    first: PairLinear
+    hidden: nn.Module
+    out: nn.Module
+
+    @property
+    def tile_width(self) -> int:
+        """Floats that score_tile holds for a pair."""
+        return self.first.layer.out_features
+
+    def finish(self, joined: Tensor) -> Tensor:
+        """What the first layer gives, before its activation: (..., tile_width) -> (...)"""
+        score: Tensor = self.out(self.hidden(joined))
+        return score.squeeze(-1)
+
+    def user_features(self, users: Tensor) -> Tensor:
+        """(n,) -> (n, width of a user's features)"""
+        rows: Tensor = self.users(users)
+        return rows
+
+    def item_features(self, items: Tensor) -> Tensor:
+        """(n,) -> (n, width of an item's features)"""
+        rows: Tensor = self.items(items)
+        return rows
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        return self.finish(self.first(self.user_features(users), self.item_features(items)))
+
+    def user_tower(self, users: Tensor) -> Tensor:
+        """The users' part of score_tile: (u,) int64 -> (u, width) float32"""
+        return self.first.of_users(self.user_features(users))
+
+    def item_tower(self, items: Tensor) -> Tensor:
+        """The items' part of score_tile: (i,) int64 -> (i, width) float32"""
+        return self.first.of_items(self.item_features(items))
+
+    def score_tile(self, user_part: Tensor, item_part: Tensor) -> Tensor:
+        """Scores of all pairs: (u, width), (i, width) -> (u, i) float32; holds u * i * tile_width floats meanwhile."""
+        return self.finish(user_part.unsqueeze(1) + item_part.unsqueeze(0))
 
 
 class Deep(TowerNetwork[DeepParams]):
@@ -26,7 +125,7 @@ class Deep(TowerNetwork[DeepParams]):
     def __init__(self, params: DeepParams, domain: Domain) -> None:
         super().__init__(params, domain, widths=(params.user_embedding, params.item_embedding))
         self.first = PairLinear(params.user_embedding, params.item_embedding, params.hidden[0])
-        self.behind = behind(params.hidden, dropout=params.dropout)
+        self.hidden = hidden_layers(params.hidden, dropout=params.dropout)
         self.out = output(params.hidden[-1], start=domain.mean)
 
 
@@ -45,7 +144,7 @@ class Ncf(TowerNetwork[NcfParams]):
     def __init__(self, params: NcfParams, domain: Domain) -> None:
         super().__init__(params, domain, widths=(params.embedding, params.embedding))
         self.first = PairLinear(params.embedding, params.embedding, params.hidden[0])
-        self.behind = behind(params.hidden, dropout=params.dropout)
+        self.hidden = hidden_layers(params.hidden, dropout=params.dropout)
         self.out = output(params.hidden[-1], start=_logit_of_mean(domain))
 
     def finish(self, joined: Tensor) -> Tensor:
@@ -77,7 +176,7 @@ class Neumf(TowerNetwork[NeumfParams]):
         super().__init__(params, domain, widths=(width, width))
         self.gmf = nn.Parameter(torch.ones(params.gmf_embedding))
         self.first = PairLinear(params.mlp_embedding, params.mlp_embedding, params.hidden[0])
-        self.behind = behind(params.hidden, dropout=params.dropout)
+        self.hidden = hidden_layers(params.hidden, dropout=params.dropout)
         self.out = output(params.hidden[-1], start=0.0 if self.implicit else domain.mean)
 
     @property
@@ -157,7 +256,7 @@ class Hybrid(TowerNetwork[HybridParams]):
         self.text = TextTower(text, hidden=params.text_hidden, out=params.text_embedding)
         width = params.item_embedding + params.text_embedding
         self.first = PairLinear(params.user_embedding, width, params.hidden[0])
-        self.behind = behind(params.hidden, dropout=params.dropout)
+        self.hidden = hidden_layers(params.hidden, dropout=params.dropout)
         self.out = output(params.hidden[-1], start=domain.mean)
 
     def item_features(self, items: Tensor) -> Tensor:

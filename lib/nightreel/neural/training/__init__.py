@@ -1,3 +1,3 @@
 """From a specification and a feed to a trained network in a folder; alone, under torchrun or in Spark's tasks.
 
-Nothing is imported here: `spec`, `recipe` and `hyperparameters` are read where torch is not installed."""
+Nothing is imported here: `spec` is read where torch is not installed."""

@@ -1,13 +1,13 @@
-"""What a training needs to go on after it was killed: written whole after each epoch, or not at all."""
+"""The history of a training, and its checkpoints: written after each epoch, to resume from after a kill."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
@@ -16,17 +16,36 @@ from torch import Tensor
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.neural.networks.storage import sync, write_tensors, write_text
-from nightreel.neural.process import Process
-from nightreel.neural.training.loop import Epoch, History, Loop, best_place
 from nightreel.neural.training.spec import TrainingSpec
+from nightreel.settings.sections import PositiveInt, Section
 
-_MODEL, _BEST, _OPTIMISER, _STATE = "model.safetensors", "best.safetensors", "optimiser.safetensors", "state.json"
-_HISTORY = TypeAdapter(tuple[Epoch, ...])
+
+class Epoch(Section):
+    """One epoch, over all ranks."""
+
+    number: PositiveInt
+    train_loss: float
+    """Mean loss of the epoch's entries, each as its step found it."""
+    validation_loss: float | None
+    """Mean squared error of the clipped predictions, or cross-entropy in the implicit mode; None without validation."""
+    seconds: float
+    """Of training, without validation and checkpoint."""
+    rows_per_second: float
+
+
+History: TypeAlias = Sequence[Epoch]
+
+
+def best_place(history: History) -> int:
+    """The place of the epoch to keep: the first of the lowest validation loss, or the last without validation."""
+    losses = [epoch.validation_loss for epoch in history]
+    known = [loss for loss in losses if loss is not None]
+    return losses.index(min(known)) if known else len(history) - 1
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """After an epoch.
+    """The state after an epoch.
 
     history : of all epochs so far; it decides the learning rate and the patience left
     model, best : weights by name, now and after the epoch of the lowest validation loss
@@ -41,10 +60,14 @@ class Checkpoint:
     optimiser: Mapping[str, Tensor]
 
 
+_MODEL, _BEST, _OPTIMISER, _STATE = "model.safetensors", "best.safetensors", "optimiser.safetensors", "state.json"
+_HISTORY = TypeAdapter(tuple[Epoch, ...])
+
+
 class Checkpoints:
     """Those of one training, in a folder of the run; only the last is kept.
 
-    A checkpoint is a folder of three safetensors files and one JSON file, which gets its name once the disk has it all.
+    A checkpoint is a folder of three safetensors files and one JSON file, renamed to its name once all are on disk.
     """
 
     def __init__(self, run: Path, spec: TrainingSpec, *, world_size: int) -> None:
@@ -115,26 +138,3 @@ def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in tables.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
-
-
-def begin(loop: Loop, checkpoints: Checkpoints, process: Process, *, resume: bool) -> None:
-    """Put the loop where the last checkpoint was written, or clear away those of an earlier training.
-
-    To be called on every rank.
-
-    Raises
-    ------
-    DataError : the ranks do not see the same checkpoint
-    """
-    found = checkpoints.last() if resume else None
-    epochs = len(found.history) if found else 0
-    fewest, most_negated = process.least(epochs, -epochs)
-    if fewest != -most_negated:
-        raise DataError(
-            f"resume: rank {process.rank} sees a checkpoint after epoch {epochs}, another rank one after epoch "
-            f"{-most_negated if epochs == fewest else fewest:.0f}; the run's folder must be one that all ranks see"
-        )
-    if found:
-        loop.go_on_from(found)
-    elif process.first:
-        checkpoints.clear()

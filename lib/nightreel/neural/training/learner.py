@@ -1,9 +1,9 @@
-"""A network with what makes it learn from a batch."""
+"""A network with what makes it learn from a batch: objective, gradients over the ranks, optimisers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -11,78 +11,65 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import get_total_norm
 
-from nightreel.neural.feed.batch import Batch
+from nightreel.neural.feed import Batch
 from nightreel.neural.networks.network import Network
 from nightreel.neural.process import Process
 from nightreel.neural.training.objective import Objective
 from nightreel.neural.training.spec import Recipe
 
 
-class Rows(NamedTuple):
-    """indices : (n,) int64, rows of a table; values : (n, width) float32, what is to be added up for each"""
-
-    indices: Tensor
-    values: Tensor
-
-    def added_up(self, table: Tensor) -> Rows:
-        """Every row once, in order."""
-        size = (len(table), self.values.shape[1])
-        summed = torch.sparse_coo_tensor(self.indices.unsqueeze(0), self.values, size).coalesce()
-        return Rows(summed.indices()[0], summed.values())
-
-
-def average(tables: Sequence[Tensor], *, share: float, l2: float, world_size: int) -> None:
-    """Make each table's sparse gradient the average over the ranks, each row once, with the penalty's gradient.
-
-    DistributedDataParallel would add up dense gradients, or sparse ones over gloo only; here the ranks tell each other
-    their rows. To be called on every rank.
+class Learner:
+    """One rank's network, its objective and optimiser; all ranks hold the same weights after every step.
 
     Parameters
     ----------
-    tables : their `grad` is what the backward pass left there
-    share : what an entry of this rank's batch weighs in the step's loss, times world_size
-    l2 : of the penalty l2 / 2 * |row|^2 that each entry adds for its rows
+    objective : on the process's device, and with the same weights on every rank
+    precision : of matrix products
+
+    Its `module` is the objective as it learns: with more than one rank, wrapped to average gradients.
     """
-    local = [_with_shares(table, share).added_up(table) for table in tables]
-    for table, rows in zip(tables, local if world_size == 1 else _of_all_ranks(tables, local, world_size), strict=True):
-        gradient, shares = rows.values[:, :-1], rows.values[:, -1:]
-        gradient = torch.addcmul(gradient, table.detach()[rows.indices], shares, value=l2) / world_size
-        indices = rows.indices.unsqueeze(0)
-        table.grad = torch.sparse_coo_tensor(indices, gradient, table.shape, is_coalesced=True)
+
+    def __init__(
+        self, objective: Objective, recipe: Recipe, process: Process, *, precision: Literal["fp32", "bf16"]
+    ) -> None:
+        self.objective, self.recipe, self.process = objective, recipe, process
+        self.network = objective.network
+        self.optimiser = Optimiser(objective.network, recipe, world_size=process.world_size)
+        self._half = precision == "bf16"
+        self.module = _distributed(objective, process)
+
+    def learn(self, batch: Batch, *, rate: float) -> Tensor:
+        """Take a step; to be called on every rank. Returns the losses of the batch's entries, (m,) float32."""
+        self.optimiser.forget()
+        losses, share = self.backward(batch)
+        self.optimiser.exchange(share=share)
+        self.optimiser.apply(rate=rate)
+        return losses
+
+    def backward(self, batch: Batch) -> tuple[Tensor, float]:
+        """Leave the gradients on the weights, averaged over the ranks but for the tables'.
+
+        Returns
+        -------
+        the losses of the batch's entries, (m,) float32, and what an entry weighs in the step's loss, times the ranks
+        """
+        share = batch.weight / max(1, len(batch) * self.objective.entries_a_row)
+        with torch.autocast(self.process.device.type, dtype=torch.bfloat16, enabled=self._half):
+            losses: Tensor = self.module(batch.users, batch.items, batch.ratings)
+        (losses.sum() * share).backward()  # type: ignore[no-untyped-call]
+        return losses.detach(), share
 
 
-def _with_shares(table: Tensor, share: float) -> Rows:
-    """The gradient's entries as the backward pass leaves them, one a looked up row, with a column of shares."""
-    if table.grad is None:
-        raise ValueError("a table has no gradient; every step has to look rows up in all tables")
-    indices, values = table.grad._indices()[0], table.grad._values()
-    return Rows(indices, torch.cat([values, values.new_full((len(values), 1), share)], dim=1))
-
-
-def _of_all_ranks(tables: Sequence[Tensor], local: Sequence[Rows], world_size: int) -> list[Rows]:
-    lengths = torch.tensor([len(rows.indices) for rows in local], device=local[0].indices.device)
-    all_lengths = _gathered(lengths, world_size).tolist()
-    found = []
-    for number, (table, rows) in enumerate(zip(tables, local, strict=True)):
-        counts = [lengths[number] for lengths in all_lengths]
-        parts = (torch.cat(_unequal(part, counts)) for part in rows)
-        found.append(Rows(*parts).added_up(table))
-    return found
-
-
-def _unequal(part: Tensor, counts: Sequence[int]) -> list[Tensor]:
-    """Every rank's tensor, which has counts[rank] rows: sent padded, as collectives want equal sizes."""
-    padded = part.new_zeros((max(counts), *part.shape[1:]))
-    padded[: len(part)] = part
-    gathered = _gathered(padded, len(counts))
-    return [gathered[rank, :count] for rank, count in enumerate(counts)]
-
-
-def _gathered(tensor: Tensor, world_size: int) -> Tensor:
-    """(...) -> (world_size, ...)"""
-    gathered = tensor.new_empty((world_size, *tensor.shape))
-    dist.all_gather_into_tensor(gathered.view(-1), tensor.reshape(-1))
-    return gathered
+def _distributed(objective: Objective, process: Process) -> nn.Module:
+    """The objective whose backward pass averages gradients over the ranks, but not those of the tables."""
+    tables = objective.network.tables()
+    ignored = [name for name, weight in objective.named_parameters() if any(weight is table for table in tables)]
+    if process.world_size == 1 or len(ignored) == len(list(objective.parameters())):
+        return objective
+    ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
+    ignore(objective, ignored)  # type: ignore[no-untyped-call]
+    devices = [process.device] if process.device.type == "cuda" else None
+    return DistributedDataParallel(objective, devices, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
 class Optimiser:
@@ -95,8 +82,7 @@ class Optimiser:
     """
 
     def __init__(self, network: Network[Any], recipe: Recipe, *, world_size: int) -> None:
-        self._tables = network.tables()
-        self._dense = [weight for weight in network.parameters() if all(weight is not table for table in self._tables)]
+        self._tables, self._dense = network.tables(), network.dense_weights()
         self._recipe, self._world_size = recipe, world_size
         self._rates = {"tables": recipe.table_rate, "dense": recipe.dense_rate}
         self._steppers: dict[str, torch.optim.Optimizer] = {"tables": torch.optim.Adagrad(self._tables, eps=1e-10)}
@@ -108,24 +94,29 @@ class Optimiser:
         for stepper in self._steppers.values():
             stepper.zero_grad(set_to_none=True)
 
-    def step(self, *, share: float, rate: float) -> None:
-        """From gradients to new weights; to be called on every rank.
+    def exchange(self, *, share: float) -> None:
+        """Average the tables' gradients over the ranks, each row once; those of other weights already are averages.
+
+        DistributedDataParallel would add up dense gradients, or sparse ones over gloo only; here the ranks exchange the
+        rows of their batches. To be called on every rank.
 
         Parameters
         ----------
         share : what an entry of this rank's batch weighs in the step's loss, times the number of ranks
-        rate : what the recipe's learning rates are multiplied by
         """
-        self.exchange(share=share)
-        self.apply(rate=rate)
-
-    def exchange(self, *, share: float) -> None:
-        """The tables' gradients become the average over the ranks; those of other weights already are."""
         with _unchecked():
-            average(self._tables, share=share, l2=self._recipe.table_l2, world_size=self._world_size)
+            for table in self._tables:
+                rows = _with_shares(table, share)
+                if self._world_size > 1:
+                    rows = _of_all_ranks(rows, self._world_size)
+                indices, values = rows.indices(), rows.values()
+                # Each entry adds the penalty l2 / 2 * |row|^2 for its rows.
+                penalty = table.detach()[indices[0]] * values[:, -1:] * self._recipe.table_l2
+                gradient = (values[:, :-1] + penalty) / self._world_size
+                table.grad = torch.sparse_coo_tensor(indices, gradient, table.shape, is_coalesced=True)
 
     def apply(self, *, rate: float) -> None:
-        """Clip the gradients and move the weights."""
+        """Clip the gradients and move the weights, at the recipe's learning rates times `rate`."""
         with _unchecked():
             self._clip()
             for name, stepper in self._steppers.items():
@@ -171,60 +162,38 @@ def _adamw(weights: Sequence[Tensor], *, weight_decay: float) -> torch.optim.Ada
     return torch.optim.AdamW([group for group in (decayed, others) if group["params"]], fused=True)
 
 
+def _with_shares(table: Tensor, share: float) -> Tensor:
+    """A table's gradient with one column more, which counts the shares of the row's entries: sparse, each row once."""
+    if table.grad is None:
+        raise ValueError("a table has no gradient; every step has to look rows up in all tables")
+    # As the backward pass leaves them: an entry for each row looked up.
+    indices, values = table.grad._indices(), table.grad._values()
+    values = torch.cat([values, values.new_full((len(values), 1), share)], dim=1)
+    return torch.sparse_coo_tensor(indices, values, (len(table), values.shape[1])).coalesce()
+
+
+def _of_all_ranks(rows: Tensor, world_size: int) -> Tensor:
+    """The sum over the ranks of their sparse rows."""
+    counts = _gathered(torch.tensor([rows._nnz()], device=rows.device), world_size).flatten().tolist()
+    indices, values = (_concatenated(part, counts) for part in (rows.indices()[0], rows.values()))
+    return torch.sparse_coo_tensor(indices.unsqueeze(0), values, rows.shape).coalesce()
+
+
+def _concatenated(part: Tensor, counts: Sequence[int]) -> Tensor:
+    """Every rank's tensor, of counts[rank] rows, one after the other: sent padded, as collectives want equal sizes."""
+    padded = part.new_zeros((max(counts), *part.shape[1:]))
+    padded[: len(part)] = part
+    gathered = _gathered(padded, len(counts))
+    return torch.cat([gathered[rank, :count] for rank, count in enumerate(counts)])
+
+
+def _gathered(tensor: Tensor, world_size: int) -> Tensor:
+    """(...) -> (world_size, ...)"""
+    gathered = tensor.new_empty((world_size, *tensor.shape))
+    dist.all_gather_into_tensor(gathered.view(-1), tensor.reshape(-1))
+    return gathered
+
+
 def _unchecked() -> torch.sparse.check_sparse_tensor_invariants:
     """Sparse tensors are taken to be right, which is torch's default as well; but for that it warns once a process."""
     return torch.sparse.check_sparse_tensor_invariants(enable=False)  # type: ignore[no-untyped-call]
-
-
-class Learner:
-    """One rank's network, its objective and optimiser; all ranks hold the same weights after every step.
-
-    Parameters
-    ----------
-    objective : on the process's device, and with the same weights on every rank
-    precision : of matrix products
-
-    Its `module` is the objective as it learns: with more than one rank, wrapped to average gradients.
-    """
-
-    def __init__(
-        self, objective: Objective, recipe: Recipe, process: Process, *, precision: Literal["fp32", "bf16"]
-    ) -> None:
-        self.objective = objective
-        self.network = objective.network
-        self.optimiser = Optimiser(objective.network, recipe, world_size=process.world_size)
-        self._device = process.device.type
-        self._half = precision == "bf16"
-        self.module = _distributed(objective, process)
-
-    def learn(self, batch: Batch, *, rate: float) -> Tensor:
-        """Take a step; to be called on every rank. Returns the losses of the batch's entries, (m,) float32."""
-        self.optimiser.forget()
-        losses, share = self.backward(batch)
-        self.optimiser.step(share=share, rate=rate)
-        return losses
-
-    def backward(self, batch: Batch) -> tuple[Tensor, float]:
-        """Leave the gradients on the weights, averaged over the ranks but for the tables'.
-
-        Returns
-        -------
-        the losses of the batch's entries, (m,) float32, and what an entry weighs in the step's loss, times the ranks
-        """
-        share = batch.weight / max(1, len(batch) * self.objective.entries_a_row)
-        with torch.autocast(self._device, dtype=torch.bfloat16, enabled=self._half):
-            losses: Tensor = self.module(batch.users, batch.items, batch.ratings)
-        (losses.sum() * share).backward()  # type: ignore[no-untyped-call]
-        return losses.detach(), share
-
-
-def _distributed(objective: Objective, process: Process) -> nn.Module:
-    """The objective whose backward pass averages gradients over the ranks, but not those of the tables."""
-    tables = objective.network.tables()
-    ignored = [name for name, weight in objective.named_parameters() if any(weight is table for table in tables)]
-    if process.world_size == 1 or len(ignored) == len(list(objective.parameters())):
-        return objective
-    ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
-    ignore(objective, ignored)  # type: ignore[no-untyped-call]
-    devices = [process.device] if process.device.type == "cuda" else None
-    return DistributedDataParallel(objective, devices, broadcast_buffers=False, gradient_as_bucket_view=True)

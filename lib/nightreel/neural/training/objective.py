@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,81 +12,6 @@ from torch.nn import functional
 from nightreel.neural.networks.network import Network
 from nightreel.neural.networks.params import NeumfParams
 from nightreel.neural.training.spec import Recipe
-
-_GOLDEN, _FIRST, _SECOND = (value - 2**64 for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-
-
-def scrambled(first: Tensor, *others: Tensor | int) -> Tensor:
-    """The parts, broadcast against each other, through SplitMix64 (Steele, Lea and Flood 2014): int64, 0 to 2^63 - 1.
-
-    The same parts give the same number on every rank and device, and in whatever batch they come.
-    """
-    state = _mixed(first)
-    for part in others:
-        state = _mixed(state + part)
-    return state & (2**63 - 1)
-
-
-def _mixed(state: Tensor) -> Tensor:
-    """int64 wraps around as uint64 does; its right shift has to be cleared of the sign."""
-    state = state + _GOLDEN
-    for shift, factor in ((30, _FIRST), (27, _SECOND)):
-        state = (state ^ _shifted(state, shift)) * factor
-    return state ^ _shifted(state, 31)
-
-
-def _shifted(state: Tensor, by: int) -> Tensor:
-    return (state >> by) & ((1 << (64 - by)) - 1)
-
-
-class Drawn(NamedTuple):
-    """rows : (m,) int64, places in the users drawn for; items : (m,) int64"""
-
-    rows: Tensor
-    items: Tensor
-
-
-class UnseenItems:
-    """For each user the items that are in none of the pairs given.
-
-    With the user's s seen items in order, item number j of those unseen (from 0) is j + c, where c counts the seen
-    items whose place among the unseen is at most j. The places of all users stand in one sorted list, so a draw is one
-    binary search: nothing is drawn twice, and no seen item ever.
-
-    Memory: 8 bytes for each different pair and each user.
-    """
-
-    def __init__(self, users: Tensor, items: Tensor, *, n_users: int, n_items: int) -> None:
-        """users, items : (pairs,) int64, in any order, repeated pairs allowed"""
-        keys = torch.unique(users * n_items + items)
-        user = keys // n_items
-        starts = torch.searchsorted(keys, torch.arange(n_users + 1, device=keys.device) * n_items)
-        place = torch.arange(len(keys), device=keys.device) - starts[user]
-        self._n_items = n_items
-        self._starts = starts
-        self._places = keys - place
-
-    def to(self, device: torch.device) -> Self:
-        """Draw on another device from now on."""
-        self._starts, self._places = self._starts.to(device), self._places.to(device)
-        return self
-
-    def draw(self, users: Tensor, numbers: Tensor) -> Drawn:
-        """Unseen items for users; those who have seen everything get none.
-
-        Parameters
-        ----------
-        users : (n,) int64
-        numbers : (n, k) int64, 0 or more: random, and the source of all that is random here
-        """
-        first = self._starts[users]
-        unseen = self._n_items - (self._starts[users + 1] - first)
-        chosen = numbers.remainder(unseen.clamp(min=1).unsqueeze(1))
-        passed = torch.searchsorted(self._places, chosen + (users * self._n_items).unsqueeze(1), right=True)
-        items = chosen + passed - first.unsqueeze(1)
-        rows = torch.arange(len(users), device=users.device).unsqueeze(1).expand_as(items)
-        some = (unseen > 0).unsqueeze(1).expand_as(items)
-        return Drawn(rows[some], items[some])
 
 
 class Objective(nn.Module, ABC):
@@ -158,3 +83,76 @@ class ImplicitObjective(Objective):
         places = torch.arange(self._params.negatives, device=users.device)
         numbers = scrambled(users.unsqueeze(1), items.unsqueeze(1), places, self._seed, self.epoch)
         return self._unseen.draw(users, numbers)
+
+
+class UnseenItems:
+    """For each user the items that are in none of the pairs given.
+
+    With the user's s seen items in order, item number j of those unseen (from 0) is j + c, where c counts the seen
+    items whose place among the unseen is at most j. The places of all users form one sorted list, so a draw is one
+    binary search: nothing is drawn twice, and no seen item ever.
+
+    Memory: 8 bytes for each different pair and each user.
+    """
+
+    def __init__(self, users: Tensor, items: Tensor, *, n_users: int, n_items: int) -> None:
+        """users, items : (pairs,) int64, in any order, repeated pairs allowed"""
+        keys = torch.unique(users * n_items + items)
+        user = keys // n_items
+        starts = torch.searchsorted(keys, torch.arange(n_users + 1, device=keys.device) * n_items)
+        place = torch.arange(len(keys), device=keys.device) - starts[user]
+        self._n_items = n_items
+        self._starts = starts
+        self._places = keys - place
+
+    def to(self, device: torch.device) -> Self:
+        """Draw on another device from now on."""
+        self._starts, self._places = self._starts.to(device), self._places.to(device)
+        return self
+
+    def draw(self, users: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Unseen items for users; those who have seen everything get none.
+
+        Parameters
+        ----------
+        users : (n,) int64
+        numbers : (n, k) int64, 0 or more: random, and the source of all that is random here
+
+        Returns
+        -------
+        rows, items : (m,) int64 each: the place in `users`, and the item drawn for it
+        """
+        first = self._starts[users]
+        unseen = self._n_items - (self._starts[users + 1] - first)
+        chosen = numbers.remainder(unseen.clamp(min=1).unsqueeze(1))
+        passed = torch.searchsorted(self._places, chosen + (users * self._n_items).unsqueeze(1), right=True)
+        items = chosen + passed - first.unsqueeze(1)
+        rows = torch.arange(len(users), device=users.device).unsqueeze(1).expand_as(items)
+        some = (unseen > 0).unsqueeze(1).expand_as(items)
+        return rows[some], items[some]
+
+
+_GOLDEN, _FIRST, _SECOND = (value - 2**64 for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+
+
+def scrambled(first: Tensor, *others: Tensor | int) -> Tensor:
+    """The parts, broadcast against each other, through SplitMix64 (Steele, Lea and Flood 2014): int64, 0 to 2^63 - 1.
+
+    The same parts give the same number on every rank and device, and in whatever batch they come.
+    """
+    state = _mixed(first)
+    for part in others:
+        state = _mixed(state + part)
+    return state & (2**63 - 1)
+
+
+def _mixed(state: Tensor) -> Tensor:
+    """int64 wraps around as uint64 does; its right shift has to be cleared of the sign."""
+    state = state + _GOLDEN
+    for shift, factor in ((30, _FIRST), (27, _SECOND)):
+        state = (state ^ _shifted(state, shift)) * factor
+    return state ^ _shifted(state, 31)
+
+
+def _shifted(state: Tensor, by: int) -> Tensor:
+    return (state >> by) & ((1 << (64 - by)) - 1)

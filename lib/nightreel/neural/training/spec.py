@@ -1,16 +1,19 @@
-"""All that a rank needs to know to train, as JSON."""
+"""All that a rank needs to know to train, as JSON; importable without torch."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from urllib.parse import unquote
 
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
 from pydantic import Field, Strict, ValidationError, model_validator
 
 from nightreel.errors import ConfigurationError
-from nightreel.neural.networks.network import Domain
-from nightreel.neural.networks.params import NetworkParams, checked, params_type
+from nightreel.neural.networks.params import Domain, NetworkParams, checked, params_type
 from nightreel.settings import read_layers
 from nightreel.settings.sections import DefaultsFrom, Section, Seed
 from nightreel.settings.sections import Recipe as Recipe
@@ -49,6 +52,18 @@ def hyperparameters(name: str, overrides: Sequence[str] = ()) -> Hyperparameters
 
 Files = Annotated[tuple[str, ...], Strict(False)]
 """Absolute paths, or URIs with special characters escaped, as Spark's inputFiles gives them."""
+_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
+
+
+def locate(file: str) -> tuple[AbstractFileSystem, str]:
+    """The filesystem that opens one of `Files`, and the file's path in it.
+
+    Raises
+    ------
+    ImportError, ValueError : no filesystem for this kind of URI
+    """
+    filesystem, path = url_to_fs(unquote(file) if _URI.match(file) else file)
+    return filesystem, path
 
 
 class TrainingSpec(Section):
@@ -77,7 +92,7 @@ class TrainingSpec(Section):
     """Go on from the last checkpoint in the folder, if there is one."""
 
     @model_validator(mode="after")
-    def hyperparameters_are_the_networks(self) -> Self:
+    def plateau_has_validation(self) -> Self:
         if self.recipe.schedule == "plateau" and not self.validation:
             raise ValueError('recipe.schedule = "plateau" needs validation files')
         return self
