@@ -1,9 +1,6 @@
 """Generated dumps with planted tastes: for the demo, for tests, and for measuring at any size."""
 
-from nightreel.sample.generate import generate
-from nightreel.sample.language.titles import Genre, genre_of
-from nightreel.sample.request import LAYOUTS, Dump, Layout
-from nightreel.sample.world.audience import planted_tastes
-from nightreel.sample.world.crowds import CROWDS, Format
+from nightreel.sample.generate import Dump, Format, Layout, generate
+from nightreel.sample.titles import Genre, genre_of
 
-__all__ = ["CROWDS", "LAYOUTS", "Dump", "Format", "Genre", "Layout", "generate", "genre_of", "planted_tastes"]
+__all__ = ["Dump", "Format", "Genre", "Layout", "generate", "genre_of"]

@@ -1,26 +1,43 @@
-"""A dump in any raw format, as large as one likes, streamed."""
+"""A dump in either raw format, as large as one likes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from nightreel.sample.formats.kmrd import KmrdPlan
-from nightreel.sample.formats.metadata import MetadataPlan
-from nightreel.sample.formats.movielens import MovieLensPlan
-from nightreel.sample.formats.netflix import NetflixPlan
-from nightreel.sample.request import Dump, Layout, Plan, Request
-from nightreel.sample.staging import published
-from nightreel.sample.world.crowds import Format, require
+import numpy as np
 
-_PLANS: Mapping[Format, Callable[[Request], Plan]] = {
-    "netflix": NetflixPlan.of,
-    "movielens": MovieLensPlan.of,
-    "kmrd": KmrdPlan.of,
-    "metadata": MetadataPlan.of,
-}
-MOST_PROCESSES = 64
+from nightreel.errors import ConfigurationError
+from nightreel.sample import broken
+from nightreel.sample.formats import Order, write_movielens, write_netflix
+from nightreel.sample.world import MOST_RATED, MOVIELENS, NETFLIX, World, allot
+
+Format = Literal["netflix", "movielens"]
+Layout = Literal["combined", "training_set"]
+
+_FEWEST_OF_A_USER = 20
+"""Ratings of the least active user in MovieLens, where there are enough ratings."""
+
+
+@dataclass(frozen=True)
+class Dump:
+    """What was generated, which a reader must find again."""
+
+    folder: Path
+    files: list[Path]
+    """Of ratings, in the order of their rows."""
+    ratings: int
+    """Good lines, repeated pairs included."""
+    duplicates: int
+    """Good lines that repeat a pair of user and movie."""
+    broken: Mapping[str, int]
+    """Lines that no reader can accept, by kind."""
+    users: int
+    """Distinct users in the good lines."""
+    movies: int
+    """Titles; in the Netflix format each has ratings."""
 
 
 def generate(
@@ -31,41 +48,56 @@ def generate(
     seed: int = 1,
     broken_lines: int = 0,
     duplicates: int = 0,
-    users: int | None = None,
-    movies: int | None = None,
-    layout: Layout | None = None,
-    processes: int = 1,
-    overwrite: bool = False,
+    layout: Layout = "combined",
 ) -> Dump:
-    """Write a dump with planted tastes; the same arguments give the same bytes, in however many processes.
+    """Write a dump with planted tastes; the same arguments give the same bytes.
 
-    Every user likes one or two of six genres, rates them more often and about a star higher than the others. Titles
-    tell their genre (`genre_of`), as do tags, plots and casts; `planted_tastes` tells the users'. The films of a seed
-    are the same in every format. Opinions move over the years: see `Opinions`. Memory grows with the users and films,
-    not with the ratings.
+    Every user likes one or two of six genres, rates their movies more often and about a star higher than the others,
+    and titles tell their genre (`genre_of`). There are as many users and movies as real dumps of the size have, and
+    ratings spread over them as unevenly. Memory grows with users and movies, not with ratings.
 
     Parameters
     ----------
-    out : folder that gets the files once all are written
-    ratings : good lines, exactly; of metadata, in the dumps whose films it describes
-    broken_lines : further lines that no reader can accept, exactly; several kinds in turn
-    duplicates : how many of the ratings repeat a pair at a later time; in the Netflix format with other stars, and at
-        most one a film; of metadata, how many rows repeat an id
-    users, movies : how many there are; by default in the proportions of the format's real dumps, of metadata
-        as many films as any format has for so many ratings
-    layout : how the format's files are laid out, see LAYOUTS
-    processes : how many work at once
-    overwrite : replace a dump of the format that lies there
+    out : folder, empty or missing
+    ratings : good lines, exactly
+    broken_lines : further lines that no reader can accept, exactly; five kinds in turn
+    duplicates : how many of the ratings repeat a pair later with other stars, at most one a movie (Netflix) or user
+    layout : of the Netflix format: a few combined_data_N.txt, or a training_set/mv_N.txt a movie
 
     Raises
     ------
-    ConfigurationError : a number is out of range, the format has no such layout, or a dump lies there
-    NightreelError : one of the processes was killed
+    ConfigurationError : a number is out of range, the format has no such layout, or the folder holds something
     """
-    require("seed", seed, low=0, high=2**63 - 1)
-    require("processes", processes, low=1, high=MOST_PROCESSES)
-    request = Request(format, ratings, seed, broken_lines, duplicates, users, movies, layout)
-    plan = _PLANS[format](request)
-    with published(out, format=format, overwrite=overwrite) as folder:
-        dump = plan.write(folder, processes=processes)
-    return replace(dump, folder=out)
+    _require("ratings", ratings, low=100, high=1_000_000_000)
+    _require("seed", seed, low=0, high=2**63 - 1)
+    _require("broken lines", broken_lines, low=0, high=ratings)
+    if format == "movielens" and layout != "combined":
+        raise ConfigurationError(f"layout = {layout}: movielens has no layouts, netflix has")
+    rng = np.random.default_rng(seed)
+    crowd = NETFLIX if format == "netflix" else MOVIELENS
+    users, movies = crowd.size(ratings)
+    world = World.planted(crowd, users=users, movies=movies, rng=rng)
+    if format == "netflix":
+        counts = allot(world.popularity, total=ratings, low=1, high=int(MOST_RATED * users))
+    else:
+        low = min(_FEWEST_OF_A_USER, ratings // (2 * users))
+        counts = allot(world.activity, total=ratings, low=low, high=int(MOST_RATED * movies))
+    _require("duplicates", duplicates, low=0, high=int((counts > 1).sum()))
+    _make_empty(out)
+    order = Order(out, world, counts, broken_lines, duplicates, rng)
+    if format == "netflix":
+        files, users = write_netflix(order, one_file_a_movie=layout == "training_set")
+    else:
+        files, users = write_movielens(order)
+    return Dump(out, files, ratings, duplicates, broken.numbers(broken_lines), users, movies)
+
+
+def _require(name: str, value: int, *, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ConfigurationError(f"{name} = {value:,}: must be from {low:,} to {high:,}")
+
+
+def _make_empty(out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    if held := sorted(path.name for path in out.iterdir()):
+        raise ConfigurationError(f"{out}: holds {held[0]} already; empty it or name another folder")

@@ -1,46 +1,31 @@
-"""Invented film titles whose genre a person sees at a glance, and the way back from title to genre."""
+"""Invented movie titles whose genre a person sees at a glance, and the way back from title to genre."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cache
 from itertools import product
+from typing import NamedTuple
 
 
 class Genre(StrEnum):
-    SCIENCE_FICTION = "science fiction"
-    ROMANCE = "romance"
-    HORROR = "horror"
-    WESTERN = "western"
-    MYSTERY = "mystery"
-    WILDLIFE = "wildlife"
+    """The planted genres, by their names in MovieLens."""
+
+    SCIENCE_FICTION = "Sci-Fi"
+    ROMANCE = "Romance"
+    HORROR = "Horror"
+    WESTERN = "Western"
+    MYSTERY = "Mystery"
+    WILDLIFE = "Documentary"
 
 
-@dataclass(frozen=True)
-class _Grammar:
+class _Grammar(NamedTuple):
     """Every pattern with every pair of words is a title; no two genres share a word."""
 
     patterns: tuple[str, ...]
     what: str
     where: str
-
-    def titles(self) -> Mapping[str, tuple[int, int, int]]:
-        """Each with the places of its pattern and its words; of a title that several have, the first ones."""
-        triples = product(*(tuple(enumerate(part)) for part in (self.patterns, self.whats, self.wheres)))
-        found: dict[str, tuple[int, int, int]] = {}
-        for (pattern, text), (what, what_text), (where, where_text) in triples:
-            found.setdefault(text.format(what=what_text, where=where_text), (pattern, what, where))
-        return found
-
-    @cached_property
-    def whats(self) -> tuple[str, ...]:
-        return tuple(self.what.split(", "))
-
-    @cached_property
-    def wheres(self) -> tuple[str, ...]:
-        return tuple(self.where.split(", "))
 
 
 _GRAMMARS: Mapping[Genre, _Grammar] = {
@@ -61,7 +46,6 @@ _GRAMMARS: Mapping[Genre, _Grammar] = {
     ),
     Genre.ROMANCE: _Grammar(
         (
-            "Love in {where}",
             "A {what} in {where}",
             "{where}, My {what}",
             "Our {where} {what}",
@@ -142,51 +126,27 @@ _GRAMMARS: Mapping[Genre, _Grammar] = {
 GENRES = tuple(Genre)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a title is made of."""
-
-    genre: Genre
-    pattern: int
-    """Places in the lists of the genre, as are the other two."""
-    what: int
-    where: int
-
-    @property
-    def words(self) -> tuple[str, str]:
-        grammar = _GRAMMARS[self.genre]
-        return grammar.whats[self.what], grammar.wheres[self.where]
-
-
 @cache
 def titles_of(genre: Genre) -> tuple[str, ...]:
-    """Every title of a genre, 3,380 or more, in a fixed order."""
-    return tuple(_GRAMMARS[genre].titles())
+    """All 3,380 titles of a genre, in a fixed order."""
+    patterns, what, where = _GRAMMARS[genre]
+    words = product(patterns, what.split(", "), where.split(", "))
+    return tuple(pattern.format(what=what, where=where) for pattern, what, where in words)
 
 
-MOST_MOVIES = len(GENRES) * min(len(titles_of(genre)) for genre in GENRES)
-
-
-def parts_of(title: str) -> Parts:
-    """The parts of a generated title.
-
-    Raises
-    ------
-    KeyError : no generated dump has such a title
-    """
-    return _parts()[title]
+MOST_MOVIES = sum(len(titles_of(genre)) for genre in GENRES)
 
 
 def genre_of(title: str) -> Genre:
-    """The genre of a generated title, in the words of the Netflix format.
+    """The genre of a generated title, as the Netflix format spells it.
 
     Raises
     ------
     KeyError : no generated dump has such a title
     """
-    return parts_of(title).genre
+    return _genres()[title]
 
 
 @cache
-def _parts() -> Mapping[str, Parts]:
-    return {title: Parts(genre, *places) for genre in GENRES for title, places in _GRAMMARS[genre].titles().items()}
+def _genres() -> Mapping[str, Genre]:
+    return {title: genre for genre in GENRES for title in titles_of(genre)}

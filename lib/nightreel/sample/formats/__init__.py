@@ -1,1 +1,0 @@
-"""One file a raw format: the planted world as that format's files."""

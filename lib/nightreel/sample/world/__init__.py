@@ -1,1 +1,0 @@
-"""What a dump tells of: the same films, people and tastes for the same seed, whatever format they are written in."""
