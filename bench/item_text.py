@@ -22,7 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from nightreel.prepare import Scratch
+from nightreel.prepare import Cache
 from nightreel.prepare.text import item_text, stop_words
 from nightreel.session import spark_session
 from nightreel.settings import TextSettings, load
@@ -42,8 +42,8 @@ def texts_of(folder: Path) -> list[str]:
 def on_spark(items: DataFrame, settings: TextSettings, n_items: int) -> tuple[float, list[str], csr_array]:
     """Seconds, the terms, and the weights, (items, terms)."""
     begun = time.perf_counter()
-    with Scratch() as scratch:
-        text = item_text(items, settings, n_items=n_items, scratch=scratch)
+    with Cache() as cache:
+        text = item_text(items, settings, n_items=n_items, cache=cache)
         terms = [row["term"] for row in text.vocabulary.orderBy("term_idx").select("term").toLocalIterator()]
         rows = text.weights.orderBy("item_idx").toArrow()
     seconds = time.perf_counter() - begun

@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.models import HYPERPARAMETERS, EpochMetric, TrainingContext, create
-from nightreel.prepare import Scratch
+from nightreel.prepare import Cache
 from nightreel.prepare.text import item_text
 from nightreel.session import spark_session
 from nightreel.settings import ScaleSettings, Settings, load
@@ -143,8 +143,8 @@ def print_table(results: dict[str, Measured]) -> None:
 
 def run(folder: Path, data: Data, models: Sequence[str], settings: Settings, seeds: int) -> None:
     results: dict[str, Measured] = {name: Measured() for name in models}
-    with Scratch() as scratch:
-        text = item_text(data.items, settings.text, n_items=data.items.count(), scratch=scratch).weights.persist()
+    with Cache() as cache:
+        text = item_text(data.items, settings.text, n_items=data.items.count(), cache=cache).weights.persist()
         for seed in range(seeds):
             parts = split(data.ratings, folder / f"seed{seed}", seed=seed)
             files = {name: part.inputFiles() for name, part in parts.items()}

@@ -159,14 +159,10 @@ def test_a_model_that_cheats_scores_one_and_is_asked_the_right_question(
 def test_only_what_the_model_can_do_is_measured(spark: SparkSession, interactions: DataFrame) -> None:
     settings = EvaluateSettings(split="validation", k=(1,), relevant_from=4.0)
     no_order = StandIn(lists(spark), Capability.PREDICT)
-    assert set(measured_on(interactions, settings, no_order)) == {
-        "rmse",
-        "mae",
-        "coverage",
-        "cold_rows",
-    }
     no_ratings = StandIn(lists(spark, (0, [2])), Capability.RECOMMEND)
-    measured = measured_on(interactions, settings, no_ratings)
+    with hold_out(interactions, settings) as held_out:
+        assert set(values(evaluate(no_order, held_out, SCALE))) == {"rmse", "mae", "coverage", "cold_rows"}
+        measured = values(evaluate(no_ratings, held_out, SCALE))
     assert "rmse" not in measured
     assert measured["ndcg@1"] == (0.0, 1)
 

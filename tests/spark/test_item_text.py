@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from scipy.sparse import coo_array, csr_array
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from nightreel.prepare.scratch import Scratch
+from nightreel.prepare.cache import Cache
 from nightreel.prepare.text import item_text, stop_words
 from nightreel.settings import TextSettings
 
@@ -40,8 +40,8 @@ def weigh(
 ) -> tuple[list[str], np.ndarray, csr_array]:
     """The terms in the order of their places, their idf, and the weights, (items, terms)."""
     items = spark.createDataFrame(list(enumerate(texts)), "item_idx int, text string")
-    with Scratch() as scratch:
-        text = item_text(items, settings, n_items=len(texts), scratch=scratch)
+    with Cache() as cache:
+        text = item_text(items, settings, n_items=len(texts), cache=cache)
         terms = sorted(text.vocabulary.collect())
         rows = text.weights.collect()
     assert all(row["terms"] == sorted(row["terms"]) for row in rows)

@@ -9,11 +9,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from nightreel.prepare import prepare
-from nightreel.prepare.matching import AMBIGUOUS, Rule, Unmatched, match, match_rates
-from nightreel.settings import load
+from nightreel.prepare.matching import AMBIGUOUS, Rule, Unmatched, films, match, match_rates
 from nightreel.sources.datasets.movielens import without_year, year_in
-from nightreel.sources.source import with_all_columns
 
 ITEMS = (
     "item_id bigint, title string, year int, other_title string, other_year int, tmdb_id bigint, imdb_id string, "
@@ -95,7 +92,7 @@ FILMS = [
 
 
 def matched(spark: SparkSession, items: list[Item], metadata: list[Row]) -> DataFrame:
-    found = match(spark.createDataFrame(metadata, METADATA), min_votes=0)
+    found = films(spark.createDataFrame(metadata, METADATA), min_votes=0)
     return match(spark.createDataFrame(items, ITEMS), found)
 
 
@@ -130,10 +127,10 @@ def test_one_row_a_film_with_votes_enough(spark: SparkSession) -> None:
         row(None, "No id"),
     ]
     metadata = spark.createDataFrame(rows, METADATA)
-    found = match(metadata, min_votes=5)
+    found = films(metadata, min_votes=5)
     assert found.columns == metadata.columns
     assert sorted(found.select("metadata_id", "title").collect()) == [(1, "Most votes"), (3, "Enough")]
-    assert match(metadata, min_votes=0).count() == 4
+    assert films(metadata, min_votes=0).count() == 4
 
 
 def real_films(folder: Path) -> list[Row]:
@@ -165,7 +162,7 @@ def test_movielens_titles_find_the_films_that_their_links_name(spark: SparkSessi
     items, links = movielens(spark, real_data)
     rows = real_films(real_data)
     there = {row[0] for row in rows}
-    answers = match(items, match(spark.createDataFrame(rows, METADATA), min_votes=0)).collect()
+    answers = match(items, films(spark.createDataFrame(rows, METADATA), min_votes=0)).collect()
     claims = Counter(one["matched_by"] for one in answers if one["metadata_id"])
     right = Counter(one["matched_by"] for one in answers if one["metadata_id"] == links.get(one["item_id"], -1))
     assert claims[Rule.TITLE] > 2_200
@@ -180,46 +177,7 @@ def test_movielens_links_find_every_film_there_is(spark: SparkSession, real_data
     items, links = movielens(spark, real_data)
     of_items = spark.createDataFrame(list(links.items()), "item_id bigint, tmdb_id bigint")
     linked = items.drop("tmdb_id").join(of_items, "item_id", "left")
-    found = match(linked, match(spark.createDataFrame(real_films(real_data), METADATA), min_votes=0))
+    found = match(linked, films(spark.createDataFrame(real_films(real_data), METADATA), min_votes=0))
     answers = found.where("metadata_id IS NOT NULL").collect()
     assert Counter(one["matched_by"] for one in answers) == {Rule.TMDB_ID: 2_350}
     assert all(links[one["item_id"]] == one["metadata_id"] for one in answers)
-
-
-def test_prepare_takes_overview_and_words_from_the_films(spark: SparkSession) -> None:
-    ratings = spark.createDataFrame(
-        [(user, item_id, 4.0, None, 0) for user in (1, 2) for item_id in (5, 6, 7)],
-        "user_id bigint, item_id bigint, rating float, rated_at timestamp, file_id int",
-    )
-    items = spark.createDataFrame(
-        [(5, "Matrix, The", 1999, ["Action"], ["Keanu Reeves"]), (6, "Solaris", 1972, [], None)],
-        "item_id bigint, title string, year int, genres array<string>, cast array<string>",
-    )
-    metadata = spark.createDataFrame(
-        [(603, "The Matrix", 1999, "A hacker learns", ["Action", "Future"], ["Keanu Reeves", "Moss"], ["hacker"], 9)],
-        "metadata_id bigint, title string, year int, overview string, genres array<string>, cast array<string>, "
-        "keywords array<string>, vote_count bigint",
-    )
-    overrides = ["split.test_rows=1", "text.min_items=1", "text.max_share=1.0"]
-    overrides += ["filter.min_ratings_per_user=0", "filter.min_ratings_per_item=0"]
-    asked = load("local", overrides)
-    bronze_items, films_ = with_all_columns(items, "bronze_items"), with_all_columns(metadata, "bronze_metadata")
-    with prepare(ratings, bronze_items, asked, metadata=films_) as silver:
-        columns = ("item_id", "title", "genres", "overview", "metadata_id", "matched_by")
-        assert [tuple(row) for row in silver.items.select(*columns).orderBy("item_id").collect()] == [
-            (5, "Matrix, The", ["Action"], "A hacker learns", 603, Rule.TITLE),
-            (6, "Solaris", [], None, None, Unmatched.NO_SUCH_TITLE),
-            (7, None, None, None, None, Unmatched.NO_TITLE),
-        ]
-        assert {row["matched_by"]: row["ratings"] for row in silver.match_rates.collect()} == {
-            Rule.TITLE: 2,
-            Unmatched.NO_SUCH_TITLE: 2,
-            Unmatched.NO_TITLE: 2,
-        }
-        words = {row["term"] for row in silver.text.vocabulary.collect()}
-        assert " ".join(sorted(words)) == "action future hacker keanu learns matrix moss reeves solaris the"
-        texts = {row["item_idx"]: len(row["terms"]) for row in silver.text.weights.collect()}
-    assert texts == {0: 9, 1: 1}
-    with prepare(ratings, bronze_items, asked) as silver:
-        assert silver.match_rates.isEmpty()
-        assert silver.items.where("metadata_id IS NULL AND matched_by IS NULL AND overview IS NULL").count() == 3

@@ -65,7 +65,7 @@ def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Tab
 
 
 def test_a_loaded_model_answers_as_the_saved_one_did(tables: Tables) -> None:
-    loaded = runs.load(tables, QUOTED)
+    loaded = runs.load(tables, runs.find(tables, run_id=QUOTED))
     assert isinstance(loaded, FactorModel)
     saved = model_of(tables.spark, algorithm="als", bias=2.0)
     assert (loaded.algorithm, loaded.header()) == ("als", saved.header())

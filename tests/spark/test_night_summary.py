@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import re
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
 from rich.console import Console
 
 from nightreel.errors import DataError, TableError
-from nightreel.report import NightReport, gather, render, show
+from nightreel.report import Liked, NightReport, Recommended, gather, night, render, show
 from nightreel.settings import TablesSettings
-from nightreel.tables.schemas import SCHEMAS
+from nightreel.tables.schemas import ID, SCHEMAS
 from nightreel.tables.tables import Tables
 
 NIGHT = date(2005, 12, 31)
@@ -26,9 +31,12 @@ TRAIN_ROWS = {SPARSE: 5, WITHOUT: 30, KNOWN: 25, OTHER: 25}
 
 
 def write(tables: Tables, table: str, rows: list[tuple[object, ...]]) -> None:
-    types = {name: "bigint" if kind == "id" else kind for name, kind in SCHEMAS[table].columns.items()}
-    schema = ", ".join(f"{name} {kind}" for name, kind in types.items())
-    tables.replace(table, tables.spark.createDataFrame(rows, schema).coalesce(1))
+    """The rows as a Delta table, without Spark: the fixture has ten tables, and Spark takes seconds for each."""
+    schema = SCHEMAS[table]
+    types = ", ".join(f"`{name}` {'bigint' if kind == ID else kind}" for name, kind in schema.columns.items())
+    arrow = to_arrow_schema(StructType.fromDDL(types), timezone="UTC")
+    columns = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), arrow, strict=True)]
+    write_deltalake(tables.path(table), pa.table(columns, schema=arrow), partition_by=[*schema.partitions])
 
 
 def at(hour: int) -> datetime:
@@ -86,8 +94,8 @@ def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Tab
         for rank in range(1, 6)
     ]
     contents["gold_recommendations"] = recommended
-    with ThreadPoolExecutor(4) as pool:  # most of a small commit is waiting
-        list(pool.map(lambda table: write(written, table, contents[table]), contents))
+    for table, rows in contents.items():
+        write(written, table, rows)
     return written
 
 
@@ -153,15 +161,16 @@ def test_best_liked_come_first_and_among_equals_the_rarer_film(report: NightRepo
     assert [liked.rating for liked in report.user.liked] == [5.0] * 3 + [3.0] * 7
 
 
-def test_shows_the_user_asked_for(tables: Tables) -> None:
-    picture = gather(tables, run_date=NIGHT, user=OTHER).user
+def test_shows_the_user_given(tables: Tables) -> None:
+    train = tables.read("silver_interactions").where(F.col("split") == "train")
+    picture = night._picture(tables, train, NIGHT, OTHER)
     assert picture.user_id == OTHER
     assert picture.recommended[0].title == f"Pick 1 for {OTHER}"
 
 
 def test_is_plain_text_of_a_hundred_columns(report: NightReport) -> None:
     text = text_of(report, "--set", "data.path=/a folder/dump")
-    tables_and_commands = text.index("Where the tables lie")
+    tables_and_commands = text.index("\nTables\n")
     assert "\x1b" not in text
     assert max(map(len, text[:tables_and_commands].splitlines())) <= 100
     assert LONG_TITLE[:30] in text and LONG_TITLE not in text
@@ -190,6 +199,24 @@ def test_prints_on_a_stream_that_lacks_the_letters(report: NightReport) -> None:
     show(report, stream=stream)
     stream.flush()
     assert b"Pick 1 for 7" in stream.buffer.getvalue()  # type: ignore[attr-defined]
+
+
+def test_escapes_control_characters_of_titles_and_ids(report: NightReport) -> None:
+    user = replace(
+        report.user,
+        user_id="a\x1b[2Jb",
+        liked=(Liked("Clear\x1b[2J it\x9b1m\r\n", 5.0),),
+        recommended=(Recommended(1, "Turn\u202e it\t\x07"),),
+    )
+    text = text_of(replace(report, user=user), pairs="/a\x1bb/qualifying.txt")
+    assert not set(text) & set("\x1b\x9b\r\t\x07\u202e")
+    for escaped in (
+        "Clear\\x1b[2J it\\x9b1m\\r\\n",
+        "Turn\\u202e it\\t\\x07",
+        "User a\\x1b[2Jb,",
+        "/a\\x1bb/qualifying.txt",
+    ):
+        assert escaped in text
 
 
 def test_a_date_or_user_without_recommendations_is_one_line(tables: Tables) -> None:

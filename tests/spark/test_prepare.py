@@ -1,9 +1,9 @@
-"""Bronze to silver as a whole: counts, errors, and the original notebook's recipe on real ratings."""
+"""Bronze to silver as a whole: counts, errors, items' details, and the original notebook's recipe on real ratings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
+from nightreel.models.contract import Capability, TrainedModel
 from nightreel.prepare import Silver, prepare
+from nightreel.prepare.matching import Rule, Unmatched
+from nightreel.recommend import recommend_for_all
 from nightreel.settings import Settings, TablesSettings, load
 from nightreel.sources.source import with_all_columns
 from nightreel.tables.schemas import ID, SCHEMAS
@@ -33,6 +36,8 @@ def settings(
         "split.test_rows": test_rows,
         "split.test_share": test_share,
         "split.validation_share": 0.0,
+        "text.min_items": 1,
+        "text.max_share": 1.0,
     }
     return load("local", [f"{name}={value}" for name, value in overrides.items()])
 
@@ -54,8 +59,12 @@ def movielens(real_data: Path) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def movielens_bronze(spark: SparkSession, movielens: pd.DataFrame) -> Iterator[DataFrame]:
-    frame = spark.createDataFrame(movielens).select(
+def movielens_bronze(
+    spark: SparkSession, movielens: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DataFrame]:
+    path = str(tmp_path_factory.mktemp("bronze") / "ratings.parquet")
+    movielens.to_parquet(path)
+    frame = spark.read.parquet(path).select(
         F.col("userId").alias("user_id"),
         F.col("movieId").alias("item_id"),
         F.col("rating").cast("float").alias("rating"),
@@ -78,7 +87,7 @@ def original_recipe(ratings: pd.DataFrame, *, movies_over: int, users_over: int)
 
 def in_external_ids(silver: Silver) -> pd.DataFrame:
     joined = silver.interactions.join(silver.users, "user_idx", "inner").join(silver.items, "item_idx", "inner")
-    return joined.select("user_id", "item_id", "rating").toPandas()
+    return joined.select("user_id", "item_id", "rating", "split").toPandas()
 
 
 def test_the_original_notebooks_filters_keep_the_same_rows_users_and_items(
@@ -97,7 +106,7 @@ def test_the_original_notebooks_filters_keep_the_same_rows_users_and_items(
     assert (report.rows_in, report.duplicates, report.kept) == (100_836, 0, len(expected))
     assert report.filtered == 100_836 - len(expected)
     assert (report.test, report.validation) == (1000, 0)
-    ours = sorted(kept.itertuples(index=False, name=None))
+    ours = sorted(kept[["user_id", "item_id", "rating"]].itertuples(index=False, name=None))
     theirs = sorted(expected[["userId", "movieId", "rating"]].itertuples(index=False, name=None))
     assert ours == theirs
     users, items = users.sort_values("user_idx"), items.sort_values("item_idx")
@@ -112,16 +121,21 @@ def test_the_original_notebooks_filters_keep_the_same_rows_users_and_items(
     assert items["title"].notna().sum() == 1
 
 
+@pytest.fixture(scope="module")
+def unfiltered(spark: SparkSession, movielens_bronze: DataFrame) -> Iterator[Silver]:
+    """All of MovieLens, a tenth of it to test; without titles and metadata."""
+    with prepare(movielens_bronze, spark.createDataFrame([], ITEMS), settings(test_rows=0)) as silver:
+        yield silver
+
+
 def test_a_written_table_is_partitioned_by_split_and_sorted_within_files(
-    spark: SparkSession, movielens_bronze: DataFrame, tmp_path: Path
+    spark: SparkSession, unfiltered: Silver, tmp_path: Path
 ) -> None:
     tables = Tables(spark, TablesSettings(root=str(tmp_path), catalog="", dataset="small"))
-    titles = spark.createDataFrame([], ITEMS)
-    with prepare(movielens_bronze, titles, settings(test_rows=0)) as silver:
-        tables.replace("silver_interactions", silver.interactions)
+    tables.replace("silver_interactions", unfiltered.interactions)
     written = tables.read("silver_interactions")
     counts = {row["split"]: row["count"] for row in written.groupBy("split").count().collect()}
-    assert counts == {"train": silver.report.train, "test": silver.report.test}
+    assert counts == {"train": unfiltered.report.train, "test": unfiltered.report.test}
     assert counts["test"] == pytest.approx(10_084, abs=400)
     files = written.where("split = 'train'").inputFiles()
     assert len(files) == 1
@@ -129,23 +143,117 @@ def test_a_written_table_is_partitioned_by_split_and_sorted_within_files(
     assert order == sorted(order)
 
 
-def test_a_split_is_the_same_when_other_ratings_come_and_go(spark: SparkSession, movielens_bronze: DataFrame) -> None:
-    def marks(ratings: DataFrame) -> dict[tuple[int, int], str]:
-        with prepare(ratings, spark.createDataFrame([], ITEMS), settings(test_rows=0)) as silver:
-            joined = silver.interactions.join(silver.users, "user_idx").join(silver.items, "item_idx")
-            return {(row[0], row[1]): row[2] for row in joined.select("user_id", "item_id", "split").collect()}
+def test_a_split_is_the_same_when_other_ratings_come_and_go(
+    spark: SparkSession, movielens_bronze: DataFrame, unfiltered: Silver
+) -> None:
+    def marks(silver: Silver) -> dict[tuple[int, int], str]:
+        rows = in_external_ids(silver)
+        return dict(zip(zip(rows["user_id"], rows["item_id"], strict=True), rows["split"], strict=True))
 
-    few, more = marks(movielens_bronze.where("user_id between 100 and 150")), marks(movielens_bronze)
+    some = movielens_bronze.where("user_id between 100 and 150")
+    with prepare(some, spark.createDataFrame([], ITEMS), settings(test_rows=0)) as silver:
+        few = marks(silver)
+    more = marks(unfiltered)
     assert len(few) > 5000
     assert few == {pair: more[pair] for pair in few}
 
 
-def test_repeated_pairs_are_counted_and_the_latest_stays(spark: SparkSession) -> None:
-    rows = [(1, 1, 5.0, 2), (1, 1, 2.0, 9), (1, 1, 4.0, None), (1, 2, 3.0, 1), (2, 1, 3.0, 1), (2, 2, 1.0, 1)]
-    with prepare(bronze(spark, rows), spark.createDataFrame([], ITEMS), settings()) as silver:
-        kept = in_external_ids(silver)
-    assert (silver.report.rows_in, silver.report.duplicates, silver.report.kept) == (6, 2, 4)
-    assert kept[(kept["user_id"] == 1) & (kept["item_id"] == 1)]["rating"].tolist() == [2.0]
+def test_without_metadata_no_item_has_a_film(unfiltered: Silver) -> None:
+    assert unfiltered.match_rates.isEmpty()
+    without = unfiltered.items.where("metadata_id IS NULL AND matched_by IS NULL AND overview IS NULL")
+    assert without.count() == unfiltered.report.items
+
+
+@pytest.fixture(scope="module")
+def by_hand(spark: SparkSession) -> Iterator[Silver]:
+    """User 1 rates items 5 to 9, item 5 three times; user 2 items 5 to 7. Nothing is known of item 7."""
+    ratings = [(1, 5, 5.0, 2), (1, 5, 2.0, 9), (1, 5, 4.0, None)]
+    ratings += [(1, item, 4.0, 1) for item in (6, 7, 8, 9)] + [(2, item, 4.0, 1) for item in (5, 6, 7)]
+    items = spark.createDataFrame(
+        [
+            (5, "Matrix, The", 1999, ["Action"], ["Keanu Reeves"], None, None),
+            (6, "Solaris", 1972, [], None, None, None),
+            (8, None, None, None, None, 862, None),
+            (9, "My Heat", None, [], None, None, "tt0113277"),
+        ],
+        "item_id bigint, title string, year int, genres array<string>, cast array<string>, tmdb_id bigint, "
+        "imdb_id string",
+    )
+    matrix = ["Action", "Future"], ["Keanu Reeves", "Moss"], ["hacker"]
+    metadata = spark.createDataFrame(
+        [
+            (603, None, "The Matrix", 1999, "A hacker learns", *matrix),
+            (862, None, "Toy Story", 1995, None, ["Animation"], None, None),
+            (949, "tt0113277", "Heat", 1996, None, ["Crime"], None, None),
+        ],
+        "metadata_id bigint, imdb_id string, title string, year int, overview string, genres array<string>, "
+        "cast array<string>, keywords array<string>",
+    ).withColumn("vote_count", F.lit(9).cast("bigint"))
+    with prepare(
+        bronze(spark, ratings),
+        with_all_columns(items, "bronze_items"),
+        settings(),
+        metadata=with_all_columns(metadata, "bronze_metadata"),
+    ) as silver:
+        yield silver
+
+
+def test_repeated_pairs_are_counted_and_the_latest_stays(by_hand: Silver) -> None:
+    kept = in_external_ids(by_hand)
+    assert (by_hand.report.rows_in, by_hand.report.duplicates, by_hand.report.kept) == (10, 2, 8)
+    assert kept[(kept["user_id"] == 1) & (kept["item_id"] == 5)]["rating"].tolist() == [2.0]
+
+
+def test_items_take_overview_and_words_from_their_films(by_hand: Silver) -> None:
+    columns = ("item_id", "title", "year", "genres", "overview", "metadata_id", "matched_by")
+    rows = {row["item_id"]: tuple(row)[1:] for row in by_hand.items.select(*columns).collect()}
+    assert rows[5] == ("Matrix, The", 1999, ["Action"], "A hacker learns", 603, Rule.TITLE)
+    assert rows[6] == ("Solaris", 1972, [], None, None, Unmatched.NO_SUCH_TITLE)
+    assert rows[7] == (None, None, None, None, None, Unmatched.NO_TITLE)
+    # Ids identify a film: it fills in what the item lacks, and nothing else.
+    assert rows[8] == ("Toy Story", 1995, ["Animation"], None, 862, Rule.TMDB_ID)
+    assert rows[9] == ("My Heat", 1996, ["Crime"], None, 949, Rule.IMDB_ID)
+    assert {row["matched_by"]: row["ratings"] for row in by_hand.match_rates.collect()} == {
+        Rule.TITLE: 2,
+        Unmatched.NO_SUCH_TITLE: 2,
+        Unmatched.NO_TITLE: 2,
+        Rule.TMDB_ID: 1,
+        Rule.IMDB_ID: 1,
+    }
+    words = {row["term"] for row in by_hand.text.vocabulary.collect()}
+    assert " ".join(sorted(words)) == (
+        "action animation crime future hacker heat keanu learns matrix moss my reeves solaris story the toy"
+    )
+    texts = {row["item_idx"]: len(row["terms"]) for row in by_hand.text.weights.collect()}
+    assert texts == {0: 9, 1: 1, 3: 3, 4: 3}
+
+
+class Unseen(TrainedModel):
+    """Recommends items 8, 9 and 5 to user 2."""
+
+    form = "stand-in"
+    algorithm = "stand_in"
+    capabilities = frozenset({Capability.RECOMMEND})
+
+    def predict(self, pairs: DataFrame) -> DataFrame:
+        raise NotImplementedError
+
+    def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
+        best = users.sparkSession.createDataFrame(
+            [(1, 1, 3, 2.0), (1, 2, 4, 1.0), (1, 3, 0, 0.0)], "user_idx int, rank int, item_idx int, score float"
+        )
+        return best.join(seen, ["user_idx", "item_idx"], "left_anti").where(F.col("rank") <= n)
+
+    def similar(self, *, n: int) -> DataFrame:
+        raise NotImplementedError
+
+
+def test_recommendations_carry_the_titles_of_films_found_by_id(by_hand: Silver) -> None:
+    rows = recommend_for_all(
+        Unseen(), by_hand.users, by_hand.items, by_hand.interactions, n=3, run_id="r", run_date=date(2005, 2, 1)
+    )
+    found = {row["rank"]: (row["user_id"], row["item_id"], row["title"]) for row in rows.collect()}
+    assert found == {1: (2, 8, "Toy Story"), 2: (2, 9, "My Heat")}
 
 
 @pytest.mark.parametrize("iterate", [False, True])

@@ -82,7 +82,7 @@ def test_numbers_of_rows_are_exact_where_all_hashes_are_equal(
     ratings: DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(splits, "_FEW", 3)
-    in_test = splits.Order([F.lit(5).cast("bigint")]).first(ratings, 17)
+    in_test = splits.is_among_first(ratings, 17, keys=[F.lit(5).cast("bigint")])
     chosen = sorted((row[0], row[1]) for row in ratings.where(in_test).select("user_id", "item_id").collect())
     assert chosen == sorted((user, item) for user in range(10) for item in range(user + 1))[:17]
 
@@ -133,8 +133,8 @@ def test_leave_one_out(ratings: DataFrame) -> None:
 
 
 def test_probe_is_the_test_set(spark: SparkSession, ratings: DataFrame) -> None:
-    probe = spark.createDataFrame([(3, 1), (3, 1), (9, 9), (77, 1)], "user_id bigint, item_id bigint")
-    marked = marks(split(ratings, settings("probe", validation_rows=5, test_share=0.5), probe=probe))
+    pairs = spark.createDataFrame([(3, 1), (3, 1), (9, 9), (77, 1)], "user_id bigint, item_id bigint")
+    marked = marks(split(ratings, settings("probe", validation_rows=5, test_share=0.5), pairs=pairs))
     assert of(marked, "test") == {(3, 1), (9, 9)}
     assert Counter(marked.values()) == {"test": 2, "validation": 5, "train": 48}
     with pytest.raises(DataError, match="no pairs were given"):

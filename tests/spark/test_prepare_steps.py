@@ -12,13 +12,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel.prepare import Scratch, deduplicate, dense, dense_index, densify, keep_active
+from nightreel.prepare import Cache, deduplicate, dense, dense_index, densify, keep_active
 from nightreel.settings import FilterSettings
 
 
 @pytest.fixture
-def scratch() -> Iterator[Scratch]:
-    with Scratch() as opened:
+def cache() -> Iterator[Cache]:
+    with Cache() as opened:
         yield opened
 
 
@@ -65,11 +65,11 @@ CHAIN = ((1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (3, 4), (7, 7), (7, 8), (8, 7),
 """A chain that a 2-core eats up link by link, and a block of users 7 to 9 who share items 7 and 8."""
 
 
-def test_both_thresholds_look_once_unless_iterated(spark: SparkSession, scratch: Scratch) -> None:
+def test_both_thresholds_look_once_unless_iterated(spark: SparkSession, cache: Cache) -> None:
     ratings = pairs(spark, *CHAIN).persist()
 
     def kept(**given: Any) -> set[tuple[int, int]]:
-        rows = keep_active(ratings, filters(min_ratings_per_user=2, min_ratings_per_item=2, **given), scratch=scratch)
+        rows = keep_active(ratings, filters(min_ratings_per_user=2, min_ratings_per_item=2, **given), cache=cache)
         assert rows.columns == ratings.columns
         return {(row[0], row[1]) for row in rows.collect()}
 
@@ -78,7 +78,7 @@ def test_both_thresholds_look_once_unless_iterated(spark: SparkSession, scratch:
     ratings.unpersist()
 
 
-def test_a_core_is_the_fixpoint_that_peeling_one_at_a_time_finds(spark: SparkSession, scratch: Scratch) -> None:
+def test_a_core_is_the_fixpoint_that_peeling_one_at_a_time_finds(spark: SparkSession, cache: Cache) -> None:
     rng = np.random.default_rng(3)
     drawn = pd.DataFrame({"user": rng.zipf(1.4, 4000) % 400, "item": rng.zipf(1.3, 4000) % 300}).drop_duplicates()
     core = drawn
@@ -90,15 +90,15 @@ def test_a_core_is_the_fixpoint_that_peeling_one_at_a_time_finds(spark: SparkSes
     assert 300 < len(core) < 0.9 * len(drawn)
     asked = filters(min_ratings_per_user=4, min_ratings_per_item=5, iterate=True)
     ratings = pairs(spark, *drawn.itertuples(index=False, name=None))
-    ours = {(row[0], row[1]) for row in keep_active(ratings, asked, scratch=scratch).collect()}
+    ours = {(row[0], row[1]) for row in keep_active(ratings, asked, cache=cache).collect()}
     assert ours == set(core.itertuples(index=False, name=None))
 
 
 @pytest.mark.parametrize("quantile", [0.3, 0.5, 0.9])
-def test_a_quantile_stands_for_a_count(spark: SparkSession, scratch: Scratch, quantile: float) -> None:
+def test_a_quantile_stands_for_a_count(spark: SparkSession, cache: Cache, quantile: float) -> None:
     ratings = pairs(spark, *[(user, item) for user in range(1, 11) for item in range(user)])
     least = np.quantile(np.arange(1, 11), quantile, method="inverted_cdf")
-    rows = keep_active(ratings, filters(user_quantile=quantile, min_ratings_per_user=2), scratch=scratch)
+    rows = keep_active(ratings, filters(user_quantile=quantile, min_ratings_per_user=2), cache=cache)
     assert {row[0] for row in rows.select("user_id").distinct().collect()} == {
         user for user in range(1, 11) if user >= least
     }
@@ -119,12 +119,12 @@ def test_indices_ascend_with_the_ids_across_buckets(
     assert sorted(row["place"] for row in numbered.collect()) == list(range(5000))
 
 
-def test_string_ids_and_what_the_indices_mean(spark: SparkSession, scratch: Scratch) -> None:
+def test_string_ids_and_what_the_indices_mean(spark: SparkSession, cache: Cache) -> None:
     ratings = spark.createDataFrame(
         [("ž", "b", 1.0, "x"), ("Ana", "b", 2.0, "y"), ("ana", "a", 5.0, "z"), ("Ana", "a", 3.0, "w")],
         "user_id string, item_id string, rating float, more string",
     )
-    indexed = densify(ratings, scratch=scratch)
+    indexed = densify(ratings, cache=cache)
     assert [tuple(row) for row in sorted(indexed.users.collect())] == [
         (0, "Ana", 2, 2.5),
         (1, "ana", 1, 5.0),

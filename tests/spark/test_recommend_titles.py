@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from nightreel.models import Capability, FactorModel
-from nightreel.recommend import recommend_for_all, similar_titles
+from nightreel.recommend import recommend_for_all, similar_items
 from nightreel.tables.schemas import SCHEMAS
 
 RUN = {"run_id": "r1", "run_date": date(2026, 3, 1)}
@@ -55,7 +55,7 @@ def test_everyone_gets_unseen_titles(spark, shop):
 
 def test_similar_items_have_titles_on_both_sides(shop):
     model, _, items = shop
-    rows = similar_titles(model, items, n=1, **RUN)
+    rows = similar_items(model, items, n=1, **RUN)
     assert rows.columns == list(SCHEMAS["gold_similar_items"].columns)
     assert [tuple(row)[2:] for row in rows.orderBy("item_id").collect()][:3] == [
         (100, "Alien", 1, 101, None, 1.0),

@@ -1,4 +1,4 @@
-"""How good a trained model is on held-out rows: rating and full-catalogue ranking metrics."""
+"""Rating and full-catalogue ranking metrics of trained models on held-out rows."""
 
 from nightreel.evaluate.held_out import HeldOut, evaluate, hold_out
 from nightreel.evaluate.ranking import catalogue_metrics, ranking_metrics

@@ -1,4 +1,4 @@
-"""Trained models measured on the rows they were not trained on."""
+"""Metrics of trained models on the rows they were not trained on."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from nightreel.settings import EvaluateSettings, ScaleSettings
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What models are measured on, the same for all of them.
+    """What all models are measured on.
 
-    settings : the split, lengths of the lists, what is relevant
+    settings : the split, the lengths of the lists, the relevance threshold
     rows : grain user x item of the split; columns user_idx, item_idx, rating
     users : grain user with a row in the split; column user_idx
     seen : grain user x item outside the split; columns user_idx, item_idx
-    popularity : grain item, the whole catalogue; columns item_idx, n_ratings bigint (to train on)
-    training_users : users with a row to train on
-    relevant : rows of the split that are relevant
+    popularity : grain item, the whole catalogue; columns item_idx, n_ratings bigint (training rows)
+    training_users : number of users with a training row
+    relevant : number of relevant rows in the split
     """
 
     settings: EvaluateSettings
@@ -40,7 +40,7 @@ class HeldOut:
 
 @contextmanager
 def hold_out(interactions: DataFrame, settings: EvaluateSettings) -> Iterator[HeldOut]:
-    """Find what models are to be measured on; what all of them need is computed once and kept meanwhile.
+    """The held-out rows and what the metrics need, persisted until the context ends.
 
     Parameters
     ----------
@@ -76,10 +76,10 @@ def hold_out(interactions: DataFrame, settings: EvaluateSettings) -> Iterator[He
 
 
 def evaluate(model: TrainedModel, held_out: HeldOut, scale: ScaleSettings) -> list[Row]:
-    """The metrics of whatever the model can do: predict ratings, recommend.
+    """The model's metrics: of its predicted ratings, of its recommendations, or of both, as its capabilities allow.
 
-    Recommendations are asked for every user with a row in the split, without any item the user has outside it, and
-    from the whole catalogue.
+    Every user with a row in the split gets recommendations from the whole catalogue, without the items the user has
+    outside the split.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def evaluate(model: TrainedModel, held_out: HeldOut, scale: ScaleSettings) -> li
 
     Returns
     -------
-    grain metric; metric, value (float, None where there is none), rows (what it was measured on): see rating_metrics,
-    ranking_metrics, catalogue_metrics
+    grain metric; metric, value (float or None), rows (number of rows measured): see rating_metrics, ranking_metrics,
+    catalogue_metrics
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How good ordered lists are, on the full catalogue."""
+"""Metrics of recommendations, ranked from the full catalogue."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pyspark.sql import functions as F
 
 
 def as_rows(measured: DataFrame, metrics: Mapping[str, str]) -> DataFrame:
-    """One row with a column a metric becomes a row a metric.
+    """Turn one row with a column for each metric into one row for each metric.
 
     Parameters
     ----------
-    measured : one row; the metrics' columns and those counting what they were measured on
-    metrics : a metric's column, and the column of its count
+    measured : one row; the metrics' columns and their counts'
+    metrics : the column of each metric -> the column with the number of rows it was measured on
 
     Returns
     -------
@@ -36,11 +36,11 @@ def as_rows(measured: DataFrame, metrics: Mapping[str, str]) -> DataFrame:
 def ranking_metrics(
     recommendations: DataFrame, held_out: DataFrame, *, ks: Sequence[int], relevant_from: float
 ) -> DataFrame:
-    """Means over the users with a relevant held-out item; one without recommendations counts as zero.
+    """Means over the users with a relevant held-out item; a user without recommendations counts as zero.
 
-    With r_1 < r_2 < ... the ranks of a user's relevant recommendations, h of them at or above k, and n relevant items:
+    With r_1 < r_2 < ... the ranks of a user's relevant recommendations, h of them up to k, and n relevant items:
 
-    - precision@k: h / k, also where fewer than k were recommended
+    - precision@k: h / k, even if fewer than k items were recommended
     - recall@k: h / n
     - hit_rate@k: 1 if h > 0
     - mrr@k: 1 / r_1 if r_1 <= k
@@ -73,18 +73,18 @@ def ranking_metrics(
 def catalogue_metrics(
     recommendations: DataFrame, popularity: DataFrame, *, ks: Sequence[int], training_users: int
 ) -> DataFrame:
-    """What of the catalogue is shown, and how little known it is.
+    """How much of the catalogue is recommended, and how little known the recommended items are.
 
-    - catalogue_coverage@k: share of the items recommended to anyone at or above rank k
+    - catalogue_coverage@k: share of the items that are recommended to anyone up to rank k
     - novelty@k: mean over those recommendations of -log2(share of the training users who rated the item), in bits;
       an item nobody rated counts as rated by one (Zhou et al., 2010)
 
     Parameters
     ----------
     recommendations : grain user x rank; columns rank int (from 1), item_idx
-    popularity : grain item, the whole catalogue; columns item_idx, n_ratings (ratings to train on)
+    popularity : grain item, the whole catalogue; columns item_idx, n_ratings (training rows)
     ks : lengths of the list, all measured in one pass
-    training_users : users with a rating to train on
+    training_users : number of users with a training row
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How far predicted ratings are from given ones."""
+"""Errors of predicted ratings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nightreel.settings import ScaleSettings
 
 
 def rating_metrics(predictions: DataFrame, scale: ScaleSettings) -> DataFrame:
-    """RMSE and MAE of predictions clipped to the scale, fallbacks for cold rows included, in one pass.
+    """RMSE and MAE of predictions clipped to the scale, including the fallbacks for cold rows, in one pass.
 
     - rmse: square root of the mean of (prediction - rating)^2
     - mae: mean of |prediction - rating|
     - coverage: share of rows that are not cold, 0 to 1
-    - cold_rows: number of rows that are
+    - cold_rows: number of cold rows
 
     Parameters
     ----------

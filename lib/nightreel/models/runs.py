@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from nightreel.models.contract import TrainedModel
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.forms.network import NetworkModel
 from nightreel.settings.sections import Section
-from nightreel.tables import Tables, sql_text
+from nightreel.tables import Tables, digest, sql_text
 
 FINISHED = "finished"
 TABLES = ("gold_runs", "gold_user_factors", "gold_item_factors")
@@ -53,8 +52,7 @@ def new_run_id(run_date: date, model: str, *parts: object) -> str:
     parts : what the model follows from, such as hyperparameters, seed and versions: settings sections or JSON types
     """
     plain = [part.model_dump(mode="json") if isinstance(part, Section) else part for part in parts]
-    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-    return f"{run_date.isoformat()}-{model}-{digest[:12]}"
+    return f"{run_date.isoformat()}-{model}-{digest(plain)[:12]}"
 
 
 def save(
@@ -107,22 +105,22 @@ def save(
     return run
 
 
-def load(tables: Tables, run_id: str) -> TrainedModel:
+def load(tables: Tables, run: Run) -> TrainedModel:
     """The run's trained model.
 
     Raises
     ------
-    ConfigurationError : there is no such finished run
-    TableError : there are no runs at all, or this version cannot read the run's form
+    TableError : the run's tables are missing, or this version cannot read the run's form
     """
-    run = find(tables, run_id=run_id)
-    of_run = F.col("run_id") == F.lit(run_id)
+    of_run = F.col("run_id") == F.lit(run.run_id)
     users, items = (tables.read(f"gold_{side}_factors").where(of_run) for side in ("user", "item"))
     if run.form == FactorModel.form:
         return FactorModel.restore(run.model, run.header, users=users, items=items)
     if run.form == NetworkModel.form:
         return NetworkModel.restore(run.model, run.header, users=users, items=items)
-    raise TableError(f"run {run_id}: form {run.form} is unknown here; was it trained by another version of nightreel?")
+    raise TableError(
+        f"run {run.run_id}: form {run.form} is unknown here; was it trained by another version of nightreel?"
+    )
 
 
 def find(tables: Tables, *, run_id: str | None = None, model: str | None = None, run_date: date | None = None) -> Run:

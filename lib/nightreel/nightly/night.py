@@ -1,17 +1,21 @@
-"""A whole night: the steps in order, those already done for the date left out."""
+"""A whole night: the steps in order, without those already done for the same date."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
 from typing import Any
+
+from pyspark.sql import functions as F
 
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly import steps, training
-from nightreel.nightly.ledger import Ledger, fingerprint
 from nightreel.nightly.silver import BRONZE_READ, SILVER, prepare_settings
 from nightreel.settings import Settings
+from nightreel.tables.tables import Tables, digest
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,14 @@ class Step:
     owns: tuple[str, ...] = ()
     """The step is done only while these tables are as it left them."""
     resumes_itself: bool = False
-    """Asked every time: it leaves out by itself what is done."""
+    """The step runs every time and skips by itself what is done."""
 
 
 def run_night(job: Job) -> Summary:
     """ingest -> prepare -> train -> evaluate -> recommend, resuming what the same run date has done already.
 
-    ingest and train look for themselves at what is new and are always asked; the other steps are left out when
-    the ledger has them with the same settings, the same inputs and their tables as they left them.
+    ingest and train find by themselves what is new and always run; another step is skipped if the ledger has it with
+    the same settings, the same inputs and its tables as it left them.
     """
     ledger = Ledger(job.tables, job.run_date)
     summaries = [steps.ingest(job)]
@@ -47,7 +51,7 @@ def run_night(job: Job) -> Summary:
         else:
             job.skip(step.name, "already done for this date")
         summaries.append(done)
-    return _together(summaries)
+    return _merged(summaries)
 
 
 def trained_models(settings: Settings) -> list[str]:
@@ -60,58 +64,83 @@ def _train(job: Job) -> Summary:
 
 
 def _evaluate(job: Job) -> Summary:
-    return steps.evaluate(job, [_tonights(job, name) for name in trained_models(job.settings)])
+    return steps.evaluate(job, [_run_of_night(job, name) for name in trained_models(job.settings)])
 
 
 def _recommend(job: Job) -> Summary:
-    return steps.recommend(job, _tonights(job, job.settings.recommend.model))
+    return steps.recommend(job, _run_of_night(job, job.settings.recommend.model))
 
 
-def _tonights(job: Job, model: str) -> runs.Run:
+def _run_of_night(job: Job, model: str) -> runs.Run:
     """The run this night trained, whatever other nights and settings have trained since."""
     return steps.chosen_run(job, run_id=training.planned_run_id(job, model))
 
 
 STEPS = (
-    Step(
-        "prepare",
-        steps.prepare,
-        settings=prepare_settings,
-        reads=BRONZE_READ,
-        owns=SILVER,
-    ),
+    Step("prepare", steps.prepare, prepare_settings, reads=BRONZE_READ, owns=SILVER),
     Step(
         "train",
         _train,
-        settings=lambda s: [s.train.model_dump(), {name: s.models[name].model_dump() for name in trained_models(s)}],
+        lambda s: [s.train.model_dump(), {name: s.models[name].model_dump() for name in trained_models(s)}],
         reads=SILVER,
         resumes_itself=True,
     ),
     Step(
         "evaluate",
         _evaluate,
-        settings=lambda s: [s.evaluate.model_dump(), s.scale.model_dump()],
+        lambda s: [s.evaluate.model_dump(), s.scale.model_dump()],
         reads=SILVER,
         owns=("gold_metrics",),
     ),
-    Step(
-        "recommend",
-        _recommend,
-        settings=lambda s: s.recommend.model_dump(),
-        reads=SILVER,
-        owns=("gold_recommendations",),
-    ),
+    Step("recommend", _recommend, lambda s: s.recommend.model_dump(), reads=SILVER, owns=("gold_recommendations",)),
 )
 
 
 def _fingerprint(step: Step, job: Job, earlier: str) -> str:
+    """A digest of whatever the step's result depends on."""
     states = {table: job.tables.state(table) for table in step.reads}
-    return fingerprint(step=step.name, settings=step.settings(job.settings), states=states, earlier=earlier)
+    parts = {"step": step.name, "settings": step.settings(job.settings), "states": states, "earlier": earlier}
+    return digest(parts)
 
 
-def _together(summaries: list[Summary]) -> Summary:
+def _merged(summaries: list[Summary]) -> Summary:
     rows = {label: count for summary in summaries for label, count in summary.rows.items()}
     rejects = {reason: count for summary in summaries for reason, count in summary.rejects.items()}
     tables = list(dict.fromkeys(table for summary in summaries for table in summary.tables))
     notes = [note for summary in summaries for note in summary.notes]
     return Summary(rows=rows, rejects=rejects, tables=tables, notes=notes)
+
+
+class Ledger:
+    """The steps done for one run date, kept in gold_steps."""
+
+    def __init__(self, tables: Tables, run_date: date) -> None:
+        self._tables = tables
+        self._run_date = run_date
+        self._done: dict[str, Mapping[str, Any]] = {}
+        if tables.exists("gold_steps"):
+            rows = tables.read("gold_steps").where(F.col("run_date") == F.lit(run_date)).collect()
+            self._done = {row["step"]: row.asDict() for row in rows}
+
+    def finished(self, step: str, fingerprint: str) -> Summary | None:
+        """The step's summary, if it ended with this fingerprint and its tables are still as it left them."""
+        entry = self._done.get(step)
+        if entry is None or entry["fingerprint"] != fingerprint:
+            return None
+        left = json.loads(entry["outputs"])
+        if any(self._tables.state(table) != state for table, state in left.items()):
+            return None
+        return Summary(**json.loads(entry["summary"]))
+
+    def record(self, step: str, fingerprint: str, *, outputs: Mapping[str, str | None], summary: Summary) -> None:
+        """Enter the step as done, replacing an earlier entry of the same date."""
+        row = {
+            "run_date": self._run_date,
+            "step": step,
+            "fingerprint": fingerprint,
+            "outputs": json.dumps(dict(outputs)),
+            "summary": json.dumps(asdict(summary)),
+            "finished_at": datetime.now(UTC),
+        }
+        self._tables.put("gold_steps", [row], f"run_date = DATE'{self._run_date}' AND step = '{step}'")
+        self._done[step] = row

@@ -1,4 +1,4 @@
-"""The silver tables as one: several commits that count only where they come from the same prepare."""
+"""The silver tables as one: several commits, valid only if all come from the same prepare."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import Any
 
 from nightreel import __version__, sources
 from nightreel.errors import TableError
-from nightreel.nightly.ledger import fingerprint
 from nightreel.settings import Settings
-from nightreel.tables.tables import Tables
+from nightreel.tables.tables import Tables, digest
 
 SILVER = (
     "silver_interactions",
@@ -18,14 +17,14 @@ SILVER = (
     "silver_item_text",
     "silver_vocabulary",
 )
-_TELLING = SILVER[:3]
-"""Those whose stamps tell: prepare writes silver_users first and silver_interactions last. Of the others an empty one
-written over an empty one is no commit, and keeps an earlier stamp."""
+_STAMPED = SILVER[:3]
+"""Their stamps are compared: prepare writes silver_users first and silver_interactions last. Another table may keep an
+earlier stamp, because replacing an empty table by an empty one makes no commit."""
 BRONZE_READ = ("bronze_ratings", "bronze_items", "bronze_metadata")
 
 
 def prepare_settings(settings: Settings) -> list[Any]:
-    """What of the configuration a prepare follows from; of a file that says what tests, its size and time."""
+    """The settings that a prepare depends on, with the size and time of the file of pairs to test, if there is one."""
     held_out = sources.held_out_file(settings)
     return [
         settings.filter.model_dump(),
@@ -36,23 +35,23 @@ def prepare_settings(settings: Settings) -> list[Any]:
     ]
 
 
-def prepare_id(tables: Tables, settings: Settings) -> str:
-    """The same for the same bronze tables and settings, which give the same rows and indices."""
+def new_prepare_id(tables: Tables, settings: Settings) -> str:
+    """The id of a prepare of the current bronze tables: equal ids mean equal rows and indices."""
     bronze = {table: tables.state(table) for table in BRONZE_READ}
-    return fingerprint(code=__version__, settings=prepare_settings(settings), bronze=bronze)
+    return digest({"code": __version__, "settings": prepare_settings(settings), "bronze": bronze})
 
 
-def current_prepare(tables: Tables) -> str:
-    """The prepare that all the tables come from.
+def current_prepare_id(tables: Tables) -> str:
+    """The id of the prepare that all the tables come from.
 
     Raises
     ------
-    TableError : one of them is missing, or they come from different ones, as after a prepare that was cut off
+    TableError : one of them is missing, or they come from different ones, as after an interrupted prepare
     """
     for table in SILVER:
         tables.read(table)
-    stamps = {table: tables.stamp(table) or "none" for table in _TELLING}
-    if len(set(stamps.values())) > 1:
-        told = ", ".join(f"{table} {stamp}" for table, stamp in stamps.items())
-        raise TableError(f"the silver tables come from different prepares ({told}): run prepare again")
-    return stamps["silver_interactions"]
+    ids = {table: tables.stamp(table) or "none" for table in _STAMPED}
+    if len(set(ids.values())) > 1:
+        found = ", ".join(f"{table} {prepare_id}" for table, prepare_id in ids.items())
+        raise TableError(f"the silver tables come from different prepares ({found}): run prepare again")
+    return ids["silver_interactions"]

@@ -15,39 +15,38 @@ from pyspark.sql import functions as F
 from nightreel import __version__, models
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
-from nightreel.nightly.ledger import fingerprint
-from nightreel.nightly.silver import current_prepare
+from nightreel.nightly.silver import current_prepare_id
 from nightreel.session.spark_session import local_path
-from nightreel.tables.tables import sql_text
+from nightreel.tables.tables import digest, sql_text
 
 
 def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
     """silver -> a recorded run of each named model.
 
-    With `resume`, a run finished with the same inputs is kept, and a network goes on from its last checkpoint.
+    With `resume`, a run finished with the same inputs is kept, and a network continues from its last checkpoint.
     """
     algorithms = {name: models.create(name, job.settings) for name in names}
-    prepared = current_prepare(job.tables)
+    prepare_id = current_prepare_id(job.tables)
     version = job.tables.version("silver_interactions") or 0
     ratings, context = _rows(job, version)
-    trained_on = runs.finished(job.tables) if resume else {}
+    finished = runs.finished(job.tables) if resume else {}
     trained, written = 0, dict[str, None]()
     for name, algorithm in algorithms.items():
         run_id = planned_run_id(job, name)
-        if trained_on.get(run_id) == prepared:
+        if finished.get(run_id) == prepare_id:
             job.skip(f"train {name}", "already done for this date")
             continue
         trained += 1
         with job.step(f"train {name}"):
             tables = _train(
-                job, algorithm, ratings, context, run_id=run_id, version=version, prepared=prepared, resume=resume
+                job, algorithm, ratings, context, run_id=run_id, version=version, prepare_id=prepare_id, resume=resume
             )
         written |= dict.fromkeys(tables)
     return Summary(rows={"models trained": trained}, tables=[*written])
 
 
 def planned_run_id(job: Job, model: str) -> str:
-    """The run of the job's date, the model's hyperparameters and the seed: training it again replaces it."""
+    """The run id for the job's date, the model's hyperparameters and the seed: training again replaces the run."""
     return runs.new_run_id(job.run_date, model, job.settings.models[model], job.settings.train.seed)
 
 
@@ -59,7 +58,7 @@ def _train(
     *,
     run_id: str,
     version: int,
-    prepared: str,
+    prepare_id: str,
     resume: bool,
 ) -> Sequence[str]:
     """Returns the tables written."""
@@ -67,9 +66,10 @@ def _train(
     seed = job.settings.train.seed
     epochs: list[models.EpochMetric] = []
     networks = _networks(job)
-    folder = networks and networks / f"{run_id}-v{version}-{fingerprint(launch=job.settings.neural.model_dump())}"
-    context = replace(context, folder=str(folder or ""), resume=resume, keep_history=epochs.extend)
-    model = algorithm.fit(ratings, seed=seed, context=context)
+    launch = digest({"launch": job.settings.neural.model_dump()})
+    folder = networks and networks / f"{run_id}-v{version}-{launch}"
+    run_context = replace(context, folder=str(folder or ""), resume=resume, keep_history=epochs.extend)
+    model = algorithm.fit(ratings, seed=seed, context=run_context)
     runs.save(
         job.tables,
         model,
@@ -78,7 +78,7 @@ def _train(
         params=algorithm.params,
         seed=seed,
         interactions_version=version,
-        prepare_id=prepared,
+        prepare_id=prepare_id,
         started_at=started,
         finished_at=datetime.now(UTC),
         code_version=__version__,
@@ -86,12 +86,12 @@ def _train(
     if not folder or not epochs:
         return runs.TABLES
     _keep_history(job, epochs, run_id=run_id, model=algorithm.name)
-    _remove_scaffold(folder, run_id)
+    _remove_leftovers(folder, run_id)
     return [*runs.TABLES, "gold_metrics"]
 
 
 def _rows(job: Job, version: int) -> tuple[DataFrame, models.TrainingContext]:
-    """The rows to train on, and what a training may use in addition."""
+    """The rows to train on, and the context that all models share."""
     rows = job.tables.read("silver_interactions", version=version)
     ratings, validation, text = _ratings(rows, "train"), _validation(rows), job.tables.read("silver_item_text")
     parts = {"train": ratings, "validation": validation, "item_text": text}
@@ -115,7 +115,7 @@ def _validation(rows: DataFrame) -> DataFrame | None:
 
 
 def _networks(job: Job) -> Path | None:
-    """Where networks are kept: neural.folder, or beside the tables; None where these lie at no path."""
+    """The networks' folder: under neural.folder, by default under tables.root; None if that is no local path."""
     root = local_path(job.settings.neural.folder or job.settings.tables.root)
     return None if root is None else root / job.settings.tables.dataset / "networks"
 
@@ -126,8 +126,8 @@ def _keep_history(job: Job, epochs: Sequence[models.EpochMetric], *, run_id: str
     job.tables.put("gold_metrics", rows, f"run_id = {sql_text(run_id)}")
 
 
-def _remove_scaffold(folder: Path, run_id: str) -> None:
-    """What the training of a recorded run needed, and networks of the same run trained before."""
+def _remove_leftovers(folder: Path, run_id: str) -> None:
+    """Delete what only the training needed, and earlier networks of the same run."""
     for done in ("checkpoints", "rows"):
         shutil.rmtree(folder / done, ignore_errors=True)
     for other in folder.parent.glob(f"{run_id}-v*"):

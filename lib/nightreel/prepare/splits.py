@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
@@ -13,95 +12,31 @@ from nightreel.settings import SplitSettings
 
 _COUNTED_BITS = 14
 _FEW = 10_000
-
-
-@dataclass(frozen=True)
-class Order:
-    """Rows ascend by `keys` (bigint, not null), then by user_id and item_id, which makes the order total."""
-
-    keys: Sequence[Column]
-
-    def first(self, rows: DataFrame, n: int) -> Column:
-        """True for exactly the first n rows: a comparison with the n-th, whose values are all that is collected.
-
-        The n-th row's keys are narrowed down by histograms of at most 16,384 buckets each; only the few rows that
-        share the last bucket are sorted.
-
-        Parameters
-        ----------
-        rows : grain user x item; columns user_id, item_id and those of `keys`. Read up to five times
-        n : at most as many as there are rows
-        """
-        if n <= 0:
-            return F.lit(False)
-        names = [f"key{number}" for number in range(len(self.keys))]
-        ids = ["user_id", "item_id"]
-        places = rows.select(*[key.alias(name) for key, name in zip(self.keys, names, strict=True)], *ids)
-        for name in names:
-            extent = places.agg(F.min(name), F.max(name), F.count(F.lit(1))).first()
-            if extent is None or extent[2] <= _FEW:
-                break
-            low, high, n = _narrow(places, name, n, low=extent[0], high=extent[1])
-            places = places.where(F.col(name).between(low, high))
-        nth = places.orderBy(*names, *ids).offset(n - 1).limit(1).first()
-        if nth is None:
-            return F.lit(True)
-        types = dict(places.dtypes)
-        last = F.struct(*[F.lit(nth[name]).cast(types[name]).alias(name) for name in [*names, *ids]])
-        here = [key.alias(name) for key, name in zip(self.keys, names, strict=True)]
-        return F.struct(*here, *ids) <= last
-
-
-def _narrow(places: DataFrame, key: str, n: int, *, low: int, high: int) -> tuple[int, int, int]:
-    """A range of the key that holds the n-th row and few or equal keys, and the row's place within it."""
-    size = _FEW + 1
-    while size > _FEW and low < high:
-        # A power of two as width: the bucket is then exact in 64-bit integers.
-        bits = max(0, (high - low).bit_length() - _COUNTED_BITS)
-        bucket = F.shiftright(F.col(key) - F.lit(low), bits).alias("bucket")
-        inside = places.where(F.col(key).between(low, high))
-        found = inside.groupBy(bucket).agg(F.count(F.lit(1)).alias("size"), F.min(key), F.max(key)).collect()
-        before, (_, size, low, high) = _holding(n, sorted(found))
-        n -= before
-    return low, high, n
-
-
-def _holding(n: int, buckets: Sequence[Row]) -> tuple[int, Row]:
-    """The rows before the bucket with the n-th row, and that bucket; size is a bucket's second field."""
-    before = 0
-    for bucket in buckets[:-1]:
-        if n <= before + bucket[1]:
-            return before, bucket
-        before += bucket[1]
-    return before, buckets[-1]
-
-
 _HASHES = 1 << 63
 _NO_TIME = (1 << 62) - 1
 
 
-def split(interactions: DataFrame, settings: SplitSettings, *, probe: DataFrame | None = None) -> DataFrame:
+def split(interactions: DataFrame, settings: SplitSettings, *, pairs: DataFrame | None = None) -> DataFrame:
     """Mark each rating as train, validation or test.
 
-    A rating's hash is xxhash64(user_id, item_id, seed): it changes with nothing but these three, so other rows
-    may come and go.
+    A rating's hash is xxhash64(user_id, item_id, seed): it depends on nothing else, so other rows may come and go.
 
     - random: the ratings with the smallest hashes are test, the next validation. A share is a share of the
-      hashes' range, so each rating's mark is its own; a number of rows is met exactly.
+      hashes' range, so no rating's mark depends on another; a number of rows is met exactly.
     - per_user: the same within each user; a share of n ratings is n * share, rounded half up.
-    - chronological: the latest ratings of all are test, those before validation; a share is rounded half up.
+    - chronological: the latest ratings are test, those before them validation; a share is rounded half up.
     - chronological_per_user: the same within each user.
-    - leave_one_out: each user's latest rating is test, the one before validation where validation is asked.
-    - probe, published: the pairs of `probe` are test; validation is drawn from the rest as by random.
+    - leave_one_out: each user's latest rating is test; the one before is validation if the settings ask for any.
+    - probe, published: `pairs` are test; validation is drawn from the rest as in random.
 
-    Equally late ratings stand in the order of their hashes, ratings without a time before all others. Within
-    users, a number of rows is one of each user's, and at least one rating of each user remains for training.
+    Equally late ratings are ordered by their hashes, and a missing time counts as the oldest. In the strategies within
+    users, a number of rows is meant for each user, and at least one rating of each user remains for training.
 
     Parameters
     ----------
     interactions : grain user x item; columns user_id, item_id, rated_at and any others
     settings : strategy, shares or numbers of rows, seed
-    probe : for strategies probe and published, the pairs to test; grain any; columns user_id, item_id
+    pairs : the pairs to test, for strategies probe and published; repeats allowed; columns user_id, item_id
 
     Returns
     -------
@@ -109,16 +44,16 @@ def split(interactions: DataFrame, settings: SplitSettings, *, probe: DataFrame 
 
     Raises
     ------
-    DataError : a chronological strategy, and no rating has a time; strategy probe or published without the pairs
+    DataError : a chronological strategy, and no rating has a time; strategy probe or published without pairs
     """
     if "chronological" in settings.strategy or settings.strategy == "leave_one_out":
         _require_times(interactions, settings)
     if settings.strategy in {"probe", "published"}:
-        return _by_probe(interactions, settings, probe)
+        return _by_pairs(interactions, settings, pairs)
     if settings.strategy == "random":
         test, validation = _at_random(interactions, settings)
     elif settings.strategy == "chronological":
-        test, validation = _first_rows(interactions, settings, Order([_age(), _hash(settings)]))
+        test, validation = _first_rows(interactions, settings, [_age(), _hash(settings)])
     else:
         return _within_users(interactions, settings)
     return _marked(interactions, test=test, validation=validation)
@@ -126,18 +61,73 @@ def split(interactions: DataFrame, settings: SplitSettings, *, probe: DataFrame 
 
 def _at_random(rows: DataFrame, settings: SplitSettings) -> tuple[Column, Column]:
     if settings.test_rows or settings.validation_rows:
-        return _first_rows(rows, settings, Order([_hash(settings)]))
+        return _first_rows(rows, settings, [_hash(settings)])
     place = _hash(settings)
     test = int(settings.test_share * _HASHES)
     return place < test, place < test + int(settings.validation_share * _HASHES)
 
 
-def _first_rows(rows: DataFrame, settings: SplitSettings, order: Order) -> tuple[Column, Column]:
+def _first_rows(rows: DataFrame, settings: SplitSettings, keys: Sequence[Column]) -> tuple[Column, Column]:
     total = rows.count()
     test = min(total, settings.test_rows or _round(settings.test_share * total))
     validation = min(total - test, settings.validation_rows or _round(settings.validation_share * total))
-    in_test = order.first(rows, test)
-    return in_test, order.first(rows, test + validation) if validation else in_test
+    in_test = is_among_first(rows, test, keys=keys)
+    return in_test, is_among_first(rows, test + validation, keys=keys) if validation else in_test
+
+
+def is_among_first(rows: DataFrame, n: int, *, keys: Sequence[Column]) -> Column:
+    """True for exactly the first n rows: a comparison with the n-th row, the only one collected.
+
+    Rows are ordered by `keys`, then by user_id and item_id. Histograms of at most 16,384 buckets narrow down the n-th
+    row's keys; only the few rows in the last bucket are sorted.
+
+    Parameters
+    ----------
+    rows : grain user x item; columns user_id, item_id and those of `keys`. Read up to five times
+    n : at most the number of rows
+    keys : bigint, not null
+    """
+    if n <= 0:
+        return F.lit(False)
+    ids = ["user_id", "item_id"]
+    named = {f"key{number}": key for number, key in enumerate(keys)}
+    candidates = rows.select(*[key.alias(name) for name, key in named.items()], *ids)
+    for name in named:
+        extent = candidates.agg(F.min(name), F.max(name), F.count(F.lit(1))).first()
+        if extent is None or extent[2] <= _FEW:
+            break
+        low, high, n = _narrow(candidates, name, n, low=extent[0], high=extent[1])
+        candidates = candidates.where(F.col(name).between(low, high))
+    nth = candidates.orderBy(*named, *ids).offset(n - 1).limit(1).first()
+    if nth is None:
+        return F.lit(True)
+    types = dict(candidates.dtypes)
+    last = F.struct(*[F.lit(nth[name]).cast(types[name]).alias(name) for name in [*named, *ids]])
+    return F.struct(*[key.alias(name) for name, key in named.items()], *ids) <= last
+
+
+def _narrow(rows: DataFrame, key: str, n: int, *, low: int, high: int) -> tuple[int, int, int]:
+    """A range of the key with the n-th row in it, few rows or one key value; and the row's position in the range."""
+    size = _FEW + 1
+    while size > _FEW and low < high:
+        # The width is a power of two: buckets are then exact in 64-bit integers.
+        bits = max(0, (high - low).bit_length() - _COUNTED_BITS)
+        bucket = F.shiftright(F.col(key) - F.lit(low), bits).alias("bucket")
+        inside = rows.where(F.col(key).between(low, high))
+        found = inside.groupBy(bucket).agg(F.count(F.lit(1)).alias("size"), F.min(key), F.max(key)).collect()
+        before, (_, size, low, high) = _bucket_of(n, sorted(found))
+        n -= before
+    return low, high, n
+
+
+def _bucket_of(n: int, buckets: Sequence[Row]) -> tuple[int, Row]:
+    """The number of rows before the n-th row's bucket, and that bucket; size is a bucket's second field."""
+    before = 0
+    for bucket in buckets[:-1]:
+        if n <= before + bucket[1]:
+            return before, bucket
+        before += bucket[1]
+    return before, buckets[-1]
 
 
 def _within_users(rows: DataFrame, settings: SplitSettings) -> DataFrame:
@@ -156,7 +146,7 @@ def _within_users(rows: DataFrame, settings: SplitSettings) -> DataFrame:
 
 
 def _of_each_user(settings: SplitSettings, n: Column) -> tuple[Column, Column]:
-    """How many of a user's n ratings are test and validation, before one is left for training."""
+    """How many of a user's n ratings are test and validation, before one is reserved for training."""
     if settings.strategy == "leave_one_out":
         return F.lit(1), F.lit(1 if settings.validation_share or settings.validation_rows else 0)
     return (
@@ -165,18 +155,18 @@ def _of_each_user(settings: SplitSettings, n: Column) -> tuple[Column, Column]:
     )
 
 
-def _by_probe(rows: DataFrame, settings: SplitSettings, probe: DataFrame | None) -> DataFrame:
-    if probe is None:
+def _by_pairs(rows: DataFrame, settings: SplitSettings, pairs: DataFrame | None) -> DataFrame:
+    if pairs is None:
         raise DataError(f'split.strategy = "{settings.strategy}": no pairs were given')
-    pairs = probe.select("user_id", "item_id").distinct().withColumn("probed", F.lit(True))
-    joined = rows.join(pairs, ["user_id", "item_id"], "left")
+    marked = pairs.select("user_id", "item_id").distinct().withColumn("is_pair", F.lit(True))
+    joined = rows.join(marked, ["user_id", "item_id"], "left")
     rest = settings.model_copy(update={"strategy": "random", "test_share": 0.0, "test_rows": 0})
-    _, validation = _at_random(joined.where(F.col("probed").isNull()), rest)
-    return _marked(joined, test=F.col("probed").isNotNull(), validation=validation).select(*rows.columns, "split")
+    _, validation = _at_random(joined.where(F.col("is_pair").isNull()), rest)
+    return _marked(joined, test=F.col("is_pair").isNotNull(), validation=validation).select(*rows.columns, "split")
 
 
 def _marked(rows: DataFrame, *, test: Column, validation: Column) -> DataFrame:
-    """`validation` need not exclude `test`, which goes first."""
+    """`validation` may overlap `test`, which takes precedence."""
     mark = F.when(test, "test").when(validation, "validation").otherwise("train")
     return rows.select(*rows.columns, mark.alias("split"))
 
@@ -187,7 +177,7 @@ def _hash(settings: SplitSettings) -> Column:
 
 
 def _age() -> Column:
-    """Ascends from the latest rating to those without a time."""
+    """Sort key: the latest rating first, those without a time last."""
     return F.coalesce(-F.unix_micros("rated_at"), F.lit(_NO_TIME))
 
 

@@ -1,4 +1,4 @@
-"""Recommendations and similar items that can be read without another table: external ids and titles."""
+"""A trained model's answers in external ids and titles, readable without another table."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def recommend_for_all(
     ----------
     users : grain user; columns user_idx int, user_id
     items : grain item; columns item_idx int, item_id, title
-    interactions : grain user x item, of every split: a held-out item has been seen too; columns user_idx, item_idx
-    n : items a user
+    interactions : grain user x item, of every split, because a held-out item has been seen too; columns user_idx,
+        item_idx
+    n : number of items for each user
 
     Returns
     -------
@@ -36,7 +37,7 @@ def recommend_for_all(
 
     Raises
     ------
-    CapabilityError : the model does not order items
+    CapabilityError : the model does not rank items
     """
     best = model.recommend(users.select("user_idx"), n=n, seen=interactions.select("user_idx", "item_idx"))
     named = best.join(users.select("user_idx", "user_id"), "user_idx", "inner").join(
@@ -45,7 +46,7 @@ def recommend_for_all(
     return named.select(*_run(run_id, run_date), "user_id", "rank", "item_id", "title", "score")
 
 
-def similar_titles(model: TrainedModel, items: DataFrame, *, n: int, run_id: str, run_date: date) -> DataFrame:
+def similar_items(model: TrainedModel, items: DataFrame, *, n: int, run_id: str, run_date: date) -> DataFrame:
     """The n items most similar to each item.
 
     Parameters
@@ -58,7 +59,7 @@ def similar_titles(model: TrainedModel, items: DataFrame, *, n: int, run_id: str
 
     Raises
     ------
-    CapabilityError : the model holds nothing that items could be compared by
+    CapabilityError : the model cannot compare items
     """
     titles = items.select("item_idx", "item_id", "title")
     similar = items.select(
@@ -79,19 +80,19 @@ def _run(run_id: str, run_date: date) -> tuple[Column, Column]:
 def score_pairs(
     model: TrainedModel, pairs: DataFrame, users: DataFrame, items: DataFrame, scale: ScaleSettings
 ) -> DataFrame:
-    """A prediction for every pair, whether or not its user and item are known.
+    """A prediction for every pair, also of an unknown user or item.
 
     Parameters
     ----------
-    pairs : grain pair asked for (the same pair may be asked twice); columns position bigint, user_id, item_id
+    pairs : grain row; columns position bigint, user_id, item_id. A pair may be repeated
     users : grain user; columns user_idx int, user_id
     items : grain item; columns item_idx int, item_id
     scale : predictions are clipped to it
 
     Returns
     -------
-    grain pair asked for; columns position bigint, user_id, item_id, prediction float, cold boolean (the user or the
-    item is unknown to the model: a fallback mean)
+    grain row; columns position bigint, user_id, item_id, prediction float, cold boolean (the user or the item is
+    unknown to the model, and the prediction a fallback mean)
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Pairs to be scored, from a CSV file, Parquet or a Delta table."""
+"""Pairs to score, from a CSV file, Parquet, a Delta table, or a file in the Netflix Prize's format."""
 
 from __future__ import annotations
 
@@ -9,13 +9,28 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from nightreel import sources
 from nightreel.errors import ConfigurationError, DataError
+from nightreel.settings import IngestSettings
 
 _IDS = ("user_id", "item_id")
 _ID_TYPES = ("tinyint", "smallint", "int", "bigint", "string")
 _CSV = re.compile(r"\.(csv|tsv)(\.(gz|bz2|zst))?$")
 _PARQUET = b"PAR1"
 _TABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}")
+
+
+def read_pairs_to_score(
+    spark: SparkSession, path: str, *, users: DataFrame, items: DataFrame, settings: IngestSettings
+) -> tuple[DataFrame, DataFrame | None]:
+    """The pairs at the path, and the rejected lines (grain line, column reason); None unless it is a .txt file.
+
+    A .txt or .txt.gz file has the Netflix Prize's format; everything else is read by `read_pairs`.
+    """
+    if path.endswith((".txt", ".txt.gz")):
+        prize = sources.read_prize_pairs(spark, path, settings)
+        return prize.pairs, prize.rejects
+    return read_pairs(spark, path, users=users, items=items), None
 
 
 def read_pairs(spark: SparkSession, path: str, *, users: DataFrame, items: DataFrame) -> DataFrame:

@@ -1,4 +1,4 @@
-"""Predictions as one text file: CSV, or the format the Netflix Prize asked for."""
+"""Predictions as one text file: CSV, or the Netflix Prize's format."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ DECIMALS = 4
 
 
 def write_prize_format(predictions: DataFrame, path: str, *, decimals: int = DECIMALS) -> None:
-    """Write `<item_id>:` and below it one prediction a line, in the order of position.
+    """Write a line `<item_id>:` whenever the item changes, then one prediction a line, in the order of position.
 
-    An item's line comes whenever the item is another than that of the prediction before. The file is written under
-    a name ending in .part and renamed when whole, in place of a file that was there. The driver holds the text of
-    two Spark partitions at most.
+    The file is written under a name ending in .part and renamed when complete, replacing an existing file. The driver
+    holds the text of at most two Spark partitions.
 
     Parameters
     ----------
     predictions : grain pair; columns position bigint, item_id, prediction float
     path : a local path or anything fsspec writes; missing folders are created
-    decimals : of each prediction
+    decimals : digits after the point
 
     Raises
     ------
@@ -39,7 +38,7 @@ def write_prize_format(predictions: DataFrame, path: str, *, decimals: int = DEC
     with _replacing(path) as file:
         before = None
         for block in blocks.toLocalIterator(prefetchPartitions=True):
-            # Each block names its first item; it stands in the file already where the block before ended with it.
+            # Each block starts with its first item's line, which is redundant if the block before ended with that item.
             text = block["text"]
             file.write((text.partition("\n")[2] if block["first"] == before else text).encode())
             before = block["last"]
@@ -87,7 +86,7 @@ def _lines(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 @contextmanager
 def _replacing(path: str) -> Iterator[IO[bytes]]:
-    """A file that takes its name only once it is whole; what was begun is removed when writing fails."""
+    """A file that takes its name only when complete; a failed write leaves nothing."""
     try:
         filesystem, place = url_to_fs(path)
     except (ValueError, ImportError) as error:

@@ -1,4 +1,4 @@
-"""What a person reads when a night is over."""
+"""The summary of a night, gathered from its tables and printed as text."""
 
 from nightreel.report.night import Liked, ModelScores, NightReport, Recommended, UserPicture, gather
 from nightreel.report.night_text import render, show

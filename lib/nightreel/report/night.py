@@ -1,4 +1,4 @@
-"""A night in a few numbers, gathered from the tables it left."""
+"""A night's figures, gathered from its tables."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Recommended:
 
 @dataclass(frozen=True)
 class UserPicture:
-    """One user: what they liked best of the training rows, and what is recommended to them."""
+    """One user's best liked training rows and recommendations."""
 
     user_id: int | str
     ratings: int
-    """In the training rows."""
+    """Training rows."""
     liked: tuple[Liked, ...]
     recommended: tuple[Recommended, ...]
     model: str
@@ -53,7 +53,7 @@ class UserPicture:
 
 @dataclass(frozen=True)
 class NightReport:
-    """What a night took in, kept, measured and recommends. Counts are rows."""
+    """What a night ingested, kept, measured and recommended. Counts are rows."""
 
     run_date: date
     files: int
@@ -64,15 +64,15 @@ class NightReport:
     users: int
     items: int
     matched: Mapping[str, int]
-    """Items that found their film by rule, and those that did not by reason; empty where no metadata was read."""
+    """Items by the rule that found their film, or by the reason for no match; empty without metadata."""
     found: int
-    """Of them those that found it."""
+    """Items with a film."""
     split: str
-    """The one the models were measured on."""
+    """The split that the models were measured on."""
     scores: tuple[ModelScores, ...]
     user: UserPicture
     tables: Mapping[str, str]
-    """Table names as Spark SQL takes them."""
+    """Names in Spark SQL."""
 
     @property
     def kept(self) -> int:
@@ -80,16 +80,16 @@ class NightReport:
 
 
 def gather(tables: Tables, *, run_date: date, split: str = "test", user: int | str | None = None) -> NightReport:
-    """Read the night of `run_date` from its tables; what is collected does not grow with the data.
+    """Read the night of `run_date` from its tables; nothing is collected that grows with the data.
 
     Parameters
     ----------
-    split : the held-out rows the models were measured on
-    user : whose recommendations to show; by default the smallest user_id with 20 training rows or more
+    split : the held-out split that the models were measured on
+    user : the user_id to show; by default the smallest with at least 20 training rows
 
     Raises
     ------
-    DataError : the date has no recommendations, or none for this user
+    DataError : there are no recommendations of this date, or none for this user
     TableError : a table is missing
     """
     interactions = tables.read("silver_interactions")
@@ -119,13 +119,13 @@ def _counts(rows: DataFrame, column: str) -> dict[str, int]:
 
 
 def _match_rates(tables: Tables) -> Sequence[Row]:
-    """Grain rule, then reason for no match, of either the most frequent first."""
+    """Rules, then reasons for no match, each by falling number of items."""
     rates = tables.read("silver_match_rates").select("matched_by", "matched", "items")
     return rates.orderBy(F.desc("matched"), F.desc("items"), "matched_by").collect()
 
 
 def _scores(tables: Tables, run_date: date, split: str) -> tuple[ModelScores, ...]:
-    """Of a model trained more than once for the date, the newest run that was measured."""
+    """The metrics of each model's newest run that was measured for the date."""
     of_night = tables.read("gold_metrics").where((F.col("run_date") == F.lit(run_date)) & (F.col("split") == split))
     measured = of_night.where(f"NOT {EPOCH_METRICS}")
     finished = tables.read("gold_runs").select("run_id", "finished_at")
@@ -164,7 +164,7 @@ def _picture(tables: Tables, train: DataFrame, run_date: date, user: int | str |
 
 
 def _well_known(tables: Tables, train: DataFrame, night: DataFrame) -> int | str | None:
-    """The smallest user_id with rows enough and recommendations; where nobody has enough, with the most rows."""
+    """The smallest user_id with recommendations and enough rows; if none has enough, the user with the most."""
     known = (
         train.groupBy("user_idx")
         .agg(F.count("*").alias("n"))
@@ -177,7 +177,7 @@ def _well_known(tables: Tables, train: DataFrame, night: DataFrame) -> int | str
 
 
 def _liked(tables: Tables, train: DataFrame, user: int | str | None) -> tuple[int, tuple[Liked, ...]]:
-    """How many ratings the user gave, and the best; among equals the films with fewer ratings, which say more."""
+    """The number of the user's ratings, and the best; of equal ones the items with fewer ratings first."""
     index = tables.read("silver_users").where(F.col("user_id") == F.lit(user)).select("user_idx")
     title = F.coalesce("title", F.concat(F.lit("item "), F.col("item_id").cast("string")))
     rated = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ _MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
 _LABELS = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "recall": "recall", "catalogue_coverage": "coverage"}
 _LOWER_IS_BETTER = ("rmse", "mae")
 _PREFERRED_K = 10
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Terminals obey these: C0 and C1 (ESC among them), line separators and changes of writing direction."""
 _LARGER = {"als": 32, "als_implicit": 64}
 """Ranks above those of conf/models.toml."""
 
@@ -29,27 +32,27 @@ _LARGER = {"als": 32, "als_implicit": 64}
 def show(
     report: NightReport, *, options: Sequence[str] = (), pairs: str | None = None, stream: TextIO | None = None
 ) -> None:
-    """Print the report: in colour and as wide as the terminal, elsewhere as plain text of 100 columns.
+    """Print the report: in colour and as wide as the terminal, or as plain text of 100 columns if it is no terminal.
 
     Parameters
     ----------
     options, pairs : see render
-    stream : standard output, if none is given
+    stream : standard output by default
     """
     target = sys.stdout if stream is None else stream
     if isinstance(target, io.TextIOWrapper):
-        target.reconfigure(errors="replace")  # a title outside the terminal's encoding must not end a night
+        target.reconfigure(errors="replace")  # a title outside the terminal's encoding must not fail a night
     console = Console(file=target, width=None if target.isatty() else WIDTH, highlight=False)
     console.print(render(report, options=options, pairs=pairs), crop=False)
 
 
 def render(report: NightReport, *, options: Sequence[str] = (), pairs: str | None = None) -> RenderableType:
-    """The report as something rich can print.
+    """The report as rich's renderable.
 
     Parameters
     ----------
-    options : of the job that ran (`--env cluster`, `--set ...`), for the commands suggested at the end
-    pairs : a file of pairs that `score` can predict, such as the dump's qualifying.txt
+    options : the finished job's options (`--env cluster`, `--set ...`), for the commands suggested at the end
+    pairs : a file of pairs to score, such as the dump's qualifying.txt
     """
     return Group(
         _heading(f"The night of {report.run_date}"),
@@ -58,7 +61,7 @@ def render(report: NightReport, *, options: Sequence[str] = (), pairs: str | Non
         _leaderboard(report.scores),
         _heading(f"User {report.user.user_id}, who gave {report.user.ratings:,} ratings"),
         _tastes(report.user),
-        _heading("Where the tables lie"),
+        _heading("Tables"),
         *[_line(name) for name in report.tables.values()],
         _heading("What to run next"),
         *[
@@ -70,12 +73,17 @@ def render(report: NightReport, *, options: Sequence[str] = (), pairs: str | Non
 
 
 def _heading(text: str) -> RenderableType:
-    return Text(f"\n{text}", style="bold")
+    return Text(f"\n{_escaped(text)}", style="bold")
 
 
 def _line(text: str, style: str = "") -> RenderableType:
-    """Never broken, so that it can be copied."""
-    return Text(f"  {text}", style=style, no_wrap=True, overflow="ignore")
+    """Never wrapped, so that it can be copied."""
+    return Text(f"  {_escaped(text)}", style=style, no_wrap=True, overflow="ignore")
+
+
+def _escaped(text: str) -> str:
+    """Control characters as escapes such as \\x1b: titles and ids come from files, and a terminal would obey them."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def _rows(report: NightReport) -> RenderableType:
@@ -140,7 +148,7 @@ def _cell(row: ModelScores, metric: str, best: float) -> Text:
 
 
 def _rank(row: ModelScores) -> tuple[bool, float, float, str]:
-    """The means first, then from the worst RMSE to the best, and last the models that predict no ratings."""
+    """Sort key: the means, then the others by falling RMSE, then the models that predict no ratings."""
     ndcg = max((value for metric, value in row.metrics.items() if metric.startswith("ndcg")), default=0.0)
     return row.model not in _MEANS, -row.metrics.get("rmse", 0.0), ndcg, row.model
 
@@ -152,14 +160,14 @@ def _tastes(user: UserPicture) -> RenderableType:
     table.add_column("", justify="right", no_wrap=True, width=3)
     table.add_column(f"recommended by {user.model}", no_wrap=True, overflow="ellipsis", ratio=1)
     for liked, recommended in zip_longest(user.liked, user.recommended):
-        left = (f"{liked.rating:g}", Text(liked.title)) if liked else ("", "")
-        right = (str(recommended.rank), Text(recommended.title)) if recommended else ("", "")
+        left = (f"{liked.rating:g}", Text(_escaped(liked.title))) if liked else ("", "")
+        right = (str(recommended.rank), Text(_escaped(recommended.title))) if recommended else ("", "")
         table.add_row(*left, *right)
     return table
 
 
 def _next(report: NightReport, options: Sequence[str], pairs: str | None) -> Sequence[tuple[str, str]]:
-    """Why, and the command."""
+    """Comments and commands."""
 
     def submit(job: str, *flags: str) -> str:
         return f"./spark-submit.sh {shlex.join([job, *flags])}"
@@ -173,14 +181,14 @@ def _next(report: NightReport, options: Sequence[str], pairs: str | None) -> Seq
         ),
         *(
             (
-                "the same night with a larger ALS; the steps before it are not repeated",
+                "the same night with a larger ALS; earlier steps are not repeated",
                 submit("nightly", "--run-date", str(report.run_date), *options, "--set", f"models.{name}.rank={rank}"),
             )
             for name, rank in _LARGER.items()
             if name in {row.model for row in report.scores}
         ),
         (
-            "MovieLens, KMRD or the Prize's dump; README tells of ratings of your own",
+            "MovieLens, KMRD or the Prize's dump; the README describes your own data",
             submit("nightly", "--set", "data.source=auto", "--set", "data.path=/path/of/the/data"),
         ),
         (

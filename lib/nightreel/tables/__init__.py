@@ -2,6 +2,6 @@
 
 from nightreel.tables.delta_rs import Staging, TableFile
 from nightreel.tables.schemas import EPOCH_METRICS, ID, SCHEMAS, TableSchema
-from nightreel.tables.tables import Tables, sql_text
+from nightreel.tables.tables import Tables, digest, sql_text
 
-__all__ = ["EPOCH_METRICS", "ID", "SCHEMAS", "Staging", "TableFile", "TableSchema", "Tables", "sql_text"]
+__all__ = ["EPOCH_METRICS", "ID", "SCHEMAS", "Staging", "TableFile", "TableSchema", "Tables", "digest", "sql_text"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -265,6 +266,11 @@ class Tables:
                 f"{self.name(table)}: another job wrote it (version {self._watched[table]} -> {current}) while this "
                 "one ran; nothing was written to it: run this job again when the other has ended"
             )
+
+
+def digest(parts: Any) -> str:
+    """Sixteen hexadecimal digits that are equal for equal parts: settings as JSON types, versions, other digests."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def sql_text(text: str) -> str:
