@@ -20,7 +20,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel.models import HYPERPARAMETERS, EpochMetric, Surroundings, create
+from nightreel.models import HYPERPARAMETERS, EpochMetric, TrainingContext, create
 from nightreel.prepare import Cache
 from nightreel.prepare.text import item_text
 from nightreel.session import spark_session
@@ -100,7 +100,13 @@ def split(ratings: DataFrame, folder: Path, *, seed: int) -> dict[str, DataFrame
 
 
 def measure(
-    name: str, parts: dict[str, DataFrame], beside: Surroundings, settings: Settings, measured: Measured, *, seed: int
+    name: str,
+    parts: dict[str, DataFrame],
+    context: TrainingContext,
+    settings: Settings,
+    measured: Measured,
+    *,
+    seed: int,
 ) -> None:
     epochs: dict[str, list[float]] = defaultdict(list)
 
@@ -108,8 +114,8 @@ def measure(
         for row in rows:
             epochs[row.metric.partition("@")[0]].append(row.value)
 
-    model = create(name, settings).fit(parts["train"], seed=seed, beside=replace(beside, keep_history=keep))
-    clipped = F.greatest(F.least("prediction", F.lit(beside.scale.highest)), F.lit(beside.scale.lowest))
+    model = create(name, settings).fit(parts["train"], seed=seed, context=replace(context, keep_history=keep))
+    clipped = F.greatest(F.least("prediction", F.lit(context.scale.highest)), F.lit(context.scale.lowest))
     error = clipped.cast("double") - F.col("rating")
     row = model.predict(parts["test"]).agg(F.avg(error * error)).first()
     measured.mse.append(row[0] if row else float("nan"))
@@ -143,7 +149,7 @@ def run(folder: Path, data: Data, models: Sequence[str], settings: Settings, see
             parts = split(data.ratings, folder / f"seed{seed}", seed=seed)
             files = {name: part.inputFiles() for name, part in parts.items()}
             for name in models:
-                beside = Surroundings(
+                context = TrainingContext(
                     folder=str(folder / f"{name}{seed}"),
                     scale=data.scale,
                     launch=settings.neural,
@@ -151,7 +157,7 @@ def run(folder: Path, data: Data, models: Sequence[str], settings: Settings, see
                     item_text=text,
                     files=files,
                 )
-                measure(name, parts, beside, settings, results[name], seed=seed)
+                measure(name, parts, context, settings, results[name], seed=seed)
     print_table(results)
 
 

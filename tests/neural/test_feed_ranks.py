@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
-import torch.distributed as dist
-import torch.multiprocessing as processes
 from tests.neural.feed_snapshots import CPU, Row, all_rows, rows_of, write_snapshot
+from tests.neural.ranks import results_of
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.neural.feed import feed as feed_module
 from nightreel.neural.feed import open_feed, stream
 from nightreel.neural.feed.petastorm import read
-from nightreel.neural.process import Process
+from nightreel.neural.process import Process, process_group
 
 RANKS = 2
 
@@ -78,23 +76,16 @@ CASES = (
 )
 
 
-def one_rank(rank, folder, files, results):
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=RANKS)
-    results.put((rank, {case.__name__: case(files, rank) for case in CASES}))
-    dist.destroy_process_group()
+def all_cases(files):
+    with process_group("cpu") as process:
+        return {case.__name__: case(files, process.rank) for case in CASES}
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory) -> dict[str, list[object]]:
     """Each case's outcome on both ranks."""
-    folder: Path = tmp_path_factory.mktemp("ranks")
-    results = processes.get_context("spawn").SimpleQueue()
-    files = write_snapshot(folder, [[300, 200], [500]])
-    running = processes.spawn(one_rank, (str(folder), files, results), nprocs=RANKS, join=False)
-    found = dict(results.get() for _ in range(RANKS))
-    while not running.join():
-        pass
-    return {case.__name__: [found[rank][case.__name__] for rank in range(RANKS)] for case in CASES}
+    found = results_of(all_cases, write_snapshot(tmp_path_factory.mktemp("ranks"), [[300, 200], [500]]))
+    return {case.__name__: [of_rank[case.__name__] for of_rank in found] for case in CASES}
 
 
 def test_rows_are_counted_over_both(outcomes):

@@ -89,7 +89,7 @@ def test_groups_come_in_another_order_in_every_epoch(files, monkeypatch):
 @pytest.mark.parametrize("mode", ["stream", "resident"])
 @pytest.mark.usefixtures("small_pieces")
 def test_a_row_may_come_anywhere_in_an_epoch(mode, tmp_path):
-    files = write_snapshot(tmp_path, [[20] * 5])
+    files = write_snapshot(tmp_path, [[50] * 2])
     places = []
     for seed in range(40):
         (feed,) = feeds(files, mode=mode, batch_size=100, world_size=1, seed=seed)

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +17,13 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from nightreel.errors import NightreelError
-from nightreel.neural.launcher import launch
+from nightreel.errors import ConfigurationError, NightreelError
+from nightreel.neural.launcher import _use_gpu, launch
 from nightreel.neural.networks.params import Domain
 from nightreel.neural.training.spec import TrainingSpec, hyperparameters
 from nightreel.settings import NeuralSettings, load
 
 LIBRARY = Path(__file__).parents[2] / "lib"
-pytestmark = pytest.mark.slow
 
 
 def ratings(file: Path, *, rows: int, seed: int) -> str:
@@ -61,22 +62,64 @@ def settings(**changed: Any) -> NeuralSettings:
     return load("local", []).neural.model_copy(update={"device": "cpu", **changed})
 
 
-@pytest.mark.parametrize("local_mode", [True, False])
-def test_two_processes_train_together(spark: SparkSession, tmp_path: Path, local_mode: bool) -> None:
+@pytest.mark.slow
+def test_two_processes_train_together(spark: SparkSession, tmp_path: Path) -> None:
     spec = specification(tmp_path)
-    outcome = json.loads(launch(spark, spec, settings(processes=2, local_mode=local_mode)))
+    outcome = json.loads(launch(spark, spec, settings(processes=2, local_mode=True)))
     assert (outcome["processes"], outcome["rows"], len(outcome["history"])) == (2, 3_000, 4)
     spread = float(np.var(pq.read_table(spec.validation[0]).column("rating").to_numpy()))
     assert outcome["validation_loss"] < 0.5 * spread
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
-def test_what_a_rank_complains_of_is_the_one_line_of_the_launch(spark: SparkSession, tmp_path: Path) -> None:
+class InThisProcess:
+    """In place of TorchDistributor: one rank, whose exception arrives as torchrun's account of it."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def run(self, work: Callable[[str], str], argument: str) -> str:
+        try:
+            return work(argument)
+        except Exception as error:
+            raise RuntimeError("TorchDistributor failed\nsee the executors' logs") from error
+
+
+def test_the_error_of_a_rank_is_the_one_line_of_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nightreel.neural.launcher.TorchDistributor", InThisProcess)
     spec = specification(tmp_path)
     Path(spec.train[0]).write_bytes(b"PAR1 and no more")
     with pytest.raises(NightreelError, match=r"train\.parquet: cannot be read as Parquet") as raised:
-        launch(spark, spec, settings(processes=2, local_mode=True))
+        launch(Mock(), spec, settings(processes=2, local_mode=True))
     assert "\n" not in str(raised.value)
+    ratings(tmp_path / "train.parquet", rows=300, seed=1)
+    impossible = spec.model_copy(update={"params": {"rank": 0}})
+    with pytest.raises(ConfigurationError, match=r"^network mf_bias: "):
+        launch(Mock(), impossible, settings(processes=2, local_mode=True))
+
+
+def test_any_other_end_of_a_rank_is_the_last_line_of_torchruns_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nightreel.neural.launcher.TorchDistributor", InThisProcess)
+    monkeypatch.setattr("nightreel.neural.training.train.train", Mock(side_effect=MemoryError))
+    with pytest.raises(NightreelError, match=r"^train mf_bias: a rank ended: see the executors' logs$"):
+        launch(Mock(), specification(tmp_path), settings(processes=2, local_mode=True))
+
+
+@pytest.mark.parametrize(("device", "local_mode", "assigned"), [("cpu", False, "1"), ("cuda", True, None)])
+def test_spark_assigns_no_gpus(device: str, local_mode: bool, assigned: str | None) -> None:
+    spark = Mock(**{"conf.get.return_value": assigned})
+    assert not _use_gpu(spark, settings(device=device, local_mode=local_mode))
+
+
+def test_cuda_on_executors_needs_gpus_of_spark() -> None:
+    on_executors = settings(device="cuda", local_mode=False)
+    assert _use_gpu(Mock(**{"conf.get.return_value": "1"}), on_executors)
+    with pytest.raises(
+        ConfigurationError, match=r'^neural\.device = "cuda": spark\.task\.resource\.gpu\.amount is not set'
+    ):
+        _use_gpu(Mock(**{"conf.get.return_value": None}), on_executors)
 
 
 ON_EXECUTORS = """
@@ -92,6 +135,8 @@ spark = session.start(
     checkpoints=str(folder / "checkpoints"),
     spark__master="local-cluster[2,1,1024]",
     spark__driver__memory="1g",
+    spark__driver__extraJavaOptions="-XX:TieredStopAtLevel=1",
+    spark__executor__extraJavaOptions="-XX:TieredStopAtLevel=1",
     spark__executorEnv__PYTHONPATH=library,
 )
 spec = TrainingSpec.model_validate_json((folder / "spec.json").read_text())
@@ -101,6 +146,7 @@ spark.stop()
 """
 
 
+@pytest.mark.slow
 def test_executors_that_are_processes_of_their_own(tmp_path: Path) -> None:
     spec = specification(tmp_path)
     (tmp_path / "spec.json").write_text(spec.model_dump_json())

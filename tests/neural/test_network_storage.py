@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.neural.network_samples import all_pairs, network
+from tests.neural.samples import all_pairs, network
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.neural.networks.storage import NETWORKS, load_network, save_network

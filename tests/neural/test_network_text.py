@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tests.neural.network_samples import ITEMS, TEXTS, network, text_rows
+from tests.neural.samples import ITEMS, TEXTS, network, text_rows
 
 from nightreel.errors import DataError
 from nightreel.neural.networks.item_text import ItemText, read_item_text
@@ -78,7 +78,7 @@ def test_files_are_read_one_after_another(tmp_path: Path) -> None:
     [
         (text_rows({5: {0: 1.0}}), r"item text: item_idx 5 to 5; allowed are 0 to 4$"),
         (text_rows({-1: {0: 1.0}}), r"item text: item_idx -1 to -1; allowed are 0 to 4$"),
-        (pa.concat_tables([text_rows({3: {0: 1.0}})] * 2), r"item text: an item_idx stands in two rows"),
+        (pa.concat_tables([text_rows({3: {0: 1.0}})] * 2), r"item text: an item_idx has two rows"),
         (text_rows({3: {-2: 1.0}}), r"item text: term -2 is below 0$"),
         (
             text_rows({3: {0: 1.0, 1: 1.0}}).set_column(2, "weights", pa.array([[1.0]], pa.list_(pa.float32()))),

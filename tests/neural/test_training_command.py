@@ -8,9 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tests.neural.network_samples import TEXTS, text_rows
-from tests.neural.processes import run_alone, run_two
-from tests.neural.training_samples import spec, two_tastes
+from tests.neural.ranks import torchrun
+from tests.neural.samples import TEXTS, spec, text_rows, two_tastes
 
 from nightreel.neural.networks.params import params_type
 from nightreel.neural.networks.storage import NETWORKS, load_network
@@ -66,22 +65,17 @@ def test_hybrid_trains_from_files_with_items_that_have_no_text(tmp_path: Path) -
     assert load_network(Path(outcome.folder)).name == "hybrid"
 
 
-def test_trains_folders_of_parquet_without_spark_in_the_process(tmp_path: Path) -> None:
+def test_trains_folders_of_parquet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = two_tastes()
     rows[200:600].write(tmp_path / "train" / "split=train" / "part-0.parquet")
     rows[600:].write(tmp_path / "train" / "split=train" / "part-1.parquet")
     rows[:200].write(tmp_path / "validation" / "part-0.parquet")
     flags = ["--network", "ncf", "--train", str(tmp_path / "train"), "--validation", str(tmp_path / "validation")]
     flags += ["--out", str(tmp_path / "out"), "--set", "training.epochs=2", "--set", "network.hidden=[8, 4]"]
-    code = (
-        "import sys; from nightreel.neural.training.__main__ import main;"
-        f"code = main({flags!r});"
-        "assert not [name for name in sys.modules if name.split('.')[0] in ('pyspark', 'py4j')]; sys.exit(code)"
-    )
-    ended = run_alone(["-c", code])
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith("ncf: 1,000 rows, 2 epochs on cpu, the best was ")
-    assert "ncf epoch 2 of 2: loss " in ended.stderr
+    assert main(flags) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("ncf: 1,000 rows, 2 epochs on cpu, the best was ")
+    assert "ncf epoch 2 of 2: loss " in printed.err
     network = load_network(tmp_path / "out")
     assert network.params.hidden == (8, 4)
     assert network.domain.model_dump() == pytest.approx(
@@ -95,7 +89,7 @@ def test_torchrun_trains_two_processes_without_spark(tmp_path: Path) -> None:
     (forbidden / "__init__.py").write_text("raise SystemExit('Spark was imported')\n", encoding="utf-8")
     (tmp_path / "spec.json").write_text(spec(tmp_path, changes={"epochs": 2}).model_dump_json(), encoding="utf-8")
     command = ["-m", "nightreel.neural.training", "--spec", str(tmp_path / "spec.json")]
-    ended = run_two(command, first_on_path=forbidden.parent)
+    ended = torchrun(command, first_on_path=forbidden.parent)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("ncf: 1,000 rows, 2 epochs") == 1
     assert ended.stderr.count("ncf epoch 2 of 2: ") == 1

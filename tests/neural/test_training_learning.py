@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.neural.network_samples import PARAMS, text_rows
-from tests.neural.training_samples import ALONE, MemoryFeed, Ratings, domain_of, recipe, two_tastes
+from tests.neural.samples import ALONE, PARAMS, MemoryFeed, Ratings, domain_of, recipe, text_rows, two_tastes
 
 from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Network

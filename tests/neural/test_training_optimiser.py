@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.neural.network_samples import network
-from tests.neural.training_samples import ALONE, recipe
+from tests.neural.samples import ALONE, network, recipe
 
 from nightreel.neural.feed import Batch
 from nightreel.neural.networks.network import Network

@@ -1,14 +1,17 @@
-"""What every registered model must do, whatever its algorithm."""
+"""What every registered model must do, whatever its algorithm. Each question is asked of all models in one query."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -19,14 +22,15 @@ from nightreel.models import (
     Capability,
     FactorModel,
     NetworkModel,
-    Surroundings,
     TrainedModel,
+    TrainingContext,
     create,
     names,
 )
 from nightreel.settings import load
-from nightreel.tables.schemas import SCHEMAS
+from nightreel.tables import SCHEMAS
 
+Models: TypeAlias = Mapping[str, FactorModel | NetworkModel]
 NETWORKS = ("mf", "mf_bias", "deep", "ncf", "neumf", "hybrid")
 TEXT = "item_idx int, terms array<int>, weights array<float>"
 USERS, ITEMS = 24, 9
@@ -34,6 +38,8 @@ NEW = 1000
 """An index no model knows."""
 UNRATED_BUT_ONE = USERS
 """A user who rated every item but the last."""
+ASKED_PAIRS = [(3, 0), (3, 0), (3, NEW), (NEW, 0), (NEW, NEW), (None, 0), (3, None), (None, None)]
+ASKED_USERS = [0, 1, UNRATED_BUT_ONE, NEW]
 
 EXPECTED_TO = {
     "user_mean": {Capability.PREDICT},
@@ -70,24 +76,57 @@ def in_this_process(_: SparkSession, spec: Any, __: object) -> str:
     return train(spec).model_dump_json()
 
 
-def train(name: str, interactions: DataFrame, folder: Path) -> FactorModel | NetworkModel:
-    """With few and small steps; the rows are collected, so that a question does not train the model anew."""
+def train(models: Iterable[str], interactions: DataFrame, folder: Path) -> Models:
+    """With few and small steps."""
     quick = [f"models.{model}={{iterations = 2, blocks = 2, rank = 4}}" for model in ("als", "als_implicit")]
-    quick += ["models.als.baseline.iterations=2", "models.baseline.iterations=2", "models.als_implicit.min_rating=1.0"]
-    quick += [f"models.{name}.training.epochs=2" for name in NETWORKS]
+    quick += ["models.baseline.iterations=2", "models.als_implicit.min_rating=1.0", "training.epochs=2"]
     settings = load("local", quick, models=HYPERPARAMETERS)
-    spark = interactions.sparkSession
-    words = spark.createDataFrame([(0, [0, 2], [0.6, 0.8]), (3, [1], [1.0])], TEXT)
-    beside = Surroundings(folder=str(folder), scale=settings.scale, launch=settings.neural, item_text=words)
+    words = interactions.sparkSession.createDataFrame([(0, [0, 2], [0.6, 0.8]), (3, [1], [1.0])], TEXT)
+    context = TrainingContext(folder="", scale=settings.scale, launch=settings.neural, item_text=words)
+    trained = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nightreel.neural.launcher.launch", in_this_process)
-        model = create(name, settings).fit(interactions, seed=11, beside=beside)
-    assert isinstance(model, FactorModel | NetworkModel)
-    return replace(model, users=collected(model.users), items=collected(model.items))
+        for name in models:
+            here = replace(context, folder=str(folder / name))
+            model = create(name, settings).fit(interactions, seed=11, context=here)
+            assert isinstance(model, FactorModel | NetworkModel)
+            trained[name] = model
+    return trained
 
 
-def collected(side: DataFrame) -> DataFrame:
-    return side.sparkSession.createDataFrame(side.collect(), side.schema)
+class Answer(NamedTuple):
+    """One model's answer to a question: its columns' types, and its rows."""
+
+    dtypes: list[tuple[str, str]]
+    rows: pa.Table
+
+    def by(self, *keys: str) -> list[dict[str, Any]]:
+        return sorted(self.rows.to_pylist(), key=lambda row: [row[key] for key in keys])
+
+
+Answers: TypeAlias = Mapping[str, Answer]
+
+
+def ask(models: Models, question: Callable[[Any], DataFrame], *needed: Capability) -> Answers:
+    """The answers of the models that have what is needed, in one query."""
+    frames = {name: question(model) for name, model in models.items() if model.capabilities >= set(needed)}
+    named = [answer.select(F.lit(name).alias("_model"), "*") for name, answer in frames.items()]
+    rows = reduce(DataFrame.union, named).toArrow()
+    return {
+        name: Answer(answer.dtypes, rows.filter(pc.equal(rows["_model"], name)).drop_columns("_model"))
+        for name, answer in frames.items()
+    }
+
+
+def sides(models: Models) -> tuple[Answers, Answers]:
+    return ask(models, lambda model: model.users), ask(models, lambda model: model.items)
+
+
+def contents(models: Models) -> dict[str, tuple[Any, ...]]:
+    users, items = sides(models)
+    return {
+        name: (model.header(), users[name].by("user_idx"), items[name].by("item_idx")) for name, model in models.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +134,94 @@ def interactions(spark: SparkSession) -> DataFrame:
     return frame(spark, ratings())
 
 
-@pytest.fixture(scope="module", params=names())
-def model(
-    request: pytest.FixtureRequest, interactions: DataFrame, tmp_path_factory: pytest.TempPathFactory
-) -> TrainedModel:
-    return train(request.param, interactions, tmp_path_factory.mktemp(request.param))
+@pytest.fixture(scope="module")
+def models(spark: SparkSession, interactions: DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """Their rows are collected, so that a question does not train a model anew."""
+    trained = train(names(), interactions, tmp_path_factory.mktemp("models"))
+    users, items = sides(trained)
+    return {
+        name: replace(
+            model,
+            users=spark.createDataFrame(users[name].rows, model.users.schema),
+            items=spark.createDataFrame(items[name].rows, model.items.schema),
+        )
+        for name, model in trained.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def pairs(spark: SparkSession) -> DataFrame:
+    rows = [(place, *pair) for place, pair in enumerate(ASKED_PAIRS)]
+    return spark.createDataFrame(rows, "`odd.name` int, user_idx int, item_idx int")
+
+
+@pytest.fixture(scope="module")
+def predicted(models: Models, pairs: DataFrame) -> Answers:
+    return ask(models, lambda model: model.predict(pairs), Capability.PREDICT)
+
+
+@pytest.fixture(scope="module")
+def recommended(spark: SparkSession, models: Models, interactions: DataFrame) -> Answers:
+    users = spark.createDataFrame([(user,) for user in ASKED_USERS], "user_idx int")
+    return ask(models, lambda model: model.recommend(users, n=3, seen=interactions), Capability.RECOMMEND)
+
+
+@pytest.fixture(scope="module")
+def recommended_to_all(spark: SparkSession, models: Models) -> Answers:
+    users = spark.createDataFrame([(user,) for user in [*range(USERS + 1), NEW]], "user_idx int")
+    nothing = frame(spark, [])
+    return ask(models, lambda model: model.recommend(users, n=ITEMS, seen=nothing), Capability.RECOMMEND)
+
+
+@pytest.fixture(scope="module")
+def recommended_and_predicted(spark: SparkSession, models: Models) -> Answers:
+    user, nothing = frame(spark, [(2, 0, 0.0)]), frame(spark, [])
+    needed = (Capability.RECOMMEND, Capability.PREDICT)
+    return ask(models, lambda model: model.predict(model.recommend(user, n=ITEMS, seen=nothing)), *needed)
+
+
+@pytest.fixture(scope="module")
+def similar(models: Models) -> Answers:
+    return ask(models, lambda model: model.similar(n=4), Capability.SIMILAR)
+
+
+@pytest.fixture(scope="module")
+def found(models: Models) -> dict[str, tuple[Any, ...]]:
+    return contents(models)
+
+
+@pytest.fixture(scope="module")
+def restored(models: Models) -> dict[str, tuple[Any, ...]]:
+    """From the header as JSON and the columns as gold tables have them."""
+    return contents({name: restore(model) for name, model in models.items()})
+
+
+@pytest.fixture(scope="module")
+def trained_on_shuffled_rows(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Any, ...]]:
+    shuffled = frame(spark, np.random.default_rng(1).permutation(np.array(ratings(), dtype=object)).tolist())
+    folder = tmp_path_factory.mktemp("shuffled")
+    return contents(train(sorted(set(names()) - set(NETWORKS)), shuffled.repartition(5, "rating"), folder))
+
+
+def restore(model: FactorModel | NetworkModel) -> FactorModel | NetworkModel:
+    tables = {
+        f"{side}s": getattr(model, f"{side}s").select(F.lit("r").alias("run_id"), *gold_columns(side))
+        for side in ("user", "item")
+    }
+    return type(model).restore(model.algorithm, json.loads(json.dumps(model.header())), **tables)
+
+
+def gold_columns(side: str) -> list[Column]:
+    return [
+        F.col(name).cast(kind) for name, kind in SCHEMAS[f"gold_{side}_factors"].columns.items() if name != "run_id"
+    ]
+
+
+@pytest.fixture
+def model(models: Models, name: str) -> TrainedModel:
+    return models[name]
 
 
 def needs(model: TrainedModel, capability: Capability) -> None:
@@ -107,28 +229,26 @@ def needs(model: TrainedModel, capability: Capability) -> None:
         pytest.skip(f"{model.algorithm} does not {capability}")
 
 
+@pytest.mark.parametrize("name", names())
 class TestEveryModel:
-    def test_can_what_its_form_allows(self, model: TrainedModel, interactions: DataFrame) -> None:
-        assert model.capabilities == EXPECTED_TO[model.algorithm]
+    def test_can_what_its_form_allows(self, name: str, model: TrainedModel, interactions: DataFrame) -> None:
+        assert model.capabilities == EXPECTED_TO[name]
         questions = {
             Capability.PREDICT: lambda: model.predict(interactions),
             Capability.RECOMMEND: lambda: model.recommend(interactions, n=1, seen=interactions),
             Capability.SIMILAR: lambda: model.similar(n=1),
         }
         for capability in set(Capability) - model.capabilities:
-            with pytest.raises(CapabilityError, match=f"^model {model.algorithm} cannot {capability}; it can: "):
+            with pytest.raises(CapabilityError, match=f"^model {name} cannot {capability}; it can: "):
                 questions[capability]()
 
-    def test_predicts_every_pair_and_falls_back_where_it_must(self, spark: SparkSession, model: TrainedModel) -> None:
+    def test_predicts_every_pair_and_falls_back_where_it_must(
+        self, name: str, model: TrainedModel, pairs: DataFrame, predicted: Answers
+    ) -> None:
         needs(model, Capability.PREDICT)
-        asked = [(3, 0), (3, 0), (3, NEW), (NEW, 0), (NEW, NEW), (None, 0), (3, None), (None, None)]
-        pairs = spark.createDataFrame(
-            [(place, *pair) for place, pair in enumerate(asked)], "`odd.name` int, user_idx int, item_idx int"
-        )
-        predicted = model.predict(pairs)
-        assert predicted.dtypes == [*pairs.dtypes, ("prediction", "float"), ("cold", "boolean")]
-        rows = sorted(predicted.collect())
-        assert [(row["user_idx"], row["item_idx"]) for row in rows] == asked
+        assert predicted[name].dtypes == [*pairs.dtypes, ("prediction", "float"), ("cold", "boolean")]
+        rows = predicted[name].by("odd.name")
+        assert [(row["user_idx"], row["item_idx"]) for row in rows] == ASKED_PAIRS
         assert [row["cold"] for row in rows] == [False, False] + [True] * 6
         of_user = np.mean([rating for user, _, rating in ratings() if user == 3])
         of_item = np.mean([rating for _, item, rating in ratings() if item == 0])
@@ -138,17 +258,13 @@ class TestEveryModel:
         assert rows[0]["prediction"] == rows[1]["prediction"]
         assert 0 < rows[0]["prediction"] < 6
 
-    def test_recommends_the_best_of_what_is_left(
-        self, spark: SparkSession, model: TrainedModel, interactions: DataFrame
-    ) -> None:
+    def test_recommends_the_best_of_what_is_left(self, name: str, model: TrainedModel, recommended: Answers) -> None:
         needs(model, Capability.RECOMMEND)
-        asked = [0, 1, UNRATED_BUT_ONE, NEW]
-        users = spark.createDataFrame([(user,) for user in asked], "user_idx int")
-        recommended = model.recommend(users, n=3, seen=interactions)
-        assert recommended.dtypes == [("user_idx", "int"), ("rank", "int"), ("item_idx", "int"), ("score", "float")]
-        rows = recommended.orderBy("user_idx", "rank").collect()
+        expected = [("user_idx", "int"), ("rank", "int"), ("item_idx", "int"), ("score", "float")]
+        assert recommended[name].dtypes == expected
+        rows = recommended[name].by("user_idx", "rank")
         seen = {(user, item) for user, item, _ in ratings()}
-        for user in asked:
+        for user in ASKED_USERS:
             own = [row for row in rows if row["user_idx"] == user]
             left = sum((user, item) not in seen for item in range(ITEMS))
             assert [row["rank"] for row in own] == list(range(1, min(3, left) + 1))
@@ -158,13 +274,12 @@ class TestEveryModel:
         assert [row["item_idx"] for row in rows if row["user_idx"] == UNRATED_BUT_ONE] == [ITEMS - 1]
 
     def test_ranks_for_a_user_it_does_not_know_as_for_the_average_one(
-        self, spark: SparkSession, model: TrainedModel
+        self, name: str, model: TrainedModel, recommended_to_all: Answers
     ) -> None:
         needs(model, Capability.RECOMMEND)
         if isinstance(model, NetworkModel):
             pytest.skip("of a network the average user is not the average of the scores")
-        users = spark.createDataFrame([(user,) for user in [*range(USERS + 1), NEW]], "user_idx int")
-        rows = model.recommend(users, n=ITEMS, seen=frame(spark, [])).collect()
+        rows = recommended_to_all[name].rows.to_pylist()
         scores: dict[int, list[float]] = {item: [] for item in range(ITEMS)}
         for row in rows:
             if row["user_idx"] != NEW:
@@ -173,49 +288,31 @@ class TestEveryModel:
         known = {item: float(np.mean(of_item)) for item, of_item in scores.items() if of_item}
         assert of_new == pytest.approx(known, abs=1e-4)
 
-    def test_scores_as_it_predicts(self, spark: SparkSession, model: TrainedModel) -> None:
+    def test_scores_as_it_predicts(self, name: str, model: TrainedModel, recommended_and_predicted: Answers) -> None:
         needs(model, Capability.RECOMMEND)
         needs(model, Capability.PREDICT)
-        nothing = frame(spark, [])
-        recommended = model.recommend(frame(spark, [(2, 0, 0.0)]), n=ITEMS, seen=nothing)
-        rows = model.predict(recommended).collect()
+        rows = recommended_and_predicted[name].rows.to_pylist()
         assert len(rows) == ITEMS
         assert [row["score"] for row in rows] == pytest.approx([row["prediction"] for row in rows], abs=1e-4)
 
-    def test_finds_similar_items_but_never_the_item_itself(self, model: TrainedModel) -> None:
+    def test_finds_similar_items_but_never_the_item_itself(
+        self, name: str, model: TrainedModel, similar: Answers
+    ) -> None:
         needs(model, Capability.SIMILAR)
-        similar = model.similar(n=4)
-        assert similar.columns == ["item_idx", "rank", "similar_item_idx", "similarity"]
-        rows = similar.orderBy("item_idx", "rank").collect()
+        assert [column for column, _ in similar[name].dtypes] == ["item_idx", "rank", "similar_item_idx", "similarity"]
+        rows = similar[name].by("item_idx", "rank")
         assert [(row["item_idx"], row["rank"]) for row in rows] == [(i, r) for i in range(ITEMS) for r in (1, 2, 3, 4)]
         assert all(row["item_idx"] != row["similar_item_idx"] for row in rows)
         assert all(-1.001 <= row["similarity"] <= 1.001 for row in rows)
 
-    def test_is_the_same_model_after_its_form_was_kept(self, model: TrainedModel) -> None:
-        assert isinstance(model, FactorModel | NetworkModel)
-        header = json.loads(json.dumps(model.header()))
-        tables = {
-            f"{side}s": getattr(model, f"{side}s").select(F.lit("r").alias("run_id"), *gold_columns(side))
-            for side in ("user", "item")
-        }
-        assert contents(type(model).restore(model.algorithm, header, **tables)) == contents(model)
+    def test_is_the_same_model_after_its_form_was_kept(
+        self, name: str, found: Mapping[str, Any], restored: Mapping[str, Any]
+    ) -> None:
+        assert restored[name] == found[name]
 
     def test_is_the_same_model_whatever_the_order_of_its_rows(
-        self, spark: SparkSession, model: TrainedModel, tmp_path: Path
+        self, name: str, found: Mapping[str, Any], trained_on_shuffled_rows: Mapping[str, Any]
     ) -> None:
-        if model.algorithm in NETWORKS:
+        if name in NETWORKS:
             pytest.skip("networks draw the order of their steps from the order of the rows")
-        shuffled = frame(spark, np.random.default_rng(1).permutation(np.array(ratings(), dtype=object)).tolist())
-        again = train(model.algorithm, shuffled.repartition(5, "rating"), tmp_path)
-        assert contents(again) == contents(model)
-
-
-def gold_columns(side: str) -> list[Column]:
-    return [
-        F.col(name).cast(kind) for name, kind in SCHEMAS[f"gold_{side}_factors"].columns.items() if name != "run_id"
-    ]
-
-
-def contents(model: TrainedModel) -> tuple[Any, ...]:
-    assert isinstance(model, FactorModel | NetworkModel)
-    return model.header(), sorted(model.users.collect()), sorted(model.items.collect())
+        assert trained_on_shuffled_rows[name] == found[name]

@@ -59,15 +59,19 @@ def movielens(real_data: Path) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def movielens_bronze(spark: SparkSession, movielens: pd.DataFrame) -> Iterator[DataFrame]:
-    frame = spark.createDataFrame(movielens).select(
+def movielens_bronze(
+    spark: SparkSession, movielens: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DataFrame]:
+    path = str(tmp_path_factory.mktemp("bronze") / "ratings.parquet")
+    movielens.to_parquet(path)
+    frame = spark.read.parquet(path).select(
         F.col("userId").alias("user_id"),
         F.col("movieId").alias("item_id"),
         F.col("rating").cast("float").alias("rating"),
         F.timestamp_seconds("timestamp").alias("rated_at"),
         F.lit(0).alias("file_id"),
     )
-    yield frame.coalesce(1).persist()
+    yield frame.persist()
     frame.unpersist()
 
 

@@ -82,7 +82,7 @@ def test_numbers_of_rows_are_exact_where_all_hashes_are_equal(
     ratings: DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(splits, "_FEW", 3)
-    in_test = splits.Order([F.lit(5).cast("bigint")]).first(ratings, 17)
+    in_test = splits.is_among_first(ratings, 17, keys=[F.lit(5).cast("bigint")])
     chosen = sorted((row[0], row[1]) for row in ratings.where(in_test).select("user_id", "item_id").collect())
     assert chosen == sorted((user, item) for user in range(10) for item in range(user + 1))[:17]
 

@@ -11,9 +11,8 @@ import pytest
 
 from nightreel.errors import ConfigurationError, NightreelError
 from nightreel.session import delta_jars, submit
-from nightreel.session.bundle import bundle
 from nightreel.session.java import require_java
-from nightreel.session.submit import arguments, driver_memory, is_local, machine_memory, read_properties
+from nightreel.session.submit import arguments, bundle, driver_memory, is_local, machine_memory, read_properties
 
 GIB = 1 << 30
 HOME = Path(__file__).parents[2]

@@ -1,6 +1,6 @@
-"""The algorithms, one a file, the contract they share, and the forms a trained model can take."""
+"""The algorithms by name, the contract they share, and the forms a trained model can take."""
 
-from nightreel.models.contract import Algorithm, Capability, EpochMetric, Surroundings, TrainedModel
+from nightreel.models.contract import Algorithm, Capability, EpochMetric, TrainedModel, TrainingContext
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.forms.network import NetworkModel
 from nightreel.models.registry import HYPERPARAMETERS, check, create, names
@@ -12,8 +12,8 @@ __all__ = [
     "EpochMetric",
     "FactorModel",
     "NetworkModel",
-    "Surroundings",
     "TrainedModel",
+    "TrainingContext",
     "check",
     "create",
     "names",

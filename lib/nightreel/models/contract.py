@@ -89,19 +89,19 @@ class TrainedModel(ABC):
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a training may use beside its rows.
+class TrainingContext:
+    """What a training may use in addition to its rows.
 
     folder : of the run, for checkpoints and weights: a path that the driver and all executors reach; empty where
         none is known
     scale : of the ratings
     launch : where neural models are trained
-    validation : grain user x item; user_idx, item_idx, rating: tells when to stop; None where there is none
-    item_text : grain item; item_idx int, terms array<int>, weights array<float>; None where there is none
-    files : by "train", "validation" and "item_text" the Parquet files of just those rows, where there are such, which
-        is for whoever read the table to tell: a frame does not tell whether it changed what its files hold
+    validation : grain user x item; columns user_idx, item_idx, rating: for early stopping; None where there is none
+    item_text : grain item; columns item_idx int, terms array<int>, weights array<float>; None where there is none
+    files : by "train", "validation" and "item_text", Parquet files that hold exactly the rows of the frame of that
+        name. The caller must know this; a DataFrame cannot tell
     resume : go on from a checkpoint in the folder
-    keep_history : takes what each epoch came to
+    keep_history : called with the metrics of every epoch
     """
 
     folder: str
@@ -115,7 +115,7 @@ class Surroundings:
 
 
 class EpochMetric(NamedTuple):
-    """A figure of one epoch of training."""
+    """A metric of one epoch of training; rows: what it was measured on."""
 
     split: str
     metric: str
@@ -126,8 +126,8 @@ class EpochMetric(NamedTuple):
 class Algorithm(ABC, Generic[ParamsT]):
     """A way to train: a name, typed hyperparameters, and `fit`."""
 
-    name: ClassVar[str]
-    params_type: ClassVar[type[Section]]
+    name: str
+    params_type: type[ParamsT]
 
     def __init__(self, params: ParamsT) -> None:
         self.params = params
@@ -136,12 +136,12 @@ class Algorithm(ABC, Generic[ParamsT]):
         """Raise ConfigurationError where this installation lacks what the algorithm needs."""
 
     @abstractmethod
-    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> TrainedModel:
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> TrainedModel:
         """Train on ratings.
 
         Parameters
         ----------
         interactions : grain user x item; columns user_idx int, item_idx int, rating float
         seed : the same seed and rows give the same model; of networks, rows in the same files
-        beside : most algorithms need nothing beside the rows; those that do say so
+        context : only networks need one
         """

@@ -4,23 +4,166 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.models.contract import Algorithm, Capability, EpochMetric, Surroundings, TrainedModel
-from nightreel.models.forms.factors import FactorModel
-from nightreel.models.forms.network import NetworkModel, Weights
+from nightreel.models.contract import Algorithm, Capability, EpochMetric, TrainedModel, TrainingContext
+from nightreel.models.engine.catalogue import Ints, float_lists
+from nightreel.models.forms.factors import FactorModel, with_factors, without_factors
+from nightreel.models.forms.network import NetworkModel, Weights, digest_of, item_parts
 from nightreel.neural.networks.params import Domain, NetworkParams
 from nightreel.neural.training.spec import Hyperparameters, TrainingSpec, hyperparameters_type, locate
+from nightreel.settings.sections import Section
+
+_ROWS_A_TASK = 1 << 17
+_RATINGS = StructType().add("user_idx", "integer").add("item_idx", "integer").add("rating", "float")
+
+
+class _Network(NamedTuple):
+    """How a network of nightreel.neural trains and what it ends in."""
+
+    ends_in_factors: bool = False
+    needs_text: bool = False
+
+
+NETWORKS: Mapping[str, _Network] = {
+    "mf": _Network(ends_in_factors=True),
+    "mf_bias": _Network(ends_in_factors=True),
+    "deep": _Network(),
+    "ncf": _Network(),
+    "neumf": _Network(),
+    "hybrid": _Network(needs_text=True),
+}
+"""By name in nightreel.neural.networks, where formula and source stand. Rows stream from Parquet files; every rank
+holds the embeddings of all users and items."""
+NETWORK_PARAMS: Mapping[str, type[Section]] = {name: hyperparameters_type(name) for name in NETWORKS}
+
+
+class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
+    """One of NETWORKS. `fit` needs a context with a folder."""
+
+    def __init__(self, name: str, params: Hyperparameters[NetworkParams]) -> None:
+        super().__init__(params)
+        self.name = name
+        self._network = NETWORKS[name]
+
+    def check(self) -> None:
+        if find_spec("torch") is None or find_spec("petastorm") is None:
+            raise ConfigurationError(
+                f"model {self.name}: needs torch and petastorm: run `make neural`, or install nightreel's extra neural"
+            )
+
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> TrainedModel:
+        """Train on the context's files where they hold exactly the rows, else on a copy of the rows.
+
+        Raises
+        ------
+        ConfigurationError : no context, or GPUs asked for where there are none
+        DataError : no rows, or no item text for a network that needs it
+        NightreelError : the training failed
+        """
+        from nightreel.neural import launcher  # here, so that the workers of the top-N engine start without pyspark.ml
+
+        self.check()
+        if context is None or not context.folder:
+            raise ConfigurationError(
+                f"model {self.name}: neural.folder: must name a folder that the driver and all executors reach under "
+                "the same path, as tables.root is none"
+            )
+        if self._network.needs_text and context.item_text is None:
+            raise DataError(f"model {self.name}: needs the items' text, and there is none; prepare writes it")
+        rows = interactions.select("user_idx", "item_idx", "rating").to(_RATINGS)
+        extent = _extent(rows, context.validation, context.item_text if self._network.needs_text else None)
+        try:
+            spec = self._spec(rows, extent, context, seed=seed)
+        except ValidationError as error:
+            raise ConfigurationError(f"[models.{self.name}]: {error.errors()[0]['msg']}") from None
+        outcome = json.loads(launcher.launch(interactions.sparkSession, spec, context.launch))
+        held_out = 0 if context.validation is None else context.validation.count()
+        context.keep_history(_metrics(outcome, rows=extent.rows, held_out=held_out))
+        return self._model(rows, extent, spec)
+
+    def _spec(self, rows: DataFrame, extent: _Extent, context: TrainingContext, *, seed: int) -> TrainingSpec:
+        def files(part: str, frame: DataFrame | None, count: int | None = None) -> tuple[str, ...]:
+            if frame is None:
+                return ()
+            given, copy = context.files.get(part, ()), Path(context.folder) / "rows" / part
+            return files_of(frame, given, count=frame.count() if count is None else count, copy=copy)
+
+        lowest, highest = context.scale.lowest, context.scale.highest
+        return TrainingSpec(
+            network=self.name,
+            params=self.params.network.model_dump(mode="json"),
+            domain=Domain(
+                users=extent.users,
+                items=extent.items,
+                lowest=lowest,
+                highest=highest,
+                mean=min(max(extent.mean, lowest), highest),
+            ),
+            recipe=self.params.training,
+            train=files("train", rows, extent.rows),
+            validation=files("validation", context.validation),
+            item_text=files("item_text", context.item_text if self._network.needs_text else None),
+            feed=context.launch.feed,
+            device=context.launch.device,
+            precision=context.launch.precision,
+            seed=seed,
+            folder=context.folder,
+            resume=context.resume,
+        )
+
+    def _model(self, rows: DataFrame, extent: _Extent, spec: TrainingSpec) -> TrainedModel:
+        users, items = (
+            rows.groupBy(key).agg(F.avg(F.col("rating").cast("double")).cast("float").alias("mean_rating"))
+            for key in ("user_idx", "item_idx")
+        )
+        if self._network.ends_in_factors:
+            return _factor_model(self.name, spec, users=users, items=items, global_mean=extent.mean)
+        weights = Weights(spec.folder, digest_of(spec.folder))
+        implicit = spec.params.get("mode") == "implicit"
+        return NetworkModel(
+            algorithm=self.name,
+            users=without_factors(users.withColumn("bias", F.lit(0.0)), "user_idx"),
+            items=_with_item_parts(items, weights),
+            weights=weights,
+            global_mean=extent.mean,
+            capabilities=frozenset(Capability) - ({Capability.PREDICT} if implicit else set()),
+        )
+
+
+class _Extent(NamedTuple):
+    """users and items: one more than the largest index in any rows; rows and mean: of the training rows."""
+
+    users: int
+    items: int
+    rows: int
+    mean: float
+
+
+def _extent(rows: DataFrame, validation: DataFrame | None, text: DataFrame | None) -> _Extent:
+    """Raises DataError where there are no training rows."""
+    found = rows.agg(F.max("user_idx"), F.max("item_idx"), F.count("*"), F.avg("rating")).first()
+    if found is None or not found[2]:
+        raise DataError("no ratings to train on: the training rows are empty")
+    largest = {"user_idx": found[0], "item_idx": found[1]}
+    for frame in (validation, text):
+        keys = [] if frame is None else [key for key in largest if key in frame.columns]
+        other = frame.agg(*map(F.max, keys)).first() if frame is not None else None
+        for key, index in zip(keys, other or (), strict=False):
+            largest[key] = max(largest[key], index or 0)
+    return _Extent(largest["user_idx"] + 1, largest["item_idx"] + 1, found[2], float(found[3]))
 
 
 def files_of(rows: DataFrame, files: Sequence[str], *, count: int, copy: Path) -> tuple[str, ...]:
@@ -33,7 +176,7 @@ def files_of(rows: DataFrame, files: Sequence[str], *, count: int, copy: Path) -
     ----------
     files : of the rows as they are, if there are any; as DataFrame.inputFiles gives them
     count : rows of the frame
-    copy : a folder, which every reader reaches; what lies there of an earlier attempt is taken if it is whole
+    copy : a folder that every rank reaches; a whole copy of an earlier attempt is used again
     """
     if files and sum(map(_rows_in, files)) == count:
         return tuple(files)
@@ -53,173 +196,7 @@ def _rows_in(file: str) -> int:
         return int(pq.read_metadata(opened).num_rows)
 
 
-_ROWS_A_TASK = 1 << 17
-_RATINGS = "user_idx int, item_idx int, rating float"
-
-
-class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
-    """A network of nightreel.neural by its name. Needs `beside`."""
-
-    ends_in_factors: ClassVar[bool] = False
-    needs_text: ClassVar[bool] = False
-
-    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> TrainedModel:
-        """Train on the files of the rows' snapshot, where the rows are just those of some files; else on a copy.
-
-        Raises
-        ------
-        ConfigurationError : no surroundings, or GPUs asked for where there are none
-        DataError : no rows, or no item text for a network that needs it
-        NightreelError : the training failed
-        """
-        self.check()
-        if beside is None or not beside.folder:
-            raise ConfigurationError(
-                f"model {self.name}: neural.folder: must name a folder that the driver and all executors reach under "
-                "the same path, as tables.root is none"
-            )
-        if self.needs_text and beside.item_text is None:
-            raise DataError(f"model {self.name}: needs the items' text, and there is none; prepare writes it")
-        rows = interactions.select("user_idx", "item_idx", "rating").to(_schema(interactions.sparkSession))
-        extent = _extent(rows, beside.validation, beside.item_text if self.needs_text else None)
-        try:
-            spec = self._spec(rows, extent, beside, seed=seed)
-        except ValidationError as error:
-            raise ConfigurationError(f"[models.{self.name}]: {error.errors()[0]['msg']}") from None
-        outcome = _train(interactions.sparkSession, spec, beside)
-        held_out = 0 if beside.validation is None else beside.validation.count()
-        beside.keep_history(_metrics(outcome, rows=extent["rows"], held_out=held_out))
-        return self._model(rows, extent, spec)
-
-    def check(self) -> None:
-        if find_spec("torch") is None or find_spec("petastorm") is None:
-            raise ConfigurationError(
-                f"model {self.name}: needs torch and petastorm: run `make neural`, or install nightreel's extra neural"
-            )
-
-    def _spec(self, rows: DataFrame, extent: Row, beside: Surroundings, *, seed: int) -> TrainingSpec:
-        def files(part: str, of: DataFrame | None, count: int | None = None) -> tuple[str, ...]:
-            if of is None:
-                return ()
-            given, copy = beside.files.get(part, ()), Path(beside.folder) / "rows" / part
-            return files_of(of, given, count=of.count() if count is None else count, copy=copy)
-
-        return TrainingSpec(
-            network=self.name,
-            params=self.params.network.model_dump(mode="json"),
-            domain=Domain(
-                users=extent["users"],
-                items=extent["items"],
-                lowest=beside.scale.lowest,
-                highest=beside.scale.highest,
-                mean=min(max(extent["mean"], beside.scale.lowest), beside.scale.highest),
-            ),
-            recipe=self.params.training,
-            train=files("train", rows, extent["rows"]),
-            validation=files("validation", beside.validation),
-            item_text=files("item_text", beside.item_text if self.needs_text else None),
-            feed=beside.launch.feed,
-            device=beside.launch.device,
-            precision=beside.launch.precision,
-            seed=seed,
-            folder=beside.folder,
-            resume=beside.resume,
-        )
-
-    def _model(self, rows: DataFrame, extent: Row, spec: TrainingSpec) -> TrainedModel:
-        users, items = (
-            rows.groupBy(key).agg(F.avg(F.col("rating").cast("double")).cast("float").alias("mean_rating"))
-            for key in ("user_idx", "item_idx")
-        )
-        if self.ends_in_factors:
-            return _factor_model(self.name, spec, users=users, items=items, global_mean=extent["mean"])
-        from nightreel.models.forms.network import digest_of
-
-        weights = Weights(spec.folder, digest_of(spec.folder))
-        implicit = spec.params.get("mode") == "implicit"
-        return NetworkModel(
-            algorithm=self.name,
-            users=_without_vectors(users, "user_idx"),
-            items=_with_item_parts(items, weights),
-            weights=weights,
-            global_mean=extent["mean"],
-            capabilities=frozenset(Capability) - ({Capability.PREDICT} if implicit else set()),
-        )
-
-
-class Mf(NeuralAlgorithm):
-    """Inner products of embeddings."""
-
-    name = "mf"
-    params_type = hyperparameters_type("mf")
-    ends_in_factors = True
-
-
-class MfBias(NeuralAlgorithm):
-    """Inner products of embeddings, with user, item and global bias."""
-
-    name = "mf_bias"
-    params_type = hyperparameters_type("mf_bias")
-    ends_in_factors = True
-
-
-class Deep(NeuralAlgorithm):
-    """Embeddings concatenated, one wide layer."""
-
-    name = "deep"
-    params_type = hyperparameters_type("deep")
-
-
-class Ncf(NeuralAlgorithm):
-    """Embeddings concatenated, narrowing layers, a sigmoid scaled to the ratings (He et al. 2017)."""
-
-    name = "ncf"
-    params_type = hyperparameters_type("ncf")
-
-
-class Neumf(NeuralAlgorithm):
-    """Inner product and layers side by side, for ratings or implicit feedback (He et al. 2017)."""
-
-    name = "neumf"
-    params_type = hyperparameters_type("neumf")
-
-
-class Hybrid(NeuralAlgorithm):
-    """Embeddings beside the items' text."""
-
-    name = "hybrid"
-    params_type = hyperparameters_type("hybrid")
-    needs_text = True
-
-
-def _schema(spark: SparkSession) -> Any:
-    return spark.createDataFrame([], _RATINGS).schema
-
-
-def _extent(rows: DataFrame, validation: DataFrame | None, text: DataFrame | None) -> Row:
-    """users and items: one more than the largest index in any of them; rows and mean: of training alone."""
-    found = rows.agg(
-        F.max("user_idx").alias("user"), F.max("item_idx").alias("item"), F.count("*").alias("rows"), F.avg("rating")
-    ).first()
-    if found is None or not found["rows"]:
-        raise DataError("no ratings to train on: the training rows are empty")
-    users, items = found["user"], found["item"]
-    for frame in (validation, text):
-        if frame is not None:
-            largest = frame.agg(*[F.max(key) for key in ("user_idx", "item_idx") if key in frame.columns]).first()
-            *user, item = largest or (0,)
-            users, items = max([users, *(user_idx or 0 for user_idx in user)]), max(items, item or 0)
-    return Row(users=users + 1, items=items + 1, rows=found["rows"], mean=float(found[3]))
-
-
-def _train(spark: SparkSession, spec: TrainingSpec, beside: Surroundings) -> dict[str, Any]:
-    from nightreel.neural.launcher import launch
-
-    outcome: dict[str, Any] = json.loads(launch(spark, spec, beside.launch))
-    return outcome
-
-
-def _metrics(outcome: dict[str, Any], *, rows: int, held_out: int) -> Sequence[EpochMetric]:
+def _metrics(outcome: Mapping[str, Any], *, rows: int, held_out: int) -> Sequence[EpochMetric]:
     """What gold_metrics keeps of the epochs; the one whose weights were kept is `best_epoch`."""
     metrics = [EpochMetric("train", "best_epoch", float(outcome["best_epoch"]), rows)]
     for epoch in outcome["history"]:
@@ -236,16 +213,14 @@ def _metrics(outcome: dict[str, Any], *, rows: int, held_out: int) -> Sequence[E
 def _factor_model(
     name: str, spec: TrainingSpec, *, users: DataFrame, items: DataFrame, global_mean: float
 ) -> FactorModel:
-    from nightreel.models.forms.network import factors_header
-
-    mean, rank = factors_header(spec.folder)
+    spark, factors = users.sparkSession, _factors(spec.folder)
     return FactorModel(
         algorithm=name,
-        users=_joined(users, _learnt(users.sparkSession, spec.folder, "user", spec.domain.users), "user_idx"),
-        items=_joined(items, _learnt(items.sparkSession, spec.folder, "item", spec.domain.items), "item_idx"),
-        mean=mean,
+        users=with_factors(users, _learnt(spark, spec.folder, "user", spec.domain.users), "user_idx"),
+        items=with_factors(items, _learnt(spark, spec.folder, "item", spec.domain.items), "item_idx"),
+        mean=factors.mean,
         global_mean=global_mean,
-        rank=rank,
+        rank=int(factors.item_vectors.shape[1]),
         capabilities=frozenset(Capability),
     )
 
@@ -254,36 +229,31 @@ def _learnt(spark: SparkSession, folder: str, side: str, count: int) -> DataFram
     """Grain user or item; columns <side>_idx, bias, factors, read from the weights on the executors."""
 
     def rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from nightreel.models.forms.network import factors_of
-
-        learnt = factors_of(folder, side)
+        factors = _factors(folder)
+        bias, vectors = (getattr(factors, f"{side}_{part}").numpy() for part in ("bias", "vectors"))
         for batch in batches:
-            yield learnt(batch.column(0).to_numpy())
+            index: Ints = batch.column(0).to_numpy()
+            columns = [pa.array(index.astype(np.int32)), pa.array(bias[index]), float_lists(vectors[index])]
+            yield pa.RecordBatch.from_arrays(columns, [f"{side}_idx", "bias", "factors"])
 
     indices = spark.range(0, count, numPartitions=-(-count // _ROWS_A_TASK))
     return indices.mapInArrow(rows, f"{side}_idx int, bias float, factors array<float>")
 
 
-def _joined(side: DataFrame, learnt: DataFrame, key: str) -> DataFrame:
-    return side.join(learnt, key, "inner").select(key, "bias", "factors", "mean_rating")
+def _factors(folder: str) -> Any:
+    """Never cached: the next training in the same folder leaves another network."""
+    from nightreel.neural.networks.storage import load_network
 
-
-def _without_vectors(side: DataFrame, key: str) -> DataFrame:
-    nothing = F.lit(0.0).cast("float").alias("bias"), F.array().cast("array<float>").alias("factors")
-    return side.select(key, *nothing, "mean_rating")
+    network: Any = load_network(Path(folder))
+    return network.factors()
 
 
 def _with_item_parts(items: DataFrame, weights: Weights) -> DataFrame:
     def parts(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from nightreel.models.forms.network import item_parts
-
         for batch in batches:
-            vectors = item_parts(weights, batch.column("item_idx"))
-            ends = pa.array(range(0, vectors.size + 1, vectors.shape[1]), pa.int32())
-            lists = pa.ListArray.from_arrays(ends, vectors.reshape(-1))
-            yield pa.RecordBatch.from_arrays(
-                [batch.column("item_idx"), lists, batch.column("mean_rating")], ["item_idx", "factors", "mean_rating"]
-            )
+            index, means = batch.column("item_idx"), batch.column("mean_rating")
+            columns = [index, float_lists(item_parts(weights, index)), means]
+            yield pa.RecordBatch.from_arrays(columns, ["item_idx", "factors", "mean_rating"])
 
     learnt = items.mapInArrow(parts, "item_idx int, factors array<float>, mean_rating float")
     return learnt.select("item_idx", F.lit(0.0).cast("float").alias("bias"), "factors", "mean_rating")

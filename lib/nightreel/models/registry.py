@@ -11,26 +11,24 @@ from nightreel.models.classical.als_implicit import AlsImplicit
 from nightreel.models.classical.baseline import Baseline
 from nightreel.models.classical.means import ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
 from nightreel.models.contract import Algorithm
-from nightreel.models.neural import Deep, Hybrid, Mf, MfBias, Ncf, Neumf
+from nightreel.models.neural import NETWORK_PARAMS, NeuralAlgorithm
 from nightreel.settings import Settings
 from nightreel.settings.sections import Section
 
-_ALGORITHMS: dict[str, type[Algorithm[Any]]] = {
+_CLASSICAL: Mapping[str, type[Algorithm[Any]]] = {
     algorithm.name: algorithm
-    for algorithm in (
-        *(UserMean, ItemMean, MeanOfMeans, WeightedMean, Baseline, Popular, Als, AlsImplicit),
-        *(Mf, MfBias, Deep, Ncf, Neumf, Hybrid),
-    )
+    for algorithm in (UserMean, ItemMean, MeanOfMeans, WeightedMean, Baseline, Popular, Als, AlsImplicit)
 }
-
-
-HYPERPARAMETERS: Mapping[str, type[Section]] = {name: algorithm.params_type for name, algorithm in _ALGORITHMS.items()}
+HYPERPARAMETERS: Mapping[str, type[Section]] = {
+    **{name: algorithm.params_type for name, algorithm in _CLASSICAL.items()},
+    **NETWORK_PARAMS,
+}
 """The type of each model's hyperparameters, [models.<name>] of the configuration; see `nightreel.settings.load`."""
 
 
 def names() -> tuple[str, ...]:
     """Every registered algorithm, simplest first."""
-    return tuple(_ALGORITHMS)
+    return tuple(HYPERPARAMETERS)
 
 
 def create(name: str, settings: Settings) -> Algorithm[Any]:
@@ -40,9 +38,10 @@ def create(name: str, settings: Settings) -> Algorithm[Any]:
     ------
     ConfigurationError : no such algorithm
     """
-    if name not in _ALGORITHMS:
+    if name not in HYPERPARAMETERS:
         raise ConfigurationError(f"model {name}: unknown; known: {', '.join(names())}")
-    return _ALGORITHMS[name](settings.models[name])
+    params: Any = settings.models[name]
+    return _CLASSICAL[name](params) if name in _CLASSICAL else NeuralAlgorithm(name, params)
 
 
 def check(wanted: Iterable[str], settings: Settings) -> None:

@@ -100,8 +100,8 @@ def save(
             pool.submit(tables.replace_where, name, side.select(named, "*"), this_run) for name, side in sides.items()
         ]:
             write.result()
-    told = {name: json.dumps(getattr(run, name), sort_keys=True) for name in ("params", "header")}
-    tables.put("gold_runs", [vars(run) | told], this_run)
+    encoded = {name: json.dumps(getattr(run, name), sort_keys=True) for name in ("params", "header")}
+    tables.put("gold_runs", [vars(run) | encoded], this_run)
     return run
 
 

@@ -54,7 +54,7 @@ def _train(
     job: Job,
     algorithm: models.Algorithm[Any],
     ratings: DataFrame,
-    context: models.Surroundings,
+    context: models.TrainingContext,
     *,
     run_id: str,
     version: int,
@@ -69,7 +69,7 @@ def _train(
     launch = digest({"launch": job.settings.neural.model_dump()})
     folder = networks and networks / f"{run_id}-v{version}-{launch}"
     run_context = replace(context, folder=str(folder or ""), resume=resume, keep_history=epochs.extend)
-    model = algorithm.fit(ratings, seed=seed, beside=run_context)
+    model = algorithm.fit(ratings, seed=seed, context=run_context)
     runs.save(
         job.tables,
         model,
@@ -90,12 +90,12 @@ def _train(
     return [*runs.TABLES, "gold_metrics"]
 
 
-def _rows(job: Job, version: int) -> tuple[DataFrame, models.Surroundings]:
+def _rows(job: Job, version: int) -> tuple[DataFrame, models.TrainingContext]:
     """The rows to train on, and the context that all models share."""
     rows = job.tables.read("silver_interactions", version=version)
     ratings, validation, text = _ratings(rows, "train"), _validation(rows), job.tables.read("silver_item_text")
     parts = {"train": ratings, "validation": validation, "item_text": text}
-    return ratings, models.Surroundings(
+    return ratings, models.TrainingContext(
         folder="",
         scale=job.settings.scale,
         launch=job.settings.neural,

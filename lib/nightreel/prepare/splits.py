@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
@@ -13,69 +12,6 @@ from nightreel.settings import SplitSettings
 
 _COUNTED_BITS = 14
 _FEW = 10_000
-
-
-@dataclass(frozen=True)
-class Order:
-    """A total order of rows: ascending by `keys` (bigint, not null), then by user_id and item_id."""
-
-    keys: Sequence[Column]
-
-    def first(self, rows: DataFrame, n: int) -> Column:
-        """True for exactly the first n rows: a comparison with the n-th row, the only one collected.
-
-        Histograms of at most 16,384 buckets narrow down the n-th row's keys; only the few rows in the last bucket are
-        sorted.
-
-        Parameters
-        ----------
-        rows : grain user x item; columns user_id, item_id and those of `keys`. Read up to five times
-        n : at most the number of rows
-        """
-        if n <= 0:
-            return F.lit(False)
-        names = [f"key{number}" for number in range(len(self.keys))]
-        ids = ["user_id", "item_id"]
-        places = rows.select(*[key.alias(name) for key, name in zip(self.keys, names, strict=True)], *ids)
-        for name in names:
-            extent = places.agg(F.min(name), F.max(name), F.count(F.lit(1))).first()
-            if extent is None or extent[2] <= _FEW:
-                break
-            low, high, n = _narrow(places, name, n, low=extent[0], high=extent[1])
-            places = places.where(F.col(name).between(low, high))
-        nth = places.orderBy(*names, *ids).offset(n - 1).limit(1).first()
-        if nth is None:
-            return F.lit(True)
-        types = dict(places.dtypes)
-        last = F.struct(*[F.lit(nth[name]).cast(types[name]).alias(name) for name in [*names, *ids]])
-        here = [key.alias(name) for key, name in zip(self.keys, names, strict=True)]
-        return F.struct(*here, *ids) <= last
-
-
-def _narrow(places: DataFrame, key: str, n: int, *, low: int, high: int) -> tuple[int, int, int]:
-    """A range of the key with the n-th row in it, few rows or one key value; and the row's position in the range."""
-    size = _FEW + 1
-    while size > _FEW and low < high:
-        # The width is a power of two: buckets are then exact in 64-bit integers.
-        bits = max(0, (high - low).bit_length() - _COUNTED_BITS)
-        bucket = F.shiftright(F.col(key) - F.lit(low), bits).alias("bucket")
-        inside = places.where(F.col(key).between(low, high))
-        found = inside.groupBy(bucket).agg(F.count(F.lit(1)).alias("size"), F.min(key), F.max(key)).collect()
-        before, (_, size, low, high) = _bucket_of(n, sorted(found))
-        n -= before
-    return low, high, n
-
-
-def _bucket_of(n: int, buckets: Sequence[Row]) -> tuple[int, Row]:
-    """The number of rows before the n-th row's bucket, and that bucket; size is a bucket's second field."""
-    before = 0
-    for bucket in buckets[:-1]:
-        if n <= before + bucket[1]:
-            return before, bucket
-        before += bucket[1]
-    return before, buckets[-1]
-
-
 _HASHES = 1 << 63
 _NO_TIME = (1 << 62) - 1
 
@@ -117,7 +53,7 @@ def split(interactions: DataFrame, settings: SplitSettings, *, pairs: DataFrame 
     if settings.strategy == "random":
         test, validation = _at_random(interactions, settings)
     elif settings.strategy == "chronological":
-        test, validation = _first_rows(interactions, settings, Order([_age(), _hash(settings)]))
+        test, validation = _first_rows(interactions, settings, [_age(), _hash(settings)])
     else:
         return _within_users(interactions, settings)
     return _marked(interactions, test=test, validation=validation)
@@ -125,18 +61,73 @@ def split(interactions: DataFrame, settings: SplitSettings, *, pairs: DataFrame 
 
 def _at_random(rows: DataFrame, settings: SplitSettings) -> tuple[Column, Column]:
     if settings.test_rows or settings.validation_rows:
-        return _first_rows(rows, settings, Order([_hash(settings)]))
+        return _first_rows(rows, settings, [_hash(settings)])
     place = _hash(settings)
     test = int(settings.test_share * _HASHES)
     return place < test, place < test + int(settings.validation_share * _HASHES)
 
 
-def _first_rows(rows: DataFrame, settings: SplitSettings, order: Order) -> tuple[Column, Column]:
+def _first_rows(rows: DataFrame, settings: SplitSettings, keys: Sequence[Column]) -> tuple[Column, Column]:
     total = rows.count()
     test = min(total, settings.test_rows or _round(settings.test_share * total))
     validation = min(total - test, settings.validation_rows or _round(settings.validation_share * total))
-    in_test = order.first(rows, test)
-    return in_test, order.first(rows, test + validation) if validation else in_test
+    in_test = is_among_first(rows, test, keys=keys)
+    return in_test, is_among_first(rows, test + validation, keys=keys) if validation else in_test
+
+
+def is_among_first(rows: DataFrame, n: int, *, keys: Sequence[Column]) -> Column:
+    """True for exactly the first n rows: a comparison with the n-th row, the only one collected.
+
+    Rows are ordered by `keys`, then by user_id and item_id. Histograms of at most 16,384 buckets narrow down the n-th
+    row's keys; only the few rows in the last bucket are sorted.
+
+    Parameters
+    ----------
+    rows : grain user x item; columns user_id, item_id and those of `keys`. Read up to five times
+    n : at most the number of rows
+    keys : bigint, not null
+    """
+    if n <= 0:
+        return F.lit(False)
+    ids = ["user_id", "item_id"]
+    named = {f"key{number}": key for number, key in enumerate(keys)}
+    candidates = rows.select(*[key.alias(name) for name, key in named.items()], *ids)
+    for name in named:
+        extent = candidates.agg(F.min(name), F.max(name), F.count(F.lit(1))).first()
+        if extent is None or extent[2] <= _FEW:
+            break
+        low, high, n = _narrow(candidates, name, n, low=extent[0], high=extent[1])
+        candidates = candidates.where(F.col(name).between(low, high))
+    nth = candidates.orderBy(*named, *ids).offset(n - 1).limit(1).first()
+    if nth is None:
+        return F.lit(True)
+    types = dict(candidates.dtypes)
+    last = F.struct(*[F.lit(nth[name]).cast(types[name]).alias(name) for name in [*named, *ids]])
+    return F.struct(*[key.alias(name) for name, key in named.items()], *ids) <= last
+
+
+def _narrow(rows: DataFrame, key: str, n: int, *, low: int, high: int) -> tuple[int, int, int]:
+    """A range of the key with the n-th row in it, few rows or one key value; and the row's position in the range."""
+    size = _FEW + 1
+    while size > _FEW and low < high:
+        # The width is a power of two: buckets are then exact in 64-bit integers.
+        bits = max(0, (high - low).bit_length() - _COUNTED_BITS)
+        bucket = F.shiftright(F.col(key) - F.lit(low), bits).alias("bucket")
+        inside = rows.where(F.col(key).between(low, high))
+        found = inside.groupBy(bucket).agg(F.count(F.lit(1)).alias("size"), F.min(key), F.max(key)).collect()
+        before, (_, size, low, high) = _bucket_of(n, sorted(found))
+        n -= before
+    return low, high, n
+
+
+def _bucket_of(n: int, buckets: Sequence[Row]) -> tuple[int, Row]:
+    """The number of rows before the n-th row's bucket, and that bucket; size is a bucket's second field."""
+    before = 0
+    for bucket in buckets[:-1]:
+        if n <= before + bucket[1]:
+            return before, bucket
+        before += bucket[1]
+    return before, buckets[-1]
 
 
 def _within_users(rows: DataFrame, settings: SplitSettings) -> DataFrame:

@@ -1,4 +1,4 @@
-"""The arguments that spark-submit.sh passes to spark-submit.
+"""The arguments that spark-submit.sh passes to spark-submit, among them the library as one zip for the executors.
 
 python -m nightreel.session.submit --env local --home . --cache build [--more ARGUMENTS] [--check-java]
 """
@@ -6,19 +6,25 @@ python -m nightreel.session.submit --env local --home . --cache build [--more AR
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import re
 import shlex
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from nightreel.errors import ConfigurationError, NightreelError
-from nightreel.session.bundle import bundle
 from nightreel.session.java import require_java
 from nightreel.settings.layers import conf_folder
+
+_GIB = 1 << 30
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+"""Of every file in the zip, so that equal content gives equal bytes."""
 
 
 @contextmanager
@@ -41,10 +47,6 @@ def python_path() -> str:
     library = str(Path(__file__).parents[2])
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     return os.pathsep.join(paths if library in paths else [library, *paths])
-
-
-_GIB = 1 << 30
-_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 def read_properties(env: str) -> dict[str, str]:
@@ -127,6 +129,43 @@ def _split(more: str) -> list[str]:
         return shlex.split(more)
     except ValueError as error:
         raise ConfigurationError(f"SPARK_ARGS = {more!r}: {str(error).lower()}") from None
+
+
+def bundle(home: Path, cache: Path) -> Path:
+    """The library and its configuration as one zip that executors can import, built unless `cache` has it.
+
+    It holds nightreel/ with conf/ inside, as the wheel does, and is named for a hash of its content: two jobs of
+    one state share a file, and an edit while a job runs does not reach that job.
+    """
+    members = _members(home)
+    digest = hashlib.sha256()
+    for name, file in members.items():
+        digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+        digest.update(file.read_bytes())
+    target = cache / f"nightreel-{digest.hexdigest()[:12]}.zip"
+    if not target.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        _write(members, target)
+    return target
+
+
+def _members(home: Path) -> dict[str, Path]:
+    package, conf = home / "lib" / "nightreel", home / "conf"
+    names = {f"nightreel/{file.relative_to(package).as_posix()}": file for file in _files(package)}
+    names |= {f"nightreel/conf/{file.relative_to(conf).as_posix()}": file for file in _files(conf)}
+    return dict(sorted(names.items()))
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"]
+
+
+def _write(members: dict[str, Path], target: Path) -> None:
+    unfinished = target.with_suffix(f".{os.getpid()}")
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, file in members.items():
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), file.read_bytes(), zipfile.ZIP_DEFLATED)
+    unfinished.replace(target)
 
 
 def main(argv: Sequence[str]) -> int:

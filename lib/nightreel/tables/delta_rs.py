@@ -1,4 +1,9 @@
-"""Local Delta tables written without Spark, by delta-rs: Parquet files already in a table's folder, and a few rows."""
+"""Local Delta tables written without Spark, by delta-rs: Parquet files already in a table's folder, and a few rows.
+
+So bronze_ratings is written in two ways, which leave equal tables. On one machine the Python workers that parse lines
+write Parquet into the table's folder (`Staging`), and a commit here makes the files rows: lines are parsed once and
+rows never pass through Spark. In a catalog, on a cluster and over Spark Connect, Spark writes the rows.
+"""
 
 from __future__ import annotations
 

@@ -168,10 +168,9 @@ class Tables:
         self._written(table)
 
     def folder_for_files(self, table: str) -> str | None:
-        """The table's local folder, where it can take in Parquet files (`adopt`); None where only Spark writes.
+        """The table's local folder, if it takes Parquet files (`adopt`); else only Spark writes (see delta_rs).
 
-        That is so where no folder is sure to be the same for all (`_local_folder`), and for a table with other
-        columns or with Delta features beyond the plain ones.
+        None without a local folder, and for a table with other columns or with Delta features beyond the plain ones.
         """
         folder = self._local_folder(table)
         if folder is None:

@@ -1,18 +1,18 @@
-"""Explicit feedback by alternating least squares, on ratings or on what the baseline leaves of them."""
+"""Explicit feedback by alternating least squares, on ratings or on the baseline's residuals."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import model_validator
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.models.classical.baseline import Baseline, BaselineParams
-from nightreel.models.classical.means import level
-from nightreel.models.contract import Algorithm, Capability, Surroundings
+from nightreel.models.classical.means import zero_model
+from nightreel.models.contract import Algorithm, Capability, TrainingContext
 from nightreel.models.forms.factors import FactorModel
-from nightreel.models.solve.spark_als import FactorisationParams, factorise, with_vectors
+from nightreel.models.solve.spark_als import FactorisationParams, factorise
 from nightreel.settings.sections import DefaultsFrom
 
 
@@ -21,9 +21,9 @@ class AlsParams(FactorisationParams):
 
     nonnegative: bool
     residuals: bool
-    """Learn what the baseline leaves over; the model is then the baseline plus the vectors' product."""
+    """Factorise the baseline's residuals; the score is then the baseline's plus the product of the vectors."""
     baseline: Annotated[BaselineParams, DefaultsFrom("models.baseline")]
-    """The baseline below the residuals; [models.als.baseline] overrides [models.baseline]."""
+    """Of that baseline; [models.als.baseline] overrides [models.baseline]."""
 
     @model_validator(mode="after")
     def residuals_are_signed(self) -> Self:
@@ -33,17 +33,22 @@ class AlsParams(FactorisationParams):
 
 
 class Als(Algorithm[AlsParams]):
-    """Ratings as products of user and item vectors, regularised by the number of ratings (Zhou et al. 2008)."""
+    """score = user vector . item vector (+ baseline), by Spark ML's ALS, regularised as ALS-WR.
 
-    name: ClassVar[str] = "als"
+    Minimises sum (r - p_u . q_i)^2 + reg * (sum n_u |p_u|^2 + sum n_i |q_i|^2), n ratings of the user or item (Zhou et
+    al., "Large-scale Parallel Collaborative Filtering for the Netflix Prize", AAIM 2008). Users, items and ratings lie
+    in blocks over the executors: hundreds of millions of ratings.
+    """
+
+    name = "als"
     params_type = AlsParams
 
-    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
         if self.params.residuals:
-            below = Baseline(self.params.baseline).fit(interactions, seed=seed)
-            rest = (F.col("rating") - F.col("prediction")).alias("rating")
-            targets = below.predict(interactions).select("user_idx", "item_idx", rest)
+            biases = Baseline(self.params.baseline).fit(interactions, seed=seed)
+            residual = (F.col("rating") - F.col("prediction")).alias("rating")
+            targets = biases.predict(interactions).select("user_idx", "item_idx", residual)
         else:
-            below, targets = level(interactions), interactions
+            biases, targets = zero_model(interactions), interactions
         vectors = factorise(targets, self.params, seed=seed, nonnegative=self.params.nonnegative)
-        return with_vectors(below, vectors, algorithm=self.name, rank=self.params.rank, can=frozenset(Capability))
+        return biases.with_vectors(*vectors, algorithm=self.name, rank=self.params.rank, can=frozenset(Capability))

@@ -1,18 +1,18 @@
-"""Implicit feedback by alternating least squares: what people chose, not how they rated it."""
+"""Implicit feedback by alternating least squares: which items users chose, not how they rated them."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.models.classical.means import level
-from nightreel.models.contract import Algorithm, Capability, Surroundings
+from nightreel.models.classical.means import zero_model
+from nightreel.models.contract import Algorithm, Capability, TrainingContext
 from nightreel.models.forms.factors import FactorModel
-from nightreel.models.solve.spark_als import FactorisationParams, factorise, with_vectors
+from nightreel.models.solve.spark_als import FactorisationParams, factorise
 
 
 class AlsImplicitParams(FactorisationParams):
@@ -33,16 +33,17 @@ class AlsImplicitParams(FactorisationParams):
 
 
 class AlsImplicit(Algorithm[AlsImplicitParams]):
-    """Preference 1 for a positive and 0 for all else, the former weighted 1 + alpha * confidence.
+    """score = user vector . item vector, near 1 for a positive and near 0 for every other pair.
 
-    Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008. Users and items
-    without a positive are unknown to the model.
+    Minimises sum over all pairs c_ui (p_ui - x_u . y_i)^2 + regularisation, with p = 1 and c = 1 + alpha * confidence
+    for a positive, else p = 0 and c = 1 (Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback
+    Datasets", ICDM 2008). Users and items without a positive are unknown to the model. As large as `als`.
     """
 
-    name: ClassVar[str] = "als_implicit"
+    name = "als_implicit"
     params_type = AlsImplicitParams
 
-    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
         liked = interactions.where(F.col("rating") >= F.lit(self.params.min_rating))
         if liked.isEmpty():
             raise DataError(f"als_implicit: no training rating of at least min_rating = {self.params.min_rating}")
@@ -55,4 +56,5 @@ class AlsImplicit(Algorithm[AlsImplicitParams]):
             alpha=self.params.alpha,
         )
         can = frozenset({Capability.RECOMMEND, Capability.SIMILAR})
-        return with_vectors(level(interactions), vectors, algorithm=self.name, rank=self.params.rank, can=can)
+        means = zero_model(interactions)
+        return means.with_vectors(*vectors, algorithm=self.name, rank=self.params.rank, can=can)

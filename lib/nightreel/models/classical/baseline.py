@@ -1,25 +1,27 @@
-"""What users and items add to the global mean, both regularised."""
+"""The baseline: user and item biases around the global mean, both regularised."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightreel.models.contract import Algorithm, Capability, Surroundings
+from nightreel.models.contract import Algorithm, Capability, TrainingContext
 from nightreel.models.forms.factors import FactorModel, bias_model, mean_rating
 from nightreel.models.solve.spark_als import cut
 from nightreel.settings.sections import PositiveInt, Section
 
 
 class BaselineParams(Section):
-    """How strongly biases are drawn to zero, in ratings, and how often they are solved for in turn."""
+    """Hyperparameters of `baseline`."""
 
     user_reg: Annotated[float, Field(ge=0.0)]
+    """How strongly biases are drawn to zero, in ratings."""
     item_reg: Annotated[float, Field(ge=0.0)]
     iterations: PositiveInt
+    """How often the biases are solved for in turn."""
 
 
 class Baseline(Algorithm[BaselineParams]):
@@ -27,13 +29,14 @@ class Baseline(Algorithm[BaselineParams]):
 
     With mu the global mean and n the number of ratings, starting from user biases of zero:
     item bias = sum(r - mu - user bias) / (item_reg + n), then user bias = sum(r - mu - item bias) / (user_reg + n),
-    `iterations` times (the estimates of Koren, "Factor in the Neighbors", TKDD 2010).
+    `iterations` times (the estimates of Koren, "Factor in the Neighbors", TKDD 2010). Any number of ratings and
+    users; the items' biases are broadcast.
     """
 
-    name: ClassVar[str] = "baseline"
+    name = "baseline"
     params_type = BaselineParams
 
-    def fit(self, interactions: DataFrame, *, seed: int, beside: Surroundings | None = None) -> FactorModel:
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
         # A user's rows lie together, and once the mean has filled the cache Spark knows it: from then on only sums by
         # item cross the network.
         rows = interactions.select("user_idx", "item_idx", F.col("rating").cast("double").alias("rating"))

@@ -12,59 +12,6 @@ import pyarrow.compute as pc
 
 from nightreel.errors import DataError
 
-
-def users_of(rows: pa.RecordBatch | pa.Table, rank: int, seen: Ints, seen_counts: Ints) -> Users:
-    """Columns bias float, factors array<float>; a null is a bias of 0, factors of 0. `seen` as Users has it."""
-    return Users(_numbers(rows.column("bias")), factor_matrix(rows.column("factors"), rank), seen, seen_counts)
-
-
-def seen_lists(column: pa.Array | pa.ChunkedArray) -> tuple[Ints, Ints]:
-    """All rows' lists one after another, and the length of each; null is an empty list."""
-    lists = _whole(column)
-    return lists.flatten().to_numpy(zero_copy_only=False), _lengths(lists)
-
-
-def catalogue_of(rows: pa.Table, rank: int) -> Catalogue:
-    """Columns item_idx int, bias float, factors array<float>."""
-    item_idx = _whole(rows.column("item_idx")).to_numpy(zero_copy_only=False)
-    return Catalogue(item_idx, _numbers(rows.column("bias")), factor_matrix(rows.column("factors"), rank))
-
-
-def factor_matrix(column: pa.Array | pa.ChunkedArray, rank: int) -> Floats:
-    """(rows, rank) float32; zeros for null and empty lists.
-
-    Raises
-    ------
-    DataError : a list has another length than rank and is not empty
-    """
-    lists = _whole(column)
-    values: Floats = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-    lengths = _lengths(lists)
-    filled = lengths == rank
-    if not (filled | (lengths == 0)).all():
-        other = int(lengths[~filled & (lengths > 0)][0])
-        raise DataError(f"factors: a row has {other} and another {rank}; all rows of a model must have as many")
-    if filled.all():
-        return values.reshape(len(lists), rank)
-    matrix: Floats = np.zeros((len(lists), rank), np.float32)
-    matrix[filled] = values.reshape(-1, rank)
-    return matrix
-
-
-def _numbers(column: pa.Array | pa.ChunkedArray) -> Floats:
-    numbers: Floats = pc.fill_null(_whole(column), 0.0).to_numpy(zero_copy_only=False)
-    return numbers.astype(np.float32, copy=False)
-
-
-def _lengths(lists: pa.ListArray) -> Ints:
-    lengths: Ints = pc.fill_null(lists.value_lengths(), 0).to_numpy(zero_copy_only=False)
-    return lengths
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
@@ -142,7 +89,7 @@ class Catalogue:
         """
         n = min(n, len(self))
         if n == 0 or len(users.bias) == 0:
-            return _joined([])
+            return _concatenated([])
         rows_a_tile = max(_LEAST_ROWS, self._tile_bytes // (4 * max(self._matrix.shape[1] if self.rank else 0, 2 * n)))
         seen_ends = np.concatenate([[0], np.cumsum(users.seen_counts)])
         blocks = []
@@ -156,7 +103,7 @@ class Catalogue:
                 scores[seen_row, seen_position] = -np.inf
                 row, rank, column, score = best_columns(scores, n)
             blocks.append(Ranked(row + start, rank, self.item_idx[column], score))
-        return _without(_joined(blocks), ~np.isfinite(users.bias))
+        return _without(_concatenated(blocks), ~np.isfinite(users.bias))
 
     def _seen(self, users: Users, ends: Ints, start: int, stop: int) -> tuple[Ints, Ints]:
         """Row in the block and position in the catalogue of each item seen; items not in the catalogue left out."""
@@ -264,7 +211,7 @@ def _places_in_rows(counts: Ints) -> Ints:
     return np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _joined(blocks: list[Ranked]) -> Ranked:
+def _concatenated(blocks: list[Ranked]) -> Ranked:
     return Ranked(
         row=np.concatenate([np.empty(0, np.int64), *(block.row for block in blocks)]),
         rank=np.concatenate([np.empty(0, np.int64), *(block.rank for block in blocks)]),
@@ -278,3 +225,61 @@ def _without(ranked: Ranked, dropped_rows: npt.NDArray[np.bool_]) -> Ranked:
         return ranked
     kept = ~dropped_rows[ranked.row]
     return Ranked(ranked.row[kept], ranked.rank[kept], ranked.item_idx[kept], ranked.score[kept])
+
+
+def users_of(rows: pa.RecordBatch | pa.Table, rank: int, seen: Ints, seen_counts: Ints) -> Users:
+    """Columns bias float, factors array<float>; a null is a bias of 0, factors of 0. `seen` as Users has it."""
+    return Users(_numbers(rows.column("bias")), factor_matrix(rows.column("factors"), rank), seen, seen_counts)
+
+
+def seen_lists(column: pa.Array | pa.ChunkedArray) -> tuple[Ints, Ints]:
+    """All rows' lists one after another, and the length of each; null is an empty list."""
+    lists = _whole(column)
+    return lists.flatten().to_numpy(zero_copy_only=False), _lengths(lists)
+
+
+def catalogue_of(rows: pa.Table, rank: int) -> Catalogue:
+    """Columns item_idx int, bias float, factors array<float>."""
+    item_idx = _whole(rows.column("item_idx")).to_numpy(zero_copy_only=False)
+    return Catalogue(item_idx, _numbers(rows.column("bias")), factor_matrix(rows.column("factors"), rank))
+
+
+def factor_matrix(column: pa.Array | pa.ChunkedArray, rank: int) -> Floats:
+    """(rows, rank) float32; zeros for null and empty lists.
+
+    Raises
+    ------
+    DataError : a list has another length than rank and is not empty
+    """
+    lists = _whole(column)
+    values: Floats = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    lengths = _lengths(lists)
+    filled = lengths == rank
+    if not (filled | (lengths == 0)).all():
+        other = int(lengths[~filled & (lengths > 0)][0])
+        raise DataError(f"factors: a row has {other} and another {rank}; all rows of a model must have as many")
+    if filled.all():
+        return values.reshape(len(lists), rank)
+    matrix: Floats = np.zeros((len(lists), rank), np.float32)
+    matrix[filled] = values.reshape(-1, rank)
+    return matrix
+
+
+def float_lists(vectors: Floats) -> pa.ListArray:
+    """(rows, rank) -> rows lists of rank floats."""
+    ends = np.arange(len(vectors) + 1, dtype=np.int32) * vectors.shape[1]
+    return pa.ListArray.from_arrays(ends, vectors.reshape(-1))
+
+
+def _numbers(column: pa.Array | pa.ChunkedArray) -> Floats:
+    numbers: Floats = pc.fill_null(_whole(column), 0.0).to_numpy(zero_copy_only=False)
+    return numbers.astype(np.float32, copy=False)
+
+
+def _lengths(lists: pa.ListArray) -> Ints:
+    lengths: Ints = pc.fill_null(lists.value_lengths(), 0).to_numpy(zero_copy_only=False)
+    return lengths
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -8,52 +8,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.models.contract import Capability, TrainedModel
+from nightreel.models.engine.catalogue import factor_matrix
 from nightreel.models.engine.top_n import similar_items, top_n
-
-
-def beside_pairs(pairs: DataFrame, *, users: DataFrame, items: DataFrame) -> DataFrame:
-    """The pairs with what the model has of their user and item, null where it knows none.
-
-    Parameters
-    ----------
-    pairs : columns user_idx, item_idx and any others
-    users, items : grain user, item; columns <side>_idx, bias float, factors array<float>, mean_rating float
-
-    Returns
-    -------
-    the pairs' columns, then for both sides _<side>_bias double, _<side>_factors, _<side>_mean double: names that no
-    column of the pairs has
-    """
-    return pairs.join(_side(users, "user"), "user_idx", "left").join(_side(items, "item"), "item_idx", "left")
-
-
-def with_fallback(joined: DataFrame, score: Column, *, columns: list[str], global_mean: float) -> DataFrame:
-    """`columns`, then prediction float, which is the item's mean, else the user's, else the global one where the score
-    is null, and cold boolean, which tells where."""
-    fallback = F.coalesce("_item_mean", "_user_mean", F.lit(global_mean))
-    return joined.select(
-        *(F.col(f"`{name}`") for name in columns),
-        F.coalesce(score.cast("double"), fallback).cast("float").alias("prediction"),
-        score.isNull().alias("cold"),
-    )
-
-
-def _side(table: DataFrame, side: str) -> DataFrame:
-    return table.select(
-        f"{side}_idx",
-        F.col("bias").cast("double").alias(f"_{side}_bias"),
-        F.col("factors").alias(f"_{side}_factors"),
-        F.col("mean_rating").cast("double").alias(f"_{side}_mean"),
-    )
-
-
-NO_FACTORS = "cast(array() as array<float>)"
-"""The vector, in SQL, of a model that is biases only."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +43,10 @@ class FactorModel(TrainedModel):
 
     def predict(self, pairs: DataFrame) -> DataFrame:
         self.require(Capability.PREDICT)
-        joined = beside_pairs(pairs, users=self.users, items=self.items)
+        joined = join_sides(pairs, users=self.users, items=self.items)
         score = F.lit(self.mean) + F.col("_user_bias") + F.col("_item_bias")
         if self.rank:
-            score += _dot("_user_factors", "_item_factors").cast("double")
+            score += _dot("_user_factors", "_item_factors", rank=self.rank).cast("double")
         return with_fallback(joined, score, columns=pairs.columns, global_mean=self.global_mean)
 
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
@@ -121,8 +83,27 @@ class FactorModel(TrainedModel):
         self.require(Capability.SIMILAR)
         return similar_items(self.items.select("item_idx", "factors"), n=n)
 
+    def with_vectors(
+        self, users: DataFrame, items: DataFrame, *, algorithm: str, rank: int, can: frozenset[Capability]
+    ) -> FactorModel:
+        """This model's biases and means for the users and items that have a vector, and the vectors.
+
+        Parameters
+        ----------
+        users, items : grain user, item; columns <index> int, factors array<float> of length rank
+        """
+        return FactorModel(
+            algorithm=algorithm,
+            users=with_factors(self.users, users, "user_idx"),
+            items=with_factors(self.items, items, "item_idx"),
+            mean=self.mean,
+            global_mean=self.global_mean,
+            rank=rank,
+            capabilities=can,
+        )
+
     def header(self) -> dict[str, Any]:
-        """What is kept beside the two tables, as JSON types."""
+        """What is kept with the two tables, as JSON types."""
         return {
             "mean": self.mean,
             "global_mean": self.global_mean,
@@ -150,12 +131,50 @@ def bias_model(
     """A model without vectors, from users and items with columns <index>, bias, mean_rating."""
     return FactorModel(
         algorithm=algorithm,
-        users=_without_vectors(users, "user_idx"),
-        items=_without_vectors(items, "item_idx"),
+        users=without_factors(users, "user_idx"),
+        items=without_factors(items, "item_idx"),
         mean=mean,
         global_mean=global_mean,
         rank=0,
         capabilities=frozenset(can),
+    )
+
+
+def join_sides(pairs: DataFrame, *, users: DataFrame, items: DataFrame) -> DataFrame:
+    """The pairs with the biases, factors and means of their user and item; null where the model does not know it.
+
+    Parameters
+    ----------
+    pairs : columns user_idx, item_idx and any others
+    users, items : grain user, item; columns <side>_idx, bias float, factors array<float>, mean_rating float
+
+    Returns
+    -------
+    the pairs' columns, then for both sides _<side>_bias double, _<side>_factors, _<side>_mean double: names that no
+    column of the pairs has
+    """
+    return pairs.join(_side(users, "user"), "user_idx", "left").join(_side(items, "item"), "item_idx", "left")
+
+
+def with_fallback(joined: DataFrame, score: Column, *, columns: list[str], global_mean: float) -> DataFrame:
+    """The columns, then prediction float and cold boolean.
+
+    Where the score is null, the pair is cold: its prediction is the item's mean, else the user's, else the global one.
+    """
+    fallback = F.coalesce("_item_mean", "_user_mean", F.lit(global_mean))
+    return joined.select(
+        *(F.col(f"`{name}`") for name in columns),
+        F.coalesce(score.cast("double"), fallback).cast("float").alias("prediction"),
+        score.isNull().alias("cold"),
+    )
+
+
+def _side(table: DataFrame, side: str) -> DataFrame:
+    return table.select(
+        f"{side}_idx",
+        F.col("bias").cast("double").alias(f"_{side}_bias"),
+        F.col("factors").alias(f"_{side}_factors"),
+        F.col("mean_rating").cast("double").alias(f"_{side}_mean"),
     )
 
 
@@ -167,33 +186,31 @@ def mean_rating(interactions: DataFrame) -> float:
     return float(row[0])
 
 
-def _without_vectors(side: DataFrame, key: str) -> DataFrame:
+def with_factors(side: DataFrame, learnt: DataFrame, key: str) -> DataFrame:
+    """Grain user or item in both; columns <key>, bias, factors, mean_rating, each from whichever side has it."""
+    return side.drop("factors").join(learnt, key, "inner").select(key, "bias", "factors", "mean_rating")
+
+
+def without_factors(side: DataFrame, key: str) -> DataFrame:
+    """Grain user or item; columns <key>, bias float, factors array<float> (empty), mean_rating float."""
     return side.select(
         key,
         F.col("bias").cast("float").alias("bias"),
-        F.expr(NO_FACTORS).alias("factors"),
+        F.array().cast("array<float>").alias("factors"),
         F.col("mean_rating").cast("float").alias("mean_rating"),
     )
 
 
-def _dot(left: str, right: str) -> Column:
+def _dot(left: str, right: str, *, rank: int) -> Column:
     """The rows' inner products; null where either vector is null.
 
     numpy over Arrow batches: at rank 64 seven times as fast as aggregate(zip_with(...)), which boxes every element.
     """
-    products: Column = F.arrow_udf(_inner_products, "float")(left, right)  # type: ignore[attr-defined]
-    return products
 
+    def products(left: pa.Array, right: pa.Array) -> pa.Array:
+        both = pc.and_(left.is_valid(), right.is_valid())
+        sums = np.einsum("ij,ij->i", factor_matrix(left, rank), factor_matrix(right, rank))
+        return pc.if_else(both, pa.array(sums), None)
 
-def _inner_products(left: pa.Array, right: pa.Array) -> pa.Array:
-    both = left.is_valid().to_numpy(zero_copy_only=False) & right.is_valid().to_numpy(zero_copy_only=False)
-    products = np.zeros(len(both), dtype=np.float32)
-    if both.any():
-        mask = pa.array(both)
-        products[both] = np.einsum("ij,ij->i", _matrix(left.filter(mask)), _matrix(right.filter(mask)))
-    return pa.array(products, mask=~both)
-
-
-def _matrix(vectors: pa.ListArray) -> np.ndarray[Any, np.dtype[np.float32]]:
-    values: np.ndarray[Any, np.dtype[np.float32]] = vectors.flatten().to_numpy(zero_copy_only=False)
-    return values.reshape(len(vectors), -1)
+    column: Column = F.arrow_udf(products, "float")(left, right)  # type: ignore[attr-defined]
+    return column

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +17,8 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.models.contract import Capability, TrainedModel
 from nightreel.models.engine.catalogue import Catalogue, Floats, Ints, Ranked, Users
-from nightreel.models.engine.top_n import BestOfGroup, check_places, rank_unseen, similar_items
-from nightreel.models.forms.factors import beside_pairs, with_fallback
+from nightreel.models.engine.top_n import check_places, rank_unseen, similar_items
+from nightreel.models.forms.factors import join_sides, with_fallback
 
 if TYPE_CHECKING:
     from nightreel.neural.networks.tower_networks import TowerNetwork
@@ -35,6 +35,83 @@ class Weights:
 
     folder: str
     digest: str
+
+
+@dataclass(frozen=True)
+class NetworkModel(TrainedModel):
+    """A trained network, and the users and items of its training rows.
+
+    Parameters
+    ----------
+    algorithm : the registry's name of what trained it
+    users : grain user; columns user_idx int, bias float (0), factors array<float> (empty), mean_rating float
+    items : grain item; columns item_idx int, bias float (0), factors array<float> (the item's part of the first layer,
+        by which items are compared), mean_rating float
+    weights : the folder with model.safetensors and model.json, which every executor reaches, and their digest
+    global_mean : mean training rating, the fallback of a pair whose user and item are both unknown
+    """
+
+    form: ClassVar[str] = "network"
+    algorithm: str
+    users: DataFrame
+    items: DataFrame
+    weights: Weights
+    global_mean: float
+    capabilities: frozenset[Capability]
+
+    def predict(self, pairs: DataFrame) -> DataFrame:
+        self.require(Capability.PREDICT)
+        joined = join_sides(pairs, users=self.users, items=self.items)
+        both = F.col("_user_mean").isNotNull() & F.col("_item_mean").isNotNull()
+        weights = self.weights
+
+        def scores(users: pa.Array, items: pa.Array) -> pa.Array:
+            return scores_of_pairs(weights, users, items)
+
+        score = F.arrow_udf(scores, "float")(  # type: ignore[attr-defined]
+            F.when(both, F.col("user_idx")), F.when(both, F.col("item_idx"))
+        )
+        scored = joined.select(*(F.col(f"`{name}`") for name in joined.columns), score.alias("_score"))
+        return with_fallback(scored, F.col("_score"), columns=pairs.columns, global_mean=self.global_mean)
+
+    def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
+        self.require(Capability.RECOMMEND)
+        check_places(n)
+        known = self.users.select("user_idx", F.lit(True).alias("known"))
+        asked = users.select("user_idx").join(known, "user_idx", "left")
+        items = self.items.select("item_idx").toArrow().column(0).to_numpy().astype(np.int32).tobytes()
+        weights = self.weights
+
+        def best(group: pa.Table, seen: Ints, counts: Ints) -> tuple[Users, Ranked]:
+            users = users_of(weights, group, seen, counts)
+            return users, catalogue(weights, items).best(users, n)
+
+        return rank_unseen(asked.select("user_idx", "known"), seen, best)
+
+    def similar(self, *, n: int) -> DataFrame:
+        self.require(Capability.SIMILAR)
+        return similar_items(self.items.select("item_idx", "factors"), n=n)
+
+    def header(self) -> dict[str, Any]:
+        """What is kept with the two tables and the folder, as JSON types."""
+        return {
+            "global_mean": self.global_mean,
+            "folder": self.weights.folder,
+            "digest": self.weights.digest,
+            "capabilities": sorted(self.capabilities),
+        }
+
+    @classmethod
+    def restore(cls, algorithm: str, header: Mapping[str, Any], *, users: DataFrame, items: DataFrame) -> Self:
+        """The model whose `header` and tables these are."""
+        return cls(
+            algorithm=algorithm,
+            users=users.select("user_idx", "bias", "factors", "mean_rating"),
+            items=items.select("item_idx", "bias", "factors", "mean_rating"),
+            weights=Weights(header["folder"], header["digest"]),
+            global_mean=header["global_mean"],
+            capabilities=frozenset(map(Capability, header["capabilities"])),
+        )
 
 
 def digest_of(folder: str) -> str:
@@ -68,7 +145,7 @@ def scores_of_pairs(weights: Weights, users: pa.Array, items: pa.Array) -> pa.Ar
 
 
 def users_of(weights: Weights, rows: pa.Table, seen: Ints, seen_counts: Ints) -> Users:
-    """Columns user_idx int, known boolean: the users' part of the first layer; who is not known has the average's."""
+    """Columns user_idx int, known boolean: the users' part of the first layer; of unknown ones the average user's."""
     import torch
 
     network = _network(weights)
@@ -96,7 +173,7 @@ def catalogue(weights: Weights, item_idx: bytes) -> NetworkCatalogue:
 
 
 class NetworkCatalogue(Catalogue):
-    """The item side of a network: scores are tiles of users x items through the layers behind the first."""
+    """The item side of a network: scores are tiles of users x items through the layers after the first."""
 
     def __init__(self, network: TowerNetwork[Any], item_idx: Ints) -> None:
         import torch
@@ -122,7 +199,7 @@ class NetworkCatalogue(Catalogue):
 
 @lru_cache(maxsize=_NETWORKS_HELD)
 def _network(weights: Weights) -> TowerNetwork[Any]:
-    """The network, with one more user behind the last: the average of all."""
+    """The network, with one more user after the last: the average of all."""
     import torch
 
     from nightreel.neural.networks.storage import load_network
@@ -141,123 +218,3 @@ def _tensor(indices: pa.Array) -> Any:
     import torch
 
     return torch.from_numpy(indices.to_numpy(zero_copy_only=False).astype(np.int64))
-
-
-def factors_header(folder: str) -> tuple[float, int]:
-    """The mean and the rank of a network that ends in the factors form."""
-    factors = _factors(folder)
-    return factors.mean, int(factors.item_vectors.shape[1])
-
-
-def factors_of(folder: str, side: str) -> Callable[[Ints], pa.RecordBatch]:
-    """From indices to columns <side>_idx int, bias float, factors list<float>; side is user or item."""
-    import torch
-
-    factors = _factors(folder)
-    bias, vectors = (getattr(factors, f"{side}_{part}") for part in ("bias", "vectors"))
-
-    def learnt(indices: Ints) -> pa.RecordBatch:
-        rows = torch.from_numpy(indices.astype(np.int64))
-        values = vectors[rows].numpy()
-        ends = np.arange(len(rows) + 1, dtype=np.int32) * values.shape[1]
-        columns = [
-            pa.array(indices.astype(np.int32)),
-            pa.array(bias[rows].numpy()),
-            pa.ListArray.from_arrays(ends, values.reshape(-1)),
-        ]
-        return pa.RecordBatch.from_arrays(columns, [f"{side}_idx", "bias", "factors"])
-
-    return learnt
-
-
-def _factors(folder: str) -> Any:
-    """Not held: the network is another after the next training in the same folder."""
-    from nightreel.neural.networks.storage import load_network
-
-    network: Any = load_network(Path(folder))
-    return network.factors()
-
-
-@dataclass(frozen=True)
-class NetworkModel(TrainedModel):
-    """A trained network and who it knows.
-
-    Parameters
-    ----------
-    algorithm : the registry's name of what trained it
-    users : grain user; columns user_idx int, bias float, factors array<float> (both say nothing), mean_rating float
-    items : grain item; columns item_idx int, bias float, factors array<float> (the item's part of the first layer, by
-        which items are compared), mean_rating float
-    weights : the folder with model.safetensors and model.json, which every executor reaches, and their digest
-    global_mean : mean training rating, the fallback of a pair whose user and item are both unknown
-    """
-
-    form: ClassVar[str] = "network"
-    algorithm: str
-    users: DataFrame
-    items: DataFrame
-    weights: Weights
-    global_mean: float
-    capabilities: frozenset[Capability]
-
-    def predict(self, pairs: DataFrame) -> DataFrame:
-        self.require(Capability.PREDICT)
-        joined = beside_pairs(pairs, users=self.users, items=self.items)
-        both = F.col("_user_mean").isNotNull() & F.col("_item_mean").isNotNull()
-        score = F.arrow_udf(_scorer(self.weights), "float")(  # type: ignore[attr-defined]
-            F.when(both, F.col("user_idx")), F.when(both, F.col("item_idx"))
-        )
-        scored = joined.select(*(F.col(f"`{name}`") for name in joined.columns), score.alias("_score"))
-        return with_fallback(scored, F.col("_score"), columns=pairs.columns, global_mean=self.global_mean)
-
-    def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
-        self.require(Capability.RECOMMEND)
-        check_places(n)
-        known = self.users.select("user_idx", F.lit(True).alias("known"))
-        asked = users.select("user_idx").join(known, "user_idx", "left")
-        items = self.items.select("item_idx").toArrow().column(0).to_numpy().astype("int32").tobytes()
-        return rank_unseen(asked.select("user_idx", "known"), seen, _best(self.weights, items, n=n))
-
-    def similar(self, *, n: int) -> DataFrame:
-        self.require(Capability.SIMILAR)
-        return similar_items(self.items.select("item_idx", "factors"), n=n)
-
-    def header(self) -> dict[str, Any]:
-        """What is kept beside the two tables and the folder, as JSON types."""
-        return {
-            "global_mean": self.global_mean,
-            "folder": self.weights.folder,
-            "digest": self.weights.digest,
-            "capabilities": sorted(self.capabilities),
-        }
-
-    @classmethod
-    def restore(cls, algorithm: str, header: Mapping[str, Any], *, users: DataFrame, items: DataFrame) -> Self:
-        """The model whose `header` and tables these are."""
-        return cls(
-            algorithm=algorithm,
-            users=users.select("user_idx", "bias", "factors", "mean_rating"),
-            items=items.select("item_idx", "bias", "factors", "mean_rating"),
-            weights=Weights(header["folder"], header["digest"]),
-            global_mean=header["global_mean"],
-            capabilities=frozenset(map(Capability, header["capabilities"])),
-        )
-
-
-def _scorer(weights: Weights) -> Any:
-    def scores(users: pa.Array, items: pa.Array) -> pa.Array:
-        from nightreel.models.forms.network import scores_of_pairs
-
-        return scores_of_pairs(weights, users, items)
-
-    return scores
-
-
-def _best(weights: Weights, items: bytes, *, n: int) -> BestOfGroup:
-    def best(group: pa.Table, seen: Ints, counts: Ints) -> tuple[Users, Ranked]:
-        from nightreel.models.forms.network import catalogue, users_of
-
-        asked = users_of(weights, group, seen, counts)
-        return asked, catalogue(weights, items).best(asked, n)
-
-    return best

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -10,33 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
-from nightreel.models.contract import Capability
-from nightreel.models.forms.factors import FactorModel
 from nightreel.settings.sections import PositiveInt, Section
 
 _FOLDER = "spark.checkpoint.dir"
-
-
-def cut(frame: DataFrame) -> DataFrame:
-    """The same rows, computed once and read from the session's checkpoint folder from now on.
-
-    Raises
-    ------
-    ConfigurationError : the session has no checkpoint folder
-    """
-    require_checkpoints(frame.sparkSession)
-    return frame.checkpoint()
-
-
-def require_checkpoints(spark: SparkSession) -> None:
-    """Raise ConfigurationError unless there is a checkpoint folder; without one Spark's ALS goes on, uncut."""
-    if not spark.conf.get(_FOLDER, None):
-        raise ConfigurationError(
-            f"{_FOLDER}: not set; iterative models need a folder there that every executor reaches, "
-            "given when the session starts"
-        )
-
-
 _SPARKS_BLOCKS = 10
 
 
@@ -53,14 +28,6 @@ class FactorisationParams(Section):
     """Iterations between two cuts of the lineage, which overflows the stack when left to grow."""
 
 
-@dataclass(frozen=True)
-class Vectors:
-    """Grain user and item; columns <index> int, factors array<float> of length rank."""
-
-    users: DataFrame
-    items: DataFrame
-
-
 def factorise(
     rows: DataFrame,
     params: FactorisationParams,
@@ -69,8 +36,16 @@ def factorise(
     nonnegative: bool = False,
     implicit: bool = False,
     alpha: float = 1.0,
-) -> Vectors:
-    """Vectors of every user and item in rows with columns user_idx int, item_idx int, rating float.
+) -> tuple[DataFrame, DataFrame]:
+    """The vectors of users and of items.
+
+    Parameters
+    ----------
+    rows : grain user x item; columns user_idx int, item_idx int, rating float
+
+    Returns
+    -------
+    grain user and grain item; columns <index> int, factors array<float> of length rank
 
     Raises
     ------
@@ -100,26 +75,28 @@ def factorise(
     ordered = rows.repartition(blocks, "user_idx").sortWithinPartitions("user_idx", "item_idx", "rating")
     trained = als.fit(ordered)
     # Cut, since Spark frees the vectors with the trained model, and a Connect server forgets them.
-    return Vectors(
-        users=cut(trained.userFactors.select(F.col("id").alias("user_idx"), F.col("features").alias("factors"))),
-        items=cut(trained.itemFactors.select(F.col("id").alias("item_idx"), F.col("features").alias("factors"))),
+    users, items = (
+        cut(learnt.select(F.col("id").alias(key), F.col("features").alias("factors")))
+        for learnt, key in ((trained.userFactors, "user_idx"), (trained.itemFactors, "item_idx"))
     )
+    return users, items
 
 
-def with_vectors(
-    below: FactorModel, vectors: Vectors, *, algorithm: str, rank: int, can: frozenset[Capability]
-) -> FactorModel:
-    """The biases and means of `below` for the users and items that have a vector, and the vectors."""
-    return FactorModel(
-        algorithm=algorithm,
-        users=_joined(below.users, vectors.users, "user_idx"),
-        items=_joined(below.items, vectors.items, "item_idx"),
-        mean=below.mean,
-        global_mean=below.global_mean,
-        rank=rank,
-        capabilities=can,
-    )
+def cut(frame: DataFrame) -> DataFrame:
+    """The same rows, computed once and read from the session's checkpoint folder from now on.
+
+    Raises
+    ------
+    ConfigurationError : the session has no checkpoint folder
+    """
+    require_checkpoints(frame.sparkSession)
+    return frame.checkpoint()
 
 
-def _joined(side: DataFrame, vectors: DataFrame, key: str) -> DataFrame:
-    return side.drop("factors").join(vectors, key, "inner").select(key, "bias", "factors", "mean_rating")
+def require_checkpoints(spark: SparkSession) -> None:
+    """Raise ConfigurationError unless there is a checkpoint folder; without one Spark's ALS goes on, uncut."""
+    if not spark.conf.get(_FOLDER, None):
+        raise ConfigurationError(
+            f"{_FOLDER}: not set; iterative models need a folder there that every executor reaches, "
+            "given when the session starts"
+        )

@@ -95,7 +95,7 @@ def cut(chunks: Iterator[Columns[Tensor]], sizes: Sequence[int], *, device: torc
     """The chunks' rows in as many pieces as there are sizes, each of its size.
 
     Where rows run out, pieces are short or empty; the last piece takes whatever is left. So a count of the pieces' rows
-    tells whether all came, at the end of the epoch, when every rank counts.
+    shows whether all arrived, at the end of the epoch, when every rank counts.
     """
     last = len(sizes) - 1
     step = 0

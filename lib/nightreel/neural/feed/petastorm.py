@@ -10,7 +10,7 @@ files' footers (`snapshot.require_all`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -97,7 +97,7 @@ class ParquetDatasetPiece:
         path: str,
         open_file_func: Callable[[str], IO[bytes]],
         row_group: int | None = None,
-        partition_keys: Sequence[tuple[str, int]] = (),
+        partition_keys: Any = (),
     ) -> None:
         self.path = path
         self.row_group = row_group

@@ -27,9 +27,9 @@ class Resident:
 
     Loading puts every row in a random place. An epoch draws runs of RUN neighbours at random until a chunk is full, and
     shuffles the chunk, all chunks of an epoch alike. So each epoch's order is uniformly random, since any order of
-    randomly placed rows is, while memory is read in runs and in cache: with 20 M rows at ten times the speed of one
-    permutation of all rows. The price: neighbours share a chunk in every epoch. Where all rows fit one chunk, epochs
-    are independent.
+    randomly placed rows is, while memory is read in runs and in cache, at a multiple of the speed of one permutation
+    of all rows (bench/README.md). The price: neighbours share a chunk in every epoch. Where all rows fit one chunk,
+    epochs are independent.
 
     Raises
     ------
@@ -73,7 +73,7 @@ class Resident:
         return Columns(users, items, torch.empty(rows, dtype=torch.float32, device=self._device))
 
     def _load(self, snapshot: Snapshot, begin: int, end: int) -> int:
-        """Read the rows into their places; how many came."""
+        """Read the rows into their places; returns how many arrived."""
         drawn = on_device("places", *self._key, device=self._device)
         places = torch.randperm(end - begin, generator=drawn, device=self._device) if self._shuffle else None
         filled = 0

@@ -1,4 +1,4 @@
-"""The rows of a snapshot: what its Parquet footers tell, how ranks share the rows, and columns of rows once read."""
+"""The rows of a snapshot: row groups from Parquet footers, each rank's share of them, and columns of rows once read."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _require_columns(file: str, footer: pq.FileMetaData) -> None:
 
 
 def _nulls(footer: pq.FileMetaData, name: str) -> int:
-    """As far as the footer tells; writers may leave the counts out."""
+    """As far as the footer counts them; writers may leave the counts out."""
     position = [footer.schema.column(number).path for number in range(footer.num_columns)].index(name)
     counts = [footer.row_group(number).column(position).statistics for number in range(footer.num_row_groups)]
     return sum(count.null_count for count in counts if count is not None and count.has_null_count)

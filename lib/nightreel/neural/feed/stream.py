@@ -100,7 +100,7 @@ def mixed(
     """All rows of the blocks in shuffled chunks, each with rows of many blocks.
 
     When more than buffer_rows are held, the bin that has waited longest leaves. A row so waits until up to BINS bins
-    have left, and meets rows of blocks that came long before and after its own.
+    have left, and is mixed with rows of blocks long before and after its own.
 
     Parameters
     ----------

@@ -1,3 +1,3 @@
-"""The networks, one a file, and how a trained one is kept and found again.
+"""The networks, and how a trained one is saved and loaded.
 
-Nothing is imported here: `params` and `domain` are read where torch is not installed."""
+Nothing is imported here: `params` is read where torch is not installed."""

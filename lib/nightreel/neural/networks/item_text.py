@@ -95,7 +95,7 @@ def _check(item: np.ndarray, terms: np.ndarray, weights: np.ndarray, *, items: i
     if len(item) and not 0 <= item.min() <= item.max() < items:
         raise DataError(f"item text: item_idx {item.min()} to {item.max()}; allowed are 0 to {items - 1}")
     if len(np.unique(item)) < len(item):
-        raise DataError("item text: an item_idx stands in two rows; each item has one at most")
+        raise DataError("item text: an item_idx has two rows; each item has one at most")
     if not np.array_equal(terms, weights):
         place = int(np.flatnonzero(terms != weights)[0])
         raise DataError(f"item text: item {item[place]} has {terms[place]} terms and {weights[place]} weights")

@@ -75,7 +75,7 @@ class NeumfParams(NetworkParams):
     hidden: Widths
     dropout: Share
     mode: Literal["rating", "implicit"]
-    """Predict ratings, or tell items with a rating of at least min_rating from sampled unseen ones."""
+    """Predict ratings, or separate items rated at least min_rating from sampled unseen ones."""
     negatives: PositiveInt
     """Unseen items drawn for each positive, in the implicit mode."""
     min_rating: float

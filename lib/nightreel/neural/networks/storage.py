@@ -1,4 +1,4 @@
-"""A trained network in a folder: its weights as safetensors and, beside them, a JSON header to build it from."""
+"""A trained network in a folder: its weights as safetensors, and a JSON header to build it from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nightreel.settings.sections import Section
 
 
 def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
-    """As safetensors, under a name of its own until the disk has it."""
+    """As safetensors, under a temporary name until the file is on disk."""
     unfinished = _unfinished(file)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, unfinished)
     # safetensors makes files for their owner alone; a run's folder is read by others too.
@@ -31,14 +31,14 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def write_text(file: Path, text: str) -> None:
-    """In UTF-8, under a name of its own until the disk has it."""
+    """In UTF-8, under a temporary name until the file is on disk."""
     unfinished = _unfinished(file)
     unfinished.write_text(text, encoding="utf-8")
     _commit(unfinished, file)
 
 
 def sync(path: Path) -> None:
-    """Wait until the disk has the file, or the folder's list of names."""
+    """Wait until the file, or the folder's list of names, is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -60,7 +60,7 @@ NETWORKS: dict[str, type[Network[Any]]] = {network.name: network for network in 
 """Every network by its name, simplest first."""
 
 
-def wants_text(name: str) -> bool:
+def needs_text(name: str) -> bool:
     """Whether `build` needs the items' text."""
     return name == Hybrid.name
 
@@ -70,20 +70,20 @@ def build(name: str, params: NetworkParams, domain: Domain, *, seed: int, text: 
 
     Parameters
     ----------
-    text : needed where `wants_text`, else ignored
+    text : needed where `needs_text`, else ignored
 
     Raises
     ------
     ConfigurationError : no such network
-    DataError : no text for a network that wants it
+    DataError : no text for a network that needs it
     """
     params_type(name)
-    if wants_text(name) and text is None:
+    if needs_text(name) and text is None:
         raise DataError(f"network {name}: needs the items' text (item_idx, terms, weights), and none was given")
     network: Callable[..., Network[Any]] = NETWORKS[name]
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return network(params, domain, text) if wants_text(name) else network(params, domain)
+        return network(params, domain, text) if needs_text(name) else network(params, domain)
 
 
 WEIGHTS, HEADER = "model.safetensors", "model.json"
@@ -137,7 +137,7 @@ def _header(file: Path) -> Header:
 
 
 def _text(weights: Mapping[str, Tensor], header: Header) -> ItemText | None:
-    if not wants_text(header.network):
+    if not needs_text(header.network):
         return None
     parts = [f"text.{name}" for name in ("offsets", "entry_terms", "entry_weights", "terms.weight")]
     missing = [part for part in parts if part not in weights]

@@ -16,7 +16,7 @@ from nightreel.neural.networks.params import DeepParams, Domain, HybridParams, N
 
 
 class PairLinear(nn.Module):
-    """A linear layer over a user's features beside an item's, whose two halves can be computed apart.
+    """A linear layer over a user's and an item's concatenated features, whose two halves can be computed apart.
 
     W [user ; item] + b = (Wu user + b) + Wi item, so a tile of u users and i items costs u + i products with the
     weights instead of u * i.

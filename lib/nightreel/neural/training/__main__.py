@@ -25,7 +25,7 @@ from nightreel.neural.training.train import Outcome, train
 
 
 def parquet_files(folder: Path) -> tuple[str, ...]:
-    """Of a folder and those in it, in the order of their paths; without hidden ones, such as Delta's log.
+    """All below a folder, in the order of their paths, without hidden ones such as Delta's log.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def parquet_files(folder: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def survey(train: Sequence[str], others: Sequence[str] = ()) -> Domain:
+def domain_of(train: Sequence[str], others: Sequence[str]) -> Domain:
     """Users and items up to the largest index in any file; scale and mean of the ratings to train on.
 
     Raises
@@ -59,7 +59,7 @@ def survey(train: Sequence[str], others: Sequence[str] = ()) -> Domain:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code, having said in one line what a person can mend."""
+    """Returns the exit code; a NightreelError is one line on standard error."""
     try:
         outcome = train(_spec(_parser().parse_args(argv)))
     except NightreelError as error:
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("training: interrupted; --resume goes on after the last whole epoch", file=sys.stderr)
         return INTERRUPTED
     if os.environ.get("RANK", "0") == "0":
-        print(_account(outcome))
+        print(_summary(outcome))
     return DONE
 
 
@@ -91,7 +91,7 @@ def _spec_of_folders(flags: argparse.Namespace) -> TrainingSpec:
     return TrainingSpec(
         network=flags.network,
         params=chosen.network.model_dump(mode="json"),
-        domain=survey(train_files, validation),
+        domain=domain_of(train_files, validation),
         recipe=chosen.training,
         train=train_files,
         validation=validation,
@@ -105,13 +105,11 @@ def _spec_of_folders(flags: argparse.Namespace) -> TrainingSpec:
     )
 
 
-def _account(outcome: Outcome) -> str:
-    validation = ""
-    if outcome.validation_loss is not None:
-        validation = f", validation loss {outcome.validation_loss:.4f}"
+def _summary(outcome: Outcome) -> str:
+    loss = "" if outcome.validation_loss is None else f", validation loss {outcome.validation_loss:.4f}"
     return (
         f"{outcome.network}: {outcome.rows:,} rows, {len(outcome.history)} epochs on {outcome.device}, "
-        f"the best was {outcome.best_epoch}{validation}; kept in {outcome.folder}"
+        f"the best was {outcome.best_epoch}{loss}; kept in {outcome.folder}"
     )
 
 

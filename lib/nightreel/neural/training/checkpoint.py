@@ -1,4 +1,4 @@
-"""The history of a training, and what it needs to resume after it was killed: written whole after each epoch."""
+"""The history of a training, and its checkpoints: written after each epoch, to resume from after a kill."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class UnseenItems:
     """For each user the items that are in none of the pairs given.
 
     With the user's s seen items in order, item number j of those unseen (from 0) is j + c, where c counts the seen
-    items whose place among the unseen is at most j. The places of all users stand in one sorted list, so a draw is one
+    items whose place among the unseen is at most j. The places of all users form one sorted list, so a draw is one
     binary search: nothing is drawn twice, and no seen item ever.
 
     Memory: 8 bytes for each different pair and each user.

@@ -12,7 +12,7 @@ import torch
 from nightreel.neural.feed import Feed, every_row, open_feed
 from nightreel.neural.networks.item_text import read_item_text
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.storage import build, save_network, wants_text, write_text
+from nightreel.neural.networks.storage import build, needs_text, save_network, write_text
 from nightreel.neural.networks.tower_networks import Neumf
 from nightreel.neural.process import Process, keep_freed_memory, process_group
 from nightreel.neural.training.checkpoint import Checkpoints, Epoch, best_place
@@ -86,7 +86,7 @@ def _random_numbers(device: torch.device) -> AbstractContextManager[None]:
 
 def _network(spec: TrainingSpec, device: torch.device) -> Network[Any]:
     """Before training, the same on every rank."""
-    text = read_item_text(spec.item_text, items=spec.domain.items) if wants_text(spec.network) else None
+    text = read_item_text(spec.item_text, items=spec.domain.items) if needs_text(spec.network) else None
     return build(spec.network, spec.network_params(), spec.domain, seed=spec.seed, text=text).to(device)
 
 
