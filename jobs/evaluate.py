@@ -8,7 +8,8 @@ Reads silver_interactions, gold_runs and the runs' tables. Writes gold_metrics.
 import argparse
 
 from nightreel.job.job import Job, Summary, run
-from nightreel.nightly import chosen_runs, evaluate
+from nightreel.nightly import evaluate
+from nightreel.nightly.steps import chosen_runs
 
 
 def flags(parser: argparse.ArgumentParser) -> None:

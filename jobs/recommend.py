@@ -9,7 +9,8 @@ gold_similar_items.
 import argparse
 
 from nightreel.job.job import Job, Summary, run
-from nightreel.nightly import chosen_run, recommend
+from nightreel.nightly import recommend
+from nightreel.nightly.steps import chosen_run
 
 
 def flags(parser: argparse.ArgumentParser) -> None:

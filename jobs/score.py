@@ -9,7 +9,8 @@ item_id), silver_users, silver_items, gold_runs and the run's tables. Writes gol
 import argparse
 
 from nightreel.job.job import Job, Summary, run
-from nightreel.nightly import chosen_run, score
+from nightreel.nightly import score
+from nightreel.nightly.steps import chosen_run
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
