@@ -15,8 +15,8 @@ from nightreel.settings import Settings, load
 from nightreel.sources import ingest
 from nightreel.sources.datasets.kmrd import KMRD, NO_NAME, NOT_A_PLACE, NOT_A_YEAR, NOT_LEADING
 from nightreel.sources.delimited.values import Reason
-from nightreel.sources.records import RecordReason
 from nightreel.sources.judging import NOT_AN_ID, REPEATED
+from nightreel.sources.records import RecordReason
 from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

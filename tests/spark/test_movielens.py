@@ -18,8 +18,8 @@ from nightreel.settings import Settings, load
 from nightreel.sources import ingest
 from nightreel.sources.datasets.movielens import NO_TAG, NOT_A_FLAG, NOT_A_GENRE, NOT_A_LINK, MovieLens, published_pairs
 from nightreel.sources.delimited.values import Reason
-from nightreel.sources.records import RecordReason
 from nightreel.sources.judging import NOT_AN_ID, REPEATED
+from nightreel.sources.records import RecordReason
 from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

@@ -173,7 +173,7 @@ def judged(spark: SparkSession, files: Mapping[int, RawFile], csv: CsvForm, form
     """
     of_none = f"user_id {form.ids}, item_id {form.ids}, rating float, rated_at timestamp, file_id int, "
     none = spark.createDataFrame([], f"{of_none} position bigint, line string, reason string")
-    rows = [_judged(some, form) for some in rows_of(spark, files, form.columns, csv)]
+    rows = [judge(some, form) for some in rows_of(spark, files, form.columns, csv)]
     return reduce(lambda above, below: above.unionByName(below), rows or [none])
 
 
@@ -248,7 +248,8 @@ def _check_pattern(spark: SparkSession, pattern: str) -> None:
         ) from error
 
 
-def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
+def judge(rows: DataFrame, form: RowForm) -> DataFrame:
+    """Rows of `rows_of` as `judged` gives them."""
     user, item = (spelled_id(F.col(name), rows.schema[name].dataType) for name in ("user", "item"))
     user_id, item_id = id_as(user, form.ids), id_as(item, form.ids)
     rating = _rating(rows, form) if "rating" in form.columns else F.lit(1.0)
