@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 from nightreel.settings import Settings, load
 from nightreel.sources import ingest
 from nightreel.sources.datasets.kmrd import KMRD, NO_NAME, NOT_A_PLACE, NOT_A_YEAR, NOT_LEADING
-from nightreel.sources.delimited.values import Reason
 from nightreel.sources.judging import NOT_AN_ID, REPEATED
+from nightreel.sources.lines.rating_lines import Reason
 from nightreel.sources.records import RecordReason
 from nightreel.tables.tables import Tables
 

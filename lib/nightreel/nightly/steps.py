@@ -229,7 +229,7 @@ def _pairs(job: Job, path: str, *, users: DataFrame, items: DataFrame) -> tuple[
 
 def _prize_pairs(job: Job, path: str) -> tuple[DataFrame, dict[str, int]]:
     """The file's pairs, and its rejected lines by reason."""
-    read = sources.read_prize_pairs(job.spark, path, job.settings.ingest)
+    read = sources.read_pairs(job.spark, path, job.settings.ingest)
     return read.pairs, _by_reason(read.rejects)
 
 

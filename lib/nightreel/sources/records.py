@@ -18,10 +18,9 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from nightreel.errors import DataError
 from nightreel.sources.files import RawFile
-from nightreel.sources.lines.quarantine import BOM, quarantined_text
-from nightreel.sources.lines.segments import Segment, open_lines
-from nightreel.sources.lines.tasks import FAULTS
+from nightreel.sources.lines.segments import FAULTS, Segment, open_lines
 from nightreel.sources.source import UNREADABLE
+from nightreel.sources.survey import BOM, quarantined_text
 
 UTF8_OR_LATIN1 = "utf-8 or latin-1"
 """The encoding of files that are one or the other: a line that is no UTF-8 is Latin-1."""

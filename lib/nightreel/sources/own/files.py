@@ -20,8 +20,7 @@ from pyspark.sql import SparkSession
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.sources.files import PARTITIONS, RawFile, find, open_bytes
-from nightreel.sources.lines.segments import Segment, open_lines
-from nightreel.sources.lines.tasks import FAULTS
+from nightreel.sources.lines.segments import FAULTS, Segment, open_lines
 from nightreel.sources.records import UTF8_OR_LATIN1, Dialect, names_in_header
 from nightreel.sources.source import UNREADABLE
 

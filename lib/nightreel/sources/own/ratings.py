@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -30,7 +28,7 @@ from nightreel.sources.judging import (
 from nightreel.sources.own.files import CsvForm, Kind, check_columns, csv_dialect, find_data, is_separator, kind_of
 from nightreel.sources.own.rows import line_of, rows_of
 from nightreel.sources.records import read_records, survey_of
-from nightreel.sources.source import Described, Found, with_all_columns
+from nightreel.sources.source import Described, Found, digest, with_all_columns
 
 _VERSION = 2  # count up when a file would be read into other rows than before
 _ITEM_CELLS = ("item", "title", "year", "genres")
@@ -91,8 +89,7 @@ class OwnData:
 
     @property
     def reading(self) -> str:
-        depends_on = [_VERSION, astuple(self._form), astuple(self._csv), self._item_columns, self._max_record_bytes]
-        return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:16]
+        return digest(_VERSION, astuple(self._form), astuple(self._csv), self._item_columns, self._max_record_bytes)
 
     def find(self) -> Found:
         self._check_settings()
@@ -242,7 +239,7 @@ def _plain_item(rows: DataFrame, role: str) -> Column:
 def _check_pattern(spark: SparkSession, pattern: str) -> None:
     try:
         then = F.date_format(F.timestamp_seconds(F.lit(0)), pattern)
-        spark.range(1).select(F.to_timestamp(then, F.lit(pattern))).collect()
+        spark.range(1).select(F.to_timestamp(then, pattern)).collect()
     except Exception as error:
         raise ConfigurationError(
             f"data.time_format = {pattern!r}: no pattern of Spark's for dates and times, such as dd.MM.yyyy HH:mm"

@@ -21,8 +21,8 @@ from nightreel.sources.own.files import (
     separator_of,
     spark_type,
 )
+from nightreel.sources.survey import SHOWN_CHARACTERS
 
-_SHOWN_CHARACTERS = 1_000
 _LARGEST_FIELD = 1_000_000
 _LARGE_FILE = 67_108_864
 _RECORD = "nightreel record"
@@ -123,20 +123,24 @@ def _of_csv(spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[
     )
     fields = [f"c{place}" for place in range(len(names) + (0 if plain else 1))]
     schema = ", ".join(f"`{name}` string" for name in (*fields, _RECORD))
-    read = spark.read.schema(schema).option("columnPruning", "false").csv(  # else not every wrong record is noticed
-        paths,
-        mode="PERMISSIVE",
-        columnNameOfCorruptRecord=_RECORD,
-        sep=separator,
-        quote="" if plain else '"',
-        escape='"' if csv.escape == "double" else "\\",
-        unescapedQuoteHandling="STOP_AT_CLOSING_QUOTE",  # a line within an open quote is never a record
-        header=csv.header,
-        lineSep="\n",
-        multiLine=not plain,
-        ignoreLeadingWhiteSpace=True,
-        ignoreTrailingWhiteSpace=True,
-        maxCharsPerColumn=_LARGEST_FIELD,
+    read = (
+        spark.read.schema(schema)
+        .option("columnPruning", "false")
+        .csv(  # else not every wrong record is noticed
+            paths,
+            mode="PERMISSIVE",
+            columnNameOfCorruptRecord=_RECORD,
+            sep=separator,
+            quote="" if plain else '"',
+            escape='"' if csv.escape == "double" else "\\",
+            unescapedQuoteHandling="STOP_AT_CLOSING_QUOTE",  # a line within an open quote is never a record
+            header=csv.header,
+            lineSep="\n",
+            multiLine=not plain,
+            ignoreLeadingWhiteSpace=True,
+            ignoreTrailingWhiteSpace=True,
+            maxCharsPerColumn=_LARGEST_FIELD,
+        )
     )
     record = F.col(f"`{_RECORD}`")
     if plain:
@@ -231,4 +235,4 @@ def line_of(columns: Mapping[str, str]) -> Column:
     """For quarantine a row's text, else its columns as JSON under their own names; cut."""
     named = F.struct(*(F.col(called).alias(name) for called, name in columns.items()))
     text = F.coalesce("record", F.to_json(named, {"ignoreNullFields": "false"}))
-    return F.substring(text, 1, _SHOWN_CHARACTERS)
+    return F.substring(text, 1, SHOWN_CHARACTERS)
