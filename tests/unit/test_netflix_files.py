@@ -68,6 +68,12 @@ def test_what_is_not_there_is_named(folder: Path) -> None:
         find_pairs(str(folder / "qualifying.txt"))
 
 
+def test_several_files_are_not_one_list_of_pairs(folder: Path) -> None:
+    (folder / "qualifying.txt").write_bytes(b"1:\n2\n")
+    with pytest.raises(ConfigurationError, match=r"must be one file such as probe\.txt, found 2"):
+        find_pairs(str(folder))
+
+
 @pytest.fixture
 def memory() -> Iterator[fsspec.AbstractFileSystem]:
     store = fsspec.filesystem("memory")
