@@ -13,6 +13,7 @@ from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import ScaleSettings, Settings
 from nightreel.sources import files
 from nightreel.sources.files import EVERY_FOLDER, RawFile, find
+from nightreel.sources.judging import CONTROL, TITLE_CONTROL, rejected_where
 from nightreel.sources.lines.datasource import read_lines, read_survey
 from nightreel.sources.lines.rating_lines import RatingLines
 from nightreel.sources.records import Dialect, read_records
@@ -198,6 +199,8 @@ def read_parts(
         if theirs:
             read = read_records(spark, theirs, part.dialect, part.columns, max_record_bytes=max_record_bytes)
             judged = part.judge(read).withColumn("part", F.lit(part.name))
+            if "title" in judged.columns:
+                judged = rejected_where(judged, F.col("title").rlike(CONTROL), TITLE_CONTROL)
             judged = judged.withColumn("line", F.when(F.col("reason").isNotNull(), F.col("line")))
             kept = [name for name in records.columns if name in judged.columns]
             records = records.unionByName(judged.select(*kept), allowMissingColumns=True)

@@ -107,7 +107,7 @@ def find_data(paths: Sequence[str], *, setting: str, archives: bool = False) -> 
 
     Raises
     ------
-    ConfigurationError : a path does not exist, a glob matches nothing, or a file lies in an archive
+    ConfigurationError : a path does not exist, a glob matches nothing, or a file cannot be read by Spark
     DataError : no data is there
     """
     found: dict[str, RawFile] = {}
@@ -118,6 +118,9 @@ def find_data(paths: Sequence[str], *, setting: str, archives: bool = False) -> 
             raise ConfigurationError(
                 f"{setting}: {packed[0]}: unpack the archive: own data is not read from within one"
             )
+        hidden = [file.path for file in files if file.name.startswith((".", "_")) and kind_of(file) is not Kind.DELTA]
+        if hidden:
+            raise ConfigurationError(f"{setting}: {hidden[0]}: rename it: Spark passes over names that begin so")
         if not files:
             raise DataError(f"{setting}: {path}: no data there; looked for {_LOOKED_FOR}")
         found |= {file.path: file for file in files}
@@ -166,7 +169,9 @@ def csv_columns(file: RawFile, form: CsvForm) -> tuple[str, ...]:
 def csv_dialect(file: RawFile, form: CsvForm) -> Dialect:
     """How Python reads the file. Fields that more than one sign separates are not quoted."""
     separator = separator_of(file, form.separator)
-    return Dialect(separator, quoted=len(separator) == 1, header=form.header, encoding=UTF8_OR_LATIN1)
+    return Dialect(
+        separator, quoted=len(separator) == 1, header=form.header, encoding=UTF8_OR_LATIN1, escape=form.escape
+    )
 
 
 def check_columns(file: RawFile, form: CsvForm, wanted: Mapping[str, str], *, setting: str) -> None:

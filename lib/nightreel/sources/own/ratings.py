@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -30,7 +28,7 @@ from nightreel.sources.judging import (
 from nightreel.sources.own.files import CsvForm, Kind, check_columns, csv_dialect, find_data, is_separator, kind_of
 from nightreel.sources.own.rows import line_of, rows_of
 from nightreel.sources.records import read_records, survey_of
-from nightreel.sources.source import Described, Found, with_all_columns
+from nightreel.sources.source import Described, Found, digest, with_all_columns
 
 _VERSION = 2  # count up when a file would be read into other rows than before
 _ITEM_CELLS = ("item", "title", "year", "genres")
@@ -91,8 +89,7 @@ class OwnData:
 
     @property
     def reading(self) -> str:
-        depends_on = [_VERSION, astuple(self._form), astuple(self._csv), self._item_columns, self._max_record_bytes]
-        return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:16]
+        return digest(_VERSION, astuple(self._form), astuple(self._csv), self._item_columns, self._max_record_bytes)
 
     def find(self) -> Found:
         self._check_settings()
@@ -173,7 +170,7 @@ def judged(spark: SparkSession, files: Mapping[int, RawFile], csv: CsvForm, form
     """
     of_none = f"user_id {form.ids}, item_id {form.ids}, rating float, rated_at timestamp, file_id int, "
     none = spark.createDataFrame([], f"{of_none} position bigint, line string, reason string")
-    rows = [_judged(some, form) for some in rows_of(spark, files, form.columns, csv)]
+    rows = [judge(some, form) for some in rows_of(spark, files, form.columns, csv)]
     return reduce(lambda above, below: above.unionByName(below), rows or [none])
 
 
@@ -241,14 +238,16 @@ def _plain_item(rows: DataFrame, role: str) -> Column:
 
 def _check_pattern(spark: SparkSession, pattern: str) -> None:
     try:
-        spark.range(1).select(F.date_format(F.timestamp_seconds(F.lit(0)), pattern)).collect()
+        then = F.date_format(F.timestamp_seconds(F.lit(0)), pattern)
+        spark.range(1).select(F.to_timestamp(then, F.lit(pattern))).collect()
     except Exception as error:
         raise ConfigurationError(
             f"data.time_format = {pattern!r}: no pattern of Spark's for dates and times, such as dd.MM.yyyy HH:mm"
         ) from error
 
 
-def _judged(rows: DataFrame, form: RowForm) -> DataFrame:
+def judge(rows: DataFrame, form: RowForm) -> DataFrame:
+    """Rows of `rows_of` as `judged` gives them."""
     user, item = (spelled_id(F.col(name), rows.schema[name].dataType) for name in ("user", "item"))
     user_id, item_id = id_as(user, form.ids), id_as(item, form.ids)
     rating = _rating(rows, form) if "rating" in form.columns else F.lit(1.0)

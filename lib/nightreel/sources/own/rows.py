@@ -122,20 +122,25 @@ def _of_csv(spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[
         spark.read.text(paths).where(F.contains("value", F.lit('"'))).isEmpty()
     )
     fields = [f"c{place}" for place in range(len(names) + (0 if plain else 1))]
-    read = spark.read.schema(", ".join(f"`{name}` string" for name in (*fields, _RECORD))).csv(
-        paths,
-        mode="PERMISSIVE",
-        columnNameOfCorruptRecord=_RECORD,
-        sep=separator,
-        quote="" if plain else '"',
-        escape='"' if csv.escape == "double" else "\\",
-        unescapedQuoteHandling="STOP_AT_CLOSING_QUOTE",  # a line within an open quote is never a record
-        header=csv.header,
-        lineSep="\n",
-        multiLine=not plain,
-        ignoreLeadingWhiteSpace=True,
-        ignoreTrailingWhiteSpace=True,
-        maxCharsPerColumn=_LARGEST_FIELD,
+    schema = ", ".join(f"`{name}` string" for name in (*fields, _RECORD))
+    read = (
+        spark.read.schema(schema)
+        .option("columnPruning", "false")
+        .csv(  # else not every wrong record is noticed
+            paths,
+            mode="PERMISSIVE",
+            columnNameOfCorruptRecord=_RECORD,
+            sep=separator,
+            quote="" if plain else '"',
+            escape='"' if csv.escape == "double" else "\\",
+            unescapedQuoteHandling="STOP_AT_CLOSING_QUOTE",  # a line within an open quote is never a record
+            header=csv.header,
+            lineSep="\n",
+            multiLine=not plain,
+            ignoreLeadingWhiteSpace=True,
+            ignoreTrailingWhiteSpace=True,
+            maxCharsPerColumn=_LARGEST_FIELD,
+        )
     )
     record = F.col(f"`{_RECORD}`")
     if plain:
@@ -203,7 +208,9 @@ def _cell(name: str, arrow: str) -> Column:
 def _partition(name: str) -> Column:
     """The value that a file's folder gives to a column."""
     value = F.regexp_extract("_metadata.file_path", rf"/\Q{name}\E=([^/]*)/", 1)
-    return F.nullif(F.try_url_decode(F.regexp_replace(value, r"\+", "%2B")), F.lit(_NULL_PARTITION))
+    for _ in ("as part of the path", "as Hive writes it"):
+        value = F.try_url_decode(F.regexp_replace(value, r"\+", "%2B"))
+    return F.nullif(value, F.lit(_NULL_PARTITION))
 
 
 def _is_nested(column: Column) -> Column:
