@@ -11,7 +11,6 @@ from typing import IO, Literal, Protocol
 from nightreel.sources.survey import BLANKS, BOM
 
 LARGEST_ID = 2**63 - 1
-MICROS_PER_SECOND = 1_000_000
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 """The years 1 to 9999, in seconds since 1970."""
 
@@ -36,6 +35,8 @@ class Reason(StrEnum):
     ITEM_ID = f"item id is not a whole number from 0 to {LARGEST_ID}"
     RATING = "rating is not a number"
     SCALE = "rating outside the scale"
+    NO_HEADER = "before any header"
+    REJECTED_HEADER = "under a rejected header"
     TIME = "time is neither seconds since 1970 nor YYYY-MM-DD hh:mm:ss"
 
 
@@ -44,13 +45,13 @@ class Entry:
     """A good line: a rating, or a pair to be predicted (without one).
 
     item_id : None where the header above names the item
-    micros : when it was rated, in microseconds since 1970, UTC
+    seconds : when it was rated, since 1970, UTC
     """
 
     user_id: int
     item_id: int | None
     rating: float | None
-    micros: int | None
+    seconds: int | None
 
 
 BEFORE_ANY_HEADER, UNDER_REJECTED_HEADER = 0, -1
@@ -191,8 +192,8 @@ class RatingLines:
         if isinstance(rating, Reason):
             return rating
         time = b"" if self.time is None else fields[self.time]
-        micros = micros_of(time) if time else None
-        return Reason.TIME if time and micros is None else Entry(user_id, item_id, rating, micros)
+        seconds = seconds_of(time) if time else None
+        return Reason.TIME if time and seconds is None else Entry(user_id, item_id, rating, seconds)
 
     def item_above(self, stream: IO[bytes], position: int, *, chunk_bytes: int, max_line_bytes: int) -> int:  # noqa: ARG002
         return BEFORE_ANY_HEADER
@@ -224,25 +225,23 @@ def rating_within(text: bytes, limits: tuple[float, float]) -> float | Reason:
     return float(text) if limits[0] <= float(text) <= limits[1] else Reason.SCALE
 
 
-def micros_of(text: bytes) -> int | None:
-    """Microseconds since 1970 of a time in UTC: seconds since then, a date, or a date and time of day.
+def seconds_of(text: bytes) -> int | None:
+    """Seconds since 1970 of such a number or of YYYY-MM-DD hh:mm:ss in UTC.
 
-    None: the text is no time, or lies outside the years 1 to 9999.
+    None: the text is neither, or lies outside the years 1 to 9999.
     """
     if _SECONDS.fullmatch(text):
-        seconds = int(text)
-        return seconds * MICROS_PER_SECOND if FIRST_SECOND <= seconds <= LAST_SECOND else None
-    return _calendar_micros(text) if _MOMENT.fullmatch(text) else None
+        return int(text) if FIRST_SECOND <= int(text) <= LAST_SECOND else None
+    return _calendar_seconds(text) if _MOMENT.fullmatch(text) else None
 
 
-def micros_of_date(text: bytes) -> int | None:
-    """Microseconds since 1970 at the beginning of YYYY-MM-DD in UTC; None: it is no calendar date."""
-    return _calendar_micros(text) if _DATE.fullmatch(text) else None
+def seconds_of_date(text: bytes) -> int | None:
+    """Seconds since 1970 at the beginning of YYYY-MM-DD in UTC; None: it is no calendar date."""
+    return _calendar_seconds(text) if _DATE.fullmatch(text) else None
 
 
-def _calendar_micros(text: bytes) -> int | None:
+def _calendar_seconds(text: bytes) -> int | None:
     try:
-        moment = datetime.fromisoformat(text.decode("ascii")).replace(tzinfo=UTC)
+        return int(datetime.fromisoformat(text.decode("ascii")).replace(tzinfo=UTC).timestamp())
     except ValueError:
         return None
-    return int(moment.timestamp()) * MICROS_PER_SECOND

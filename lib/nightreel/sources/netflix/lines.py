@@ -20,9 +20,9 @@ from nightreel.sources.lines.rating_lines import (
     Header,
     Parsed,
     Reason,
-    micros_of_date,
     parse_line,
     rating_within,
+    seconds_of_date,
     whole_number,
 )
 from nightreel.sources.lines.segments import AT_A_TIME
@@ -87,8 +87,8 @@ class DumpLines:
         rating = rating_within(others[0], self.rating_limits) if self.rows == "ratings" else None
         if isinstance(rating, Reason):
             return rating
-        micros = micros_of_date(others[-1]) if others else None
-        return DumpReason.DATE if others and micros is None else Entry(user_id, None, rating, micros)
+        seconds = seconds_of_date(others[-1]) if others else None
+        return DumpReason.DATE if others and seconds is None else Entry(user_id, None, rating, seconds)
 
     def item_above(self, stream: IO[bytes], position: int, *, chunk_bytes: int, max_line_bytes: int) -> int:
         """Found by reading backwards."""
