@@ -349,8 +349,10 @@ def test_items_that_change_alone_leave_the_ratings_as_they_are(place: Place) -> 
         place.ingest(*WITHOUT_TIME, *both)
 
 
-def test_a_damaged_file_is_named(place: Place) -> None:
-    place.write("1.csv", "who,what,stars\n1,1,3\n")
+def test_a_damaged_file_and_rejects_that_are_too_many_are_named(place: Place) -> None:
+    place.write("1.csv", "who,what,stars\n1,1,3\n1,2,99\n")
+    with pytest.raises(DataError, match=r"""'\{"who":"1","what":"2","stars":"99"\}' in \S+ data/1\.csv at row 1;"""):
+        place.ingest(*WITHOUT_TIME, "ingest.max_reject_share=0.4")
     place.ingest(*WITHOUT_TIME)
     lines = "".join(f"{number},{number * 7919 % 10_007},3\n" for number in range(200_000))
     packed = gzip.compress(f"who,what,stars\n{lines}".encode())

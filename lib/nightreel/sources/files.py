@@ -96,7 +96,8 @@ def _look_up(path: str, *, setting: str, in_glob: Callable[[str], bool]) -> tupl
         return store, [store.info(place)]
     matches = store.glob(place, detail=True).values() if has_magic(place) else ()
     if not matches:
-        raise ConfigurationError(f"{setting}: {path}: no such file or folder")
+        chained = ", and a path with :: cannot be read" if "::" in path else ""
+        raise ConfigurationError(f"{setting}: {path}: no such file or folder{chained}")
     return store, [info for info in matches if info["type"] == "directory" or _in_glob(info, in_glob)]
 
 

@@ -159,8 +159,11 @@ def _surveyed(lines: DataFrame) -> Survey:
 def _refuse(survey: Survey, inventory: Inventory, settings: Settings) -> None:
     """Raise DataError where the lines are not to be kept."""
     refuse_damaged(survey.tallies, inventory.files)
-    for files in (inventory.ratings, inventory.items, inventory.metadata):
-        refuse_rejects(survey.tallies, files, max_share=settings.ingest.max_reject_share)
+    share = settings.ingest.max_reject_share
+    unit = "row" if settings.data.source in {"own", "events"} else "byte"
+    refuse_rejects(survey.tallies, inventory.ratings, max_share=share, unit=unit)
+    for files in (inventory.items, inventory.metadata):
+        refuse_rejects(survey.tallies, files, max_share=share)
 
 
 def _refuse_other_ids(tables: Tables, settings: Settings) -> None:

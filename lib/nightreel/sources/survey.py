@@ -105,8 +105,15 @@ def refuse_damaged(tallies: Collection[Tally], files: Mapping[int, RawFile]) -> 
         raise DataError(f"{files[one.file_id].path}: {UNREADABLE} to its end: {one.line}; nothing was written")
 
 
-def refuse_rejects(tallies: Sequence[Tally], files: Mapping[int, RawFile], *, max_share: float) -> None:
-    """Raise DataError where the files' rejects exceed the share of their lines that settings allow."""
+def refuse_rejects(
+    tallies: Sequence[Tally], files: Mapping[int, RawFile], *, max_share: float, unit: str = "byte"
+) -> None:
+    """Raise DataError where the files' rejects exceed the share of their lines that settings allow.
+
+    Parameters
+    ----------
+    unit : what positions count
+    """
     reasons = rejects([one for one in tallies if one.file_id in files])
     rejected = reasons.total()
     lines = rejected + good_lines([one for one in tallies if one.file_id in files])
@@ -120,5 +127,5 @@ def refuse_rejects(tallies: Sequence[Tally], files: Mapping[int, RawFile], *, ma
     raise DataError(
         f"{rejected:,} of {lines:,} lines ({rejected / lines:.2%}) are rejects, and ingest.max_reject_share allows "
         f"{max_share:.2%}: {common}; such as {(first.line or '')[:_CHARACTERS_SHOWN]!r} in {files[first.file_id].path} "
-        f"at byte {first.position}; nothing was written"
+        f"at {unit} {first.position}; nothing was written"
     )

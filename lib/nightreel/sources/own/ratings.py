@@ -239,7 +239,7 @@ def _plain_item(rows: DataFrame, role: str) -> Column:
 def _check_pattern(spark: SparkSession, pattern: str) -> None:
     try:
         then = F.date_format(F.timestamp_seconds(F.lit(0)), pattern)
-        spark.range(1).select(F.to_timestamp(then, F.lit(pattern))).collect()
+        spark.range(1).select(F.to_timestamp(then, pattern)).collect()
     except Exception as error:
         raise ConfigurationError(
             f"data.time_format = {pattern!r}: no pattern of Spark's for dates and times, such as dd.MM.yyyy HH:mm"

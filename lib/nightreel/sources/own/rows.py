@@ -21,8 +21,8 @@ from nightreel.sources.own.files import (
     separator_of,
     spark_type,
 )
+from nightreel.sources.survey import SHOWN_CHARACTERS
 
-_SHOWN_CHARACTERS = 1_000
 _LARGEST_FIELD = 1_000_000
 _LARGE_FILE = 67_108_864
 _RECORD = "nightreel record"
@@ -235,4 +235,4 @@ def line_of(columns: Mapping[str, str]) -> Column:
     """For quarantine a row's text, else its columns as JSON under their own names; cut."""
     named = F.struct(*(F.col(called).alias(name) for called, name in columns.items()))
     text = F.coalesce("record", F.to_json(named, {"ignoreNullFields": "false"}))
-    return F.substring(text, 1, _SHOWN_CHARACTERS)
+    return F.substring(text, 1, SHOWN_CHARACTERS)
