@@ -127,7 +127,7 @@ def test_the_older_forms_have_no_header(tmp_path: Path) -> None:
     for edition, separator in ((DAT, "::"), (U_DATA, "\t")):
         lines = rating_lines(edition, RawFile("/ratings", 1, None), scale)
         assert (lines.separator, lines.fields, lines.header) == (separator, 4, False)
-        assert lines.rating_limits == (0.5, 5.0)
+        assert (lines.lowest, lines.highest) == (0.5, 5.0)
 
 
 def test_genres_are_named_by_their_file_or_as_published(tmp_path: Path) -> None:

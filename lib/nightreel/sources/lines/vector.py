@@ -140,8 +140,8 @@ def _by_arrow(data: bytes, starts: Longs, lines: LineFormat) -> tuple[Columns, L
     least, largest = lines.id_limits
     for name in columns.keys() & {"user_id", "item_id"}:
         good &= (columns[name] >= least) & (columns[name] <= largest)
-    lowest, highest = lines.rating_limits
-    return columns, numbers, good & ~((columns["rating"] < lowest) | (columns["rating"] > highest))
+    outside = (columns["rating"] < lines.lowest) | (columns["rating"] > lines.highest)  # which NaN is not
+    return columns, numbers, good & ~outside
 
 
 def _read_csv(data: bytes, line_count: int, lines: LineFormat) -> tuple[Mapping[str, pa.Array], Longs]:
