@@ -19,7 +19,7 @@ from nightreel.settings import load
 from nightreel.sources import IngestReport, ingest
 from nightreel.sources.judging import REPEATED, TITLE_CONTROL
 from nightreel.sources.own import OwnData
-from nightreel.sources.own.ratings import Reason, RowForm, judge
+from nightreel.sources.own.ratings import Reason, judge
 from nightreel.sources.own.rows import NoRecord
 from nightreel.sources.records import RecordReason
 from nightreel.tables.tables import Tables
@@ -222,9 +222,8 @@ def test_files_written_another_way_are_read_as_the_settings_say(place: Place) ->
 
 
 def test_reasons_case_by_case(spark: SparkSession) -> None:
-    columns = {"user": "who", "item": "what", "rating": "stars", "time": "at"}
-    form = RowForm(columns, "bigint", lowest=0.0, highest=5.0, above_zero=False, decimal=".", time_format="")
-    user, item, stars, at = (f"(column {name})" for name in columns.values())
+    settings = load("local", ["data.source=own", *COLUMNS, "scale.highest=5", "data.ids=number"])
+    user, item, stars, at = (f"(column {name})" for name in ("who", "what", "stars", "at"))
     largest = 2**63 - 1
     cases: list[tuple[tuple[str | None, str | None, str | None, str | None], object]] = [
         (("1", "2", "3", None), (1, 2, 3.0, None)),
@@ -251,7 +250,9 @@ def test_reasons_case_by_case(spark: SparkSession) -> None:
     schema = "n int, user string, item string, rating string, time string, file_id int, position bigint, record string"
     rows = [(n, *cells, 1, n, None, None) for n, (cells, _) in enumerate(cases)]
     frame = spark.createDataFrame(rows, f"{schema}, reason string").coalesce(1)
-    found = judge(frame, form).select("user_id", "item_id", "rating", F.unix_seconds("rated_at"), "reason", "position")
+    found = judge(frame, settings).select(
+        "user_id", "item_id", "rating", F.unix_seconds("rated_at"), "reason", "position"
+    )
     told = [row["reason"] or tuple(row)[:4] for row in found.orderBy("position").collect()]
     assert told == [expected for _, expected in cases]
     assert Reason.TIME.of("at").endswith(at)

@@ -13,7 +13,7 @@ from deltalake import write_deltalake
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import load
 from nightreel.sources.own import OwnData
-from nightreel.sources.own.files import CsvForm, Kind, csv_columns, find_data, kind_of, partitions_of
+from nightreel.sources.own.files import Kind, csv_columns, find_data, kind_of, partitions_of
 
 
 def own(path: object, *overrides: str, source: str = "own") -> OwnData:
@@ -72,7 +72,7 @@ def test_an_unknown_column_is_answered_with_those_there_are(tmp_path: Path, name
 def test_columns_of_the_same_name_keep_their_places(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", ",,user_id,x,item_id,x,rating\n")
     (file,) = own(path).find().ratings
-    assert csv_columns(file, CsvForm(",", "double", header=True)) == ("", "", "user_id", "x", "item_id", "x", "rating")
+    assert csv_columns(file, load("local").data) == ("", "", "user_id", "x", "item_id", "x", "rating")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_columns_by_place(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", '\n\ufeff7,"31, x",2\n')
     places = ['data.columns.user="1"', 'data.columns.item="2"', "data.header=false"]
     (file,) = own(path, *places, 'data.columns.rating="3"').find().ratings
-    assert csv_columns(file, CsvForm(",", "double", header=False)) == ("1", "2", "3")
+    assert csv_columns(file, load("local", ["data.header=false"]).data) == ("1", "2", "3")
     with pytest.raises(ConfigurationError, match=r"data\.columns\.rating = '4': no such column"):
         own(path, *places, 'data.columns.rating="4"').find()
 
@@ -158,7 +158,6 @@ def test_columns_of_parquet(tmp_path: Path) -> None:
         (["data.columns.rating="], "own", r'data\.columns\.rating is empty: with data\.source = "own"'),
         (["data.columns.item=user_id"], "own", r"data\.columns: .*two of these are the same column"),
         (["data.columns.time=when"], "events", r"data\.columns\.time = 'when': no such column"),
-        (["data.separator=x"], "own", r"data\.separator = 'x': must be"),
         (["data.items=/no/such/file"], "own", r"data\.items: /no/such/file: no such file or folder"),
         (["data.path=/no/such/file.csv"], "own", r"data\.path: /no/such/file.csv: no such file or folder"),
         (["data.path=nosuch.csv"], "own", r"data\.path: nosuch\.csv: no such file or folder"),

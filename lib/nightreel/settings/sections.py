@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 
 class Section(BaseModel):
@@ -48,6 +49,12 @@ class ItemColumnSettings(Section):
     """Names separated by `|`, or a list where the format has lists."""
 
 
+def _separator(text: str) -> str:
+    if not re.fullmatch(r"[ \t]|[!#$%&'*,/:;<=>?@\\^_`{|}~]{1,4}", text):
+        raise ValueError("must be a blank, a tab, or one to four signs that are no part of numbers, words and quotes")
+    return text
+
+
 class DataSettings(Section):
     """What `ingest` reads."""
 
@@ -61,7 +68,7 @@ class DataSettings(Section):
     """The file of titles or items; empty: looked for beside the ratings under the format's own names."""
     ids: Literal["number", "text"]
     """What external ids are in all tables, bigint or string. With number an id that is no whole number is rejected."""
-    separator: Annotated[str, Field(min_length=1, max_length=4)]
+    separator: Annotated[str, AfterValidator(_separator)]
     """Own data: what stands between the fields of a CSV record; in .tsv files a tab does."""
     escape: Literal["double", "backslash"]
     """Own data: how a quote within a quoted CSV field is written, `""` or `\\"`."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,6 +17,7 @@ from fsspec.core import url_to_fs
 from pyspark.sql import SparkSession
 
 from nightreel.errors import ConfigurationError, DataError
+from nightreel.settings import DataSettings
 from nightreel.sources.files import PARTITIONS, RawFile, find, open_bytes
 from nightreel.sources.lines.segments import FAULTS, Segment, open_lines
 from nightreel.sources.records import UTF8_OR_LATIN1, Dialect, names_in_header
@@ -35,7 +34,6 @@ _LINES_LOOKED_AT = 100
 _LONGEST_LINE = 1_048_576
 _COLUMNS_SHOWN = 30
 _FILES_KNOWN = 4_096
-_SEPARATOR = re.compile(r"[ \t]|[!#$%&'*,/:;<=>?@\\^_`{|}~]{1,4}")
 _SEPARATORS = (",", ";", "\t", "|", "::")
 _NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
 _INT96 = "timestamp[us, tz=UTC]"
@@ -59,15 +57,6 @@ class Kind(StrEnum):
     CATALOG = "table in the catalog"
 
 
-@dataclass(frozen=True)
-class CsvForm:
-    """How CSV files are written: see nightreel.settings.sections.DataSettings."""
-
-    separator: str
-    escape: Literal["double", "backslash"]
-    header: bool
-
-
 def kind_of(file: RawFile) -> Kind:
     if "/" not in file.path:
         return Kind.CATALOG
@@ -77,21 +66,15 @@ def kind_of(file: RawFile) -> Kind:
     return Kind.JSON if name.endswith(_JSON) else Kind.PARQUET if name.endswith(_PARQUET) else Kind.CSV
 
 
-def separator_of(file: RawFile, separator: str) -> str:
+def separator_of(file: RawFile, data: DataSettings) -> str:
     """What stands between the fields of a CSV file: a tab in a .tsv, else as the settings say."""
-    return "\t" if _bare(file.name).endswith(".tsv") else separator
+    return "\t" if _bare(file.name).endswith(".tsv") else data.separator
 
 
 def partitions_of(file: RawFile) -> dict[str, str]:
     """The columns that the file's folders name (`year=2024/`), with their values as written."""
     named = (part.partition("=") for part in file.folder.split("/"))
     return {name: value for name, equals, value in named if name and equals}
-
-
-def is_separator(text: str) -> bool:
-    """Whether the text can stand between fields: quotes and what numbers and words are made of cannot, but a
-    single blank or tab can."""
-    return _SEPARATOR.fullmatch(text) is not None
 
 
 def find_data(paths: Sequence[str], *, setting: str, archives: bool = False) -> list[RawFile]:
@@ -128,7 +111,7 @@ def find_data(paths: Sequence[str], *, setting: str, archives: bool = False) -> 
 
 
 @lru_cache(_FILES_KNOWN)  # asked by every way of reading the file
-def columns_of(file: RawFile, form: CsvForm) -> Mapping[str, str] | None:
+def columns_of(file: RawFile, data: DataSettings) -> Mapping[str, str] | None:
     """The file's columns in their order, those of its partitions last, with their types where the file has types.
 
     Of JSON lines those that the first hundred have; of CSV without a header the places, from 1. None: a table that
@@ -141,7 +124,7 @@ def columns_of(file: RawFile, form: CsvForm) -> Mapping[str, str] | None:
     try:
         match kind_of(file):
             case Kind.CSV:
-                columns: Mapping[str, str] | None = dict.fromkeys(csv_columns(file, form), "")
+                columns: Mapping[str, str] | None = dict.fromkeys(csv_columns(file, data), "")
             case Kind.JSON:
                 columns = dict.fromkeys(_keys(file), "")
             case Kind.PARQUET:
@@ -159,28 +142,28 @@ def columns_of(file: RawFile, form: CsvForm) -> Mapping[str, str] | None:
 
 
 @lru_cache(_FILES_KNOWN)
-def csv_columns(file: RawFile, form: CsvForm) -> tuple[str, ...]:
+def csv_columns(file: RawFile, data: DataSettings) -> tuple[str, ...]:
     """The names in the first record of a CSV file, of which some may be the same; without a header, their places."""
     _refuse_utf16(file)
-    names = names_in_header(file, csv_dialect(file, form))
-    return names if form.header else tuple(str(place) for place in range(1, len(names) + 1))
+    names = names_in_header(file, csv_dialect(file, data))
+    return names if data.header else tuple(str(place) for place in range(1, len(names) + 1))
 
 
-def csv_dialect(file: RawFile, form: CsvForm) -> Dialect:
+def csv_dialect(file: RawFile, data: DataSettings) -> Dialect:
     """How Python reads the file. Fields that more than one sign separates are not quoted."""
-    separator = separator_of(file, form.separator)
+    separator = separator_of(file, data)
     return Dialect(
-        separator, quoted=len(separator) == 1, header=form.header, encoding=UTF8_OR_LATIN1, escape=form.escape
+        separator, quoted=len(separator) == 1, header=data.header, encoding=UTF8_OR_LATIN1, escape=data.escape
     )
 
 
-def check_columns(file: RawFile, form: CsvForm, wanted: Mapping[str, str], *, setting: str) -> None:
+def check_columns(file: RawFile, data: DataSettings, wanted: Mapping[str, str], *, setting: str) -> None:
     """Raise ConfigurationError for the first of `wanted`, names by their setting's last word, that is no column.
 
     Also where a column is of a type that cannot be read. Where another separator or a missing header explains it, the
     line says so.
     """
-    columns = columns_of(file, form)
+    columns = columns_of(file, data)
     if columns is None:
         return
     missing = [role for role, name in wanted.items() if name not in columns]
@@ -189,7 +172,7 @@ def check_columns(file: RawFile, form: CsvForm, wanted: Mapping[str, str], *, se
         more = f" and {len(names) - _COLUMNS_SHOWN} more" if len(names) > _COLUMNS_SHOWN else ""
         raise ConfigurationError(
             f"{setting}.{missing[0]} = {wanted[missing[0]]!r}: no such column in {file.path}; "
-            f"it has {', '.join(names[:_COLUMNS_SHOWN])}{more}{_explained(file, form, wanted)}"
+            f"it has {', '.join(names[:_COLUMNS_SHOWN])}{more}{_explained(file, data, wanted)}"
         )
     if len(set(wanted.values())) < len(wanted):
         raise ConfigurationError(f"{setting}: {dict(wanted)}: two of these are the same column")
@@ -206,16 +189,16 @@ def spark_type(arrow: str) -> str | None:
     return next((re.sub(of, to, arrow) for of, to in _SPARK_TYPES if re.fullmatch(of, arrow)), None)
 
 
-def _explained(file: RawFile, form: CsvForm, wanted: Mapping[str, str]) -> str:
+def _explained(file: RawFile, data: DataSettings, wanted: Mapping[str, str]) -> str:
     """What to set where the file is CSV of another form than the settings say."""
     if kind_of(file) is not Kind.CSV:
         return ""
     for separator in _SEPARATORS:
-        other = CsvForm(separator, form.escape, form.header)
-        if separator != form.separator and {*wanted.values()} <= {*csv_columns(file, other)}:
+        other = data.model_copy(update={"separator": separator})
+        if separator != data.separator and {*wanted.values()} <= {*csv_columns(file, other)}:
             return f"; with another separator it has them: --set data.separator={json.dumps(separator)}"
-    names = csv_columns(file, form)
-    if form.header and not {*wanted.values()} & {*names} and any(_NUMBER.fullmatch(name) for name in names):
+    names = csv_columns(file, data)
+    if data.header and not {*wanted.values()} & {*names} and any(_NUMBER.fullmatch(name) for name in names):
         return (
             "; no header: the first line looks like data; --set data.header=false, and name columns by place: "
             "--set 'data.columns.user=\"1\"'"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
 from enum import StrEnum
 from functools import cached_property, reduce
 
@@ -13,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from nightreel.errors import ConfigurationError
-from nightreel.settings import Settings
+from nightreel.settings import ColumnSettings, ItemColumnSettings, Settings
 from nightreel.sources.files import RawFile
 from nightreel.sources.judging import (
     CONTROL,
@@ -25,13 +24,12 @@ from nightreel.sources.judging import (
     spelled_id,
     text_or_null,
 )
-from nightreel.sources.own.files import CsvForm, Kind, check_columns, csv_dialect, find_data, is_separator, kind_of
+from nightreel.sources.own.files import Kind, check_columns, csv_dialect, find_data, kind_of
 from nightreel.sources.own.rows import line_of, rows_of
 from nightreel.sources.records import read_records, survey_of
 from nightreel.sources.source import Described, Found, digest, with_all_columns
 
 _VERSION = 2  # count up when a file would be read into other rows than before
-_ITEM_CELLS = ("item", "title", "year", "genres")
 _BESIDE = ("file_id", "position", "line", "reason")
 _GENRES_SEPARATOR = "|"
 
@@ -72,32 +70,27 @@ class OwnData:
     """Ratings, or events of implicit feedback: see nightreel.sources.source.Source."""
 
     def __init__(self, settings: Settings) -> None:
-        data, self._events = settings.data, settings.data.source == "events"
-        self._data = data
-        self._max_record_bytes = settings.ingest.max_line_bytes
-        self._csv = CsvForm(data.separator, data.escape, data.header)
-        self._item_columns = {role: name for role, name in data.item_columns.model_dump().items() if name}
-        self._form = RowForm(
-            columns={role: name for role, name in data.columns.model_dump().items() if name},
-            ids=ID_TYPES[data.ids],
-            lowest=None if self._events else settings.scale.lowest,
-            highest=None if self._events else settings.scale.highest,
-            above_zero=self._events,
-            decimal=data.decimal,
-            time_format=data.time_format,
-        )
+        self._settings = settings
+        self._data = settings.data
+        self._columns = _named(settings.data.columns)
+        self._item_columns = _named(settings.data.item_columns)
 
     @property
     def reading(self) -> str:
-        return digest(_VERSION, astuple(self._form), astuple(self._csv), self._item_columns, self._max_record_bytes)
+        data = self._data.model_dump(exclude={"path", "items"})
+        return digest(_VERSION, data, _bounds(self._settings), self._settings.ingest.max_line_bytes)
 
     def find(self) -> Found:
-        self._check_settings()
+        if self._data.source == "own" and "rating" not in self._columns:
+            raise ConfigurationError(
+                'data.columns.rating is empty: with data.source = "own" it names the column of ratings; '
+                'for data without ratings there is data.source = "events"'
+            )
         for file in self._ratings:
-            check_columns(file, self._csv, self._form.columns, setting="data.columns")
+            check_columns(file, self._data, self._columns, setting="data.columns")
         items = find_data([self._data.items], setting="data.items", archives=True) if self._data.items else []
         for file in items:
-            check_columns(file, self._csv, self._item_columns, setting="data.item_columns")
+            check_columns(file, self._data, self._item_columns, setting="data.item_columns")
         both = {file.path for file in self._ratings} & {file.path for file in items}
         if both:
             raise ConfigurationError(
@@ -110,20 +103,18 @@ class OwnData:
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:  # noqa: ARG002
         """Spark writes the ratings, whatever `into` says."""
-        if self._form.time_format:
-            _check_pattern(spark, self._form.time_format)
-        told = survey_of(judged(spark, files, self._csv, self._form))
+        if self._data.time_format:
+            _check_pattern(spark, self._data.time_format)
+        told = survey_of(judged(spark, files, self._settings))
         counted = told.groupBy("file_id", "position", "line", "reason").agg(F.sum("lines").alias("lines"))
         return counted.withColumn("written", F.lit(None).cast("string"))
 
     def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
-        good = judged(spark, files, self._csv, self._form).where(F.col("reason").isNull())
+        good = judged(spark, files, self._settings).where(F.col("reason").isNull())
         return good.select("user_id", "item_id", "rating", "rated_at", "file_id")
 
     def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
-        records = judged_items(
-            spark, files, self._item_columns, self._csv, ids=self._form.ids, max_record_bytes=self._max_record_bytes
-        )
+        records = judged_items(spark, files, self._settings)
         good = records.where(F.col("reason").isNull()).select("item_id", "title", "year", "genres")
         return Described(records, with_all_columns(good, "bronze_items"), survey_of(records))
 
@@ -131,36 +122,13 @@ class OwnData:
     def _ratings(self) -> Sequence[RawFile]:
         return find_data(self._data.path, setting="data.path")
 
-    def _check_settings(self) -> None:
-        if not self._events and "rating" not in self._form.columns:
-            raise ConfigurationError(
-                'data.columns.rating is empty: with data.source = "own" it names the column of ratings; '
-                'for data without ratings there is data.source = "events"'
-            )
-        if not is_separator(self._data.separator):
-            raise ConfigurationError(
-                f"data.separator = {self._data.separator!r}: must be a comma, semicolon, tab or one to four other "
-                "signs that are no part of numbers and words"
-            )
+
+def _named(columns: ColumnSettings | ItemColumnSettings) -> dict[str, str]:
+    """The names of the columns that the data has, by what they are."""
+    return {role: name for role, name in columns.model_dump().items() if name}
 
 
-@dataclass(frozen=True)
-class RowForm:
-    """How rows are ratings."""
-
-    columns: Mapping[str, str]
-    """The columns' names by what they are: user, item, and, where there are such, rating and time."""
-    ids: str
-    """bigint or string."""
-    lowest: float | None
-    highest: float | None
-    above_zero: bool
-    """Ratings are weights: those of 0 and less are rejected."""
-    decimal: str
-    time_format: str
-
-
-def judged(spark: SparkSession, files: Mapping[int, RawFile], csv: CsvForm, form: RowForm) -> DataFrame:
+def judged(spark: SparkSession, files: Mapping[int, RawFile], settings: Settings) -> DataFrame:
     """The rows of the files and tables, by file_id.
 
     Returns
@@ -168,56 +136,45 @@ def judged(spark: SparkSession, files: Mapping[int, RawFile], csv: CsvForm, form
     grain row; user_id, item_id, rating float, rated_at timestamp, file_id int, position bigint (see `rows_of`), line
     string (of what is no record its text, else the columns read, as JSON), reason string (null in good rows)
     """
-    of_none = f"user_id {form.ids}, item_id {form.ids}, rating float, rated_at timestamp, file_id int, "
-    none = spark.createDataFrame([], f"{of_none} position bigint, line string, reason string")
-    rows = [judge(some, form) for some in rows_of(spark, files, form.columns, csv)]
+    ids, columns = ID_TYPES[settings.data.ids], _named(settings.data.columns)
+    schema = (
+        f"user_id {ids}, item_id {ids}, rating float, rated_at timestamp, file_id int, position bigint, line string"
+    )
+    none = spark.createDataFrame([], f"{schema}, reason string")
+    rows = [judge(some, settings) for some in rows_of(spark, files, columns, settings.data)]
     return reduce(lambda above, below: above.unionByName(below), rows or [none])
 
 
-def judged_items(
-    spark: SparkSession,
-    files: Mapping[int, RawFile],
-    columns: Mapping[str, str],
-    csv: CsvForm,
-    *,
-    ids: str,
-    max_record_bytes: int,
-) -> DataFrame:
+def judged_items(spark: SparkSession, files: Mapping[int, RawFile], settings: Settings) -> DataFrame:
     """The items of files and tables; of an item the first counts.
-
-    Parameters
-    ----------
-    columns : the files' names for item, title, year and genres, as far as they have them
 
     Returns
     -------
     grain record; file_id, position, line, reason (null in good ones), item_id, title, year int, genres array<string>
     """
-    cells = ", ".join(f"{name} string" for name in _ITEM_CELLS)
+    data, columns, most = settings.data, _named(settings.data.item_columns), settings.ingest.max_line_bytes
+    cells = ", ".join(f"{name} string" for name in ItemColumnSettings.model_fields)
     records = spark.createDataFrame([], f"file_id int, position bigint, line string, reason string, {cells}")
-    tables = dict(files)
-    for file_id, file in sorted(files.items()):
-        if kind_of(file) is Kind.CSV:
-            del tables[file_id]
-            read = read_records(
-                spark, {file_id: file}, csv_dialect(file, csv), [*columns.values()], max_record_bytes=max_record_bytes
-            )
-            # By place: a column of the file may be called as one of those beside it.
-            records = records.unionByName(read.toDF(*_BESIDE, *columns), allowMissingColumns=True)
-    for rows in rows_of(spark, tables, columns, csv) if tables else ():
+    csv = {file_id: file for file_id, file in sorted(files.items()) if kind_of(file) is Kind.CSV}
+    for file_id, file in csv.items():
+        read = read_records(spark, {file_id: file}, csv_dialect(file, data), [*columns.values()], max_record_bytes=most)
+        # By place: a column of the file may be called as one of those beside it.
+        records = records.unionByName(read.toDF(*_BESIDE, *columns), allowMissingColumns=True)
+    others = {file_id: file for file_id, file in files.items() if file_id not in csv}
+    for rows in rows_of(spark, others, columns, data):
         plain = [_plain_item(rows, role).alias(role) for role in columns]
         told = rows.select("file_id", "position", line_of(columns).alias("line"), "reason", *plain)
         records = records.unionByName(told, allowMissingColumns=True)
     names = F.transform(F.split("genres", rf"\{_GENRES_SEPARATOR}"), F.trim)
     judged = records.withColumns(
         {
-            "item_id": id_as(spelled_id(F.col("item"), T.StringType()), ids),
+            "item_id": id_as(spelled_id(F.col("item"), T.StringType()), ID_TYPES[data.ids]),
             "title": text_or_null("title"),
             "year": F.regexp_extract("year", r"^\s*([0-9]{4})(\.0*)?\s*$", 1).try_cast("int"),
             "genres": F.filter(names, lambda name: name != ""),
         }
     )
-    reason = (Reason.ITEM_NUMBER if ids == "bigint" else Reason.ITEM_TEXT).of(columns["item"])
+    reason = (Reason.ITEM_NUMBER if data.ids == "number" else Reason.ITEM_TEXT).of(columns["item"])
     judged = rejected_where(judged, F.col("item_id").isNull(), reason)
     judged = rejected_where(judged, F.col("title").rlike(CONTROL), TITLE_CONTROL)
     return rejected_repeats(judged, "item_id")
@@ -246,27 +203,27 @@ def _check_pattern(spark: SparkSession, pattern: str) -> None:
         ) from error
 
 
-def judge(rows: DataFrame, form: RowForm) -> DataFrame:
+def judge(rows: DataFrame, settings: Settings) -> DataFrame:
     """Rows of `rows_of` as `judged` gives them."""
+    data, named = settings.data, settings.data.columns
     user, item = (spelled_id(F.col(name), rows.schema[name].dataType) for name in ("user", "item"))
-    user_id, item_id = id_as(user, form.ids), id_as(item, form.ids)
-    rating = _rating(rows, form) if "rating" in form.columns else F.lit(1.0)
-    given, micros = _time(rows, form.time_format)
-    lowest = -_LARGEST_RATING if form.lowest is None else form.lowest
-    highest = _LARGEST_RATING if form.highest is None else form.highest
-    numbers = form.ids == "bigint"
-    named = {role: form.columns.get(role, "") for role in ("user", "item", "rating", "time")}
-    late = given.isNotNull() & ~F.coalesce(micros.between(_FIRST_MICROS, _LAST_MICROS), F.lit(False))
+    user_id, item_id = id_as(user, ID_TYPES[data.ids]), id_as(item, ID_TYPES[data.ids])
+    no_user, no_item = Reason.USER_TEXT, Reason.ITEM_TEXT
+    if data.ids == "number":
+        no_user, no_item = Reason.USER_NUMBER, Reason.ITEM_NUMBER
+    rating = _rating(rows, data.decimal) if named.rating else F.lit(1.0)
+    given, micros = _time(rows, data.time_format)
+    timeless = given.isNotNull() & ~F.coalesce(micros.between(_FIRST_MICROS, _LAST_MICROS), F.lit(False))
     reason = (
         F.when(F.col("reason").isNotNull(), F.col("reason"))
-        .when(user.isNull(), Reason.NO_USER.of(named["user"]))
-        .when(item.isNull(), Reason.NO_ITEM.of(named["item"]))
-        .when(user_id.isNull(), (Reason.USER_NUMBER if numbers else Reason.USER_TEXT).of(named["user"]))
-        .when(item_id.isNull(), (Reason.ITEM_NUMBER if numbers else Reason.ITEM_TEXT).of(named["item"]))
-        .when(rating.isNull() | F.isnan(rating), Reason.RATING.of(named["rating"]))
-        .when((rating < _SMALLEST_WEIGHT) & F.lit(form.above_zero), Reason.WEIGHT.of(named["rating"]))
-        .when(~rating.between(lowest, highest), Reason.SCALE.of(named["rating"]))
-        .when(late, (Reason.TIME_FORMAT if form.time_format else Reason.TIME).of(named["time"]))
+        .when(user.isNull(), Reason.NO_USER.of(named.user))
+        .when(item.isNull(), Reason.NO_ITEM.of(named.item))
+        .when(user_id.isNull(), no_user.of(named.user))
+        .when(item_id.isNull(), no_item.of(named.item))
+        .when(rating.isNull() | F.isnan(rating), Reason.RATING.of(named.rating))
+        .when((rating < _SMALLEST_WEIGHT) & F.lit(data.source == "events"), Reason.WEIGHT.of(named.rating))
+        .when(~rating.between(*_bounds(settings)), Reason.SCALE.of(named.rating))
+        .when(timeless, (Reason.TIME_FORMAT if data.time_format else Reason.TIME).of(named.time))
     )
     return rows.select(
         user_id.alias("user_id"),
@@ -275,17 +232,24 @@ def judge(rows: DataFrame, form: RowForm) -> DataFrame:
         F.timestamp_micros(micros).alias("rated_at"),
         "file_id",
         "position",
-        line_of(form.columns).alias("line"),
+        line_of(_named(named)).alias("line"),
         reason.alias("reason"),
     )
 
 
-def _rating(rows: DataFrame, form: RowForm) -> Column:
+def _bounds(settings: Settings) -> tuple[float, float]:
+    """The least and the largest rating that are no rejects."""
+    if settings.data.source == "events":
+        return _SMALLEST_WEIGHT, _LARGEST_RATING
+    return settings.scale.lowest, settings.scale.highest
+
+
+def _rating(rows: DataFrame, decimal: str) -> Column:
     if not isinstance(rows.schema["rating"].dataType, T.StringType):
         return F.col("rating").try_cast("double")
-    text, point = _text("rating"), re.escape(form.decimal)
+    text, point = _text("rating"), re.escape(decimal)
     number = text.rlike(rf"^[+-]?([0-9]+{point}?[0-9]*|{point}[0-9]+)([eE][+-]?[0-9]+)?$")
-    return F.when(number, F.translate(text, form.decimal, ".").try_cast("double"))
+    return F.when(number, F.translate(text, decimal, ".").try_cast("double"))
 
 
 def _text(column: str) -> Column:

@@ -5,22 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from nightreel.settings import DataSettings
 from nightreel.sources.files import RawFile
-from nightreel.sources.own.files import (
-    CsvForm,
-    Kind,
-    columns_of,
-    csv_columns,
-    kind_of,
-    partitions_of,
-    separator_of,
-    spark_type,
-)
+from nightreel.sources.own.files import Kind, columns_of, csv_columns, kind_of, partitions_of, separator_of, spark_type
 from nightreel.sources.survey import SHOWN_CHARACTERS
 
 _LARGEST_FIELD = 1_000_000
@@ -41,7 +32,7 @@ class NoRecord(StrEnum):
 
 
 def rows_of(
-    spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[str, str], csv: CsvForm
+    spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[str, str], data: DataSettings
 ) -> list[DataFrame]:
     """The rows of files and tables, by file_id; those of files of the same form are read together.
 
@@ -53,18 +44,18 @@ def rows_of(
     """
     alike: dict[tuple[object, ...], dict[int, RawFile]] = {}
     for file_id, file in sorted(files.items()):
-        alike.setdefault(_alike(file, columns, csv), {})[file_id] = file
-    return [_rows(spark, group, columns, csv) for group in alike.values()]
+        alike.setdefault(_alike(file, columns, data), {})[file_id] = file
+    return [_rows(spark, group, columns, data) for group in alike.values()]
 
 
-def _alike(file: RawFile, columns: Mapping[str, str], csv: CsvForm) -> tuple[object, ...]:
+def _alike(file: RawFile, columns: Mapping[str, str], data: DataSettings) -> tuple[object, ...]:
     """The same for files that one read can tell apart by the last parts of their paths: odd signs come back encoded."""
     kind, depth = kind_of(file), _depth(file)
     if kind in {Kind.DELTA, Kind.CATALOG} or not all(map(_PLAIN.fullmatch, file.path.split("/")[-depth:])):
         return (file.path,)
-    has = columns_of(file, csv) or {}
-    form = csv_columns(file, csv) if kind is Kind.CSV else tuple(has.get(name) for name in columns.values())
-    return (kind, file.path.rsplit("/", depth)[0], depth, separator_of(file, csv.separator), *form)
+    has = columns_of(file, data) or {}
+    form = csv_columns(file, data) if kind is Kind.CSV else tuple(has.get(name) for name in columns.values())
+    return (kind, file.path.rsplit("/", depth)[0], depth, separator_of(file, data), *form)
 
 
 def _depth(file: RawFile) -> int:
@@ -73,55 +64,54 @@ def _depth(file: RawFile) -> int:
     return 1 + next((place for place, name in enumerate(folders) if "=" not in name), 0)
 
 
-def _rows(spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[str, str], csv: CsvForm) -> DataFrame:
+def _rows(
+    spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[str, str], data: DataSettings
+) -> DataFrame:
     """Files of which `_alike` says the same; see `rows_of`."""
     file = next(iter(files.values()))
-    kind, in_path = kind_of(file), partitions_of(file)
-    types = columns_of(file, csv) or {}
-    own = [name for name in columns.values() if types.get(name) or name not in in_path]
+    types = columns_of(file, data) or {}
+    own = [name for name in columns.values() if types.get(name) or name not in partitions_of(file)]
     paths = [_literal(_for_spark(one.path)) for one in files.values()]
-    position, record = F.monotonically_increasing_id(), F.lit(None).cast("string")
-    reason = record
-    match kind:
+    cells = {role: _cell(name, types.get(name, "")) for role, name in columns.items()}
+    position = F.monotonically_increasing_id()
+    record = reason = F.lit(None).cast("string")
+    match kind_of(file):
         case Kind.CSV:
-            return _of_csv(spark, files, columns, csv)
+            names = csv_columns(file, data)
+            own = [name for name in columns.values() if name in names]
+            cells = {role: F.col(f"c{names.index(name)}") for role, name in columns.items() if name in names}
+            is_large = any(one.size > _LARGE_FILE for one in files.values())
+            read, record, reason = _of_csv(spark, paths, len(names), separator_of(file, data), data, is_large=is_large)
         case Kind.JSON:
             schema = ", ".join(f"{_quoted(name)} string" for name in (*own, _RECORD))
             read = spark.read.schema(schema).json(paths, mode="PERMISSIVE", columnNameOfCorruptRecord=_RECORD)
-            record = F.col(_quoted(_RECORD))
-            nested = [_is_nested(F.col(_quoted(columns[role]))) for role in ("user", "item") if role in columns]
-            reason = F.when(record.isNotNull(), str(NoRecord.JSON)).when(
-                reduce(lambda one, other: one | other, nested), str(NoRecord.NESTED)
-            )
+            record = F.col(f"`{_RECORD}`")
+            nested = F.greatest(*(_is_nested(F.col(_quoted(name))) for name in own), F.lit(False), F.lit(False))
+            reason = F.when(record.isNotNull(), str(NoRecord.JSON)).when(nested, str(NoRecord.NESTED))
         case Kind.PARQUET:
-            read = spark.read.schema(", ".join(f"{_quoted(name)} {spark_type(types[name])}" for name in own)).parquet(
-                *paths
-            )
+            schema = ", ".join(f"{_quoted(name)} {spark_type(types[name])}" for name in own)
+            read = spark.read.schema(schema).parquet(*paths)
             position = F.col("_metadata.row_index")
         case Kind.DELTA:
             read = spark.read.format("delta").option("versionAsOf", file.size).load(_for_spark(file.folder))
         case Kind.CATALOG:
             read = spark.read.option("versionAsOf", file.size).table(file.path)
-    cells = {
-        role: _cell(name, types.get(name, "")) if name in own else _partition(name) for role, name in columns.items()
-    }
-    return _selected(read, files, cells, position=position, record=record, reason=reason)
+    cells |= {role: _partition(name) for role, name in columns.items() if name not in own}
+    told = {**cells, "file_id": _file_id(files), "position": position, "record": record, "reason": reason}
+    return read.select(*(cell.alias(name) for name, cell in told.items()))
 
 
-def _of_csv(spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[str, str], csv: CsvForm) -> DataFrame:
-    """CSV files with the same header.
+def _of_csv(
+    spark: SparkSession, paths: list[str], width: int, separator: str, data: DataSettings, *, is_large: bool
+) -> tuple[DataFrame, Column, Column]:
+    """Rows of CSV files with the same header, their columns c0, c1, ...; the text of what is no record; and the reason.
 
     Records may hold line breaks in quotes, so that a file is one task. Their form is checked against their text: Spark
     gives it where a record is malformed, and with a column more than the file has every record is. Large files without
     any quote are split among tasks.
     """
-    file = next(iter(files.values()))
-    names, separator = csv_columns(file, csv), separator_of(file, csv.separator)
-    paths = [_literal(_for_spark(one.path)) for one in files.values()]
-    plain = any(one.size > _LARGE_FILE for one in files.values()) and (
-        spark.read.text(paths).where(F.contains("value", F.lit('"'))).isEmpty()
-    )
-    fields = [f"c{place}" for place in range(len(names) + (0 if plain else 1))]
+    plain = is_large and spark.read.text(paths).where(F.contains("value", F.lit('"'))).isEmpty()
+    fields = [f"c{place}" for place in range(width + (0 if plain else 1))]
     schema = ", ".join(f"`{name}` string" for name in (*fields, _RECORD))
     read = (
         spark.read.schema(schema)
@@ -132,9 +122,9 @@ def _of_csv(spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[
             columnNameOfCorruptRecord=_RECORD,
             sep=separator,
             quote="" if plain else '"',
-            escape='"' if csv.escape == "double" else "\\",
+            escape='"' if data.escape == "double" else "\\",
             unescapedQuoteHandling="STOP_AT_CLOSING_QUOTE",  # a line within an open quote is never a record
-            header=csv.header,
+            header=data.header,
             lineSep="\n",
             multiLine=not plain,
             ignoreLeadingWhiteSpace=True,
@@ -144,28 +134,12 @@ def _of_csv(spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[
     )
     record = F.col(f"`{_RECORD}`")
     if plain:
-        reason = F.when(record.isNotNull(), str(NoRecord.FIELDS))
-    else:
-        read = read.where(record.isNull() | ~record.rlike(r"^\s*$"))
-        form, width = _form(record, separator, csv.escape), F.lit("x" * len(names))
-        wrong = F.when(form.rlike("^x*$"), str(NoRecord.FIELDS)).otherwise(str(NoRecord.QUOTES))
-        reason = F.when(record.isNull(), str(NoRecord.FIELDS)).when(form != width, wrong)
-        joined = F.concat_ws(separator, *(F.coalesce(name, F.lit("")) for name in fields))
-        record = F.coalesce(record, joined)
-    in_path = partitions_of(file)
-    cells = {
-        role: F.col(f"c{names.index(name)}") if name in names else _partition(name)
-        for role, name in columns.items()
-        if name in names or name in in_path
-    }
-    return _selected(
-        read,
-        files,
-        cells,
-        position=F.monotonically_increasing_id(),
-        record=F.when(reason.isNotNull(), record),
-        reason=reason,
-    )
+        return read, record, F.when(record.isNotNull(), str(NoRecord.FIELDS))
+    form = _form(record, separator, data.escape)
+    wrong = F.when(form.rlike("^x*$"), str(NoRecord.FIELDS)).otherwise(str(NoRecord.QUOTES))
+    reason = F.when(record.isNull(), str(NoRecord.FIELDS)).when(form != "x" * width, wrong)
+    text = F.coalesce(record, F.concat_ws(separator, *(F.coalesce(name, F.lit("")) for name in fields)))
+    return read.where(record.isNull() | ~record.rlike(r"^\s*$")), F.when(reason.isNotNull(), text), reason
 
 
 def _form(record: Column, separator: str, escape: str) -> Column:
@@ -179,23 +153,13 @@ def _form(record: Column, separator: str, escape: str) -> Column:
     return F.regexp_replace(F.concat(F.lit(separator), record), F.lit(field), F.lit("x"))
 
 
-def _selected(
-    read: DataFrame,
-    files: Mapping[int, RawFile],
-    cells: Mapping[str, Column],
-    *,
-    position: Column,
-    record: Column,
-    reason: Column,
-) -> DataFrame:
-    file_id = F.lit(next(iter(files)))
-    if len(files) > 1:
-        depth = _depth(next(iter(files.values())))
-        named = {"/".join(file.path.split("/")[-depth:]): file_id for file_id, file in files.items()}
-        ids = F.create_map(*(F.lit(part) for pair in named.items() for part in pair))
-        file_id = ids[F.substring_index("_metadata.file_path", "/", -depth)]
-    told = {"file_id": file_id, "position": position, "record": record, "reason": reason}
-    return read.select(*(cell.alias(name) for name, cell in {**cells, **told}.items()))
+def _file_id(files: Mapping[int, RawFile]) -> Column:
+    if len(files) == 1:
+        return F.lit(next(iter(files)))
+    depth = _depth(next(iter(files.values())))
+    named = {"/".join(file.path.split("/")[-depth:]): file_id for file_id, file in files.items()}
+    ids = F.create_map(*(F.lit(part) for pair in named.items() for part in pair))
+    return ids[F.substring_index("_metadata.file_path", "/", -depth)]
 
 
 def _cell(name: str, arrow: str) -> Column:
