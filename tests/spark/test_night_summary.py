@@ -17,7 +17,7 @@ from pyspark.sql.types import StructType
 from rich.console import Console
 
 from nightreel.errors import DataError, TableError
-from nightreel.report import Liked, NightReport, Recommended, gather, night, render, show
+from nightreel.report import NightReport, gather, night, render, show
 from nightreel.settings import TablesSettings
 from nightreel.tables.schemas import ID, SCHEMAS
 from nightreel.tables.tables import Tables
@@ -124,7 +124,7 @@ def test_counts_every_row_once(report: NightReport) -> None:
 
 
 def test_takes_each_models_newest_run_of_the_night(report: NightReport) -> None:
-    assert {row.model: row.metrics.get("rmse") for row in report.scores} == {
+    assert {model: metrics.get("rmse") for model, metrics in report.scores.items()} == {
         "item_mean": 0.99,
         "als": 0.83,
         "popular": None,
@@ -148,24 +148,24 @@ def test_shows_the_first_user_known_well_enough(report: NightReport) -> None:
     assert report.user.user_id == KNOWN
     assert report.user.ratings == 25
     assert report.user.model == "als"
-    assert [pick.title for pick in report.user.recommended] == [f"Pick {rank} for {KNOWN}" for rank in range(1, 6)]
+    assert report.user.recommended == [f"Pick {rank} for {KNOWN}" for rank in range(1, 6)]
 
 
 def test_best_liked_come_first_and_among_equals_the_rarer_film(report: NightReport) -> None:
-    assert [liked.title for liked in report.user.liked[:4]] == [
+    assert [title for title, _ in report.user.liked[:4]] == [
         "item 102",
         "Film 1, the [Sequel]",
         LONG_TITLE,
         "Film 24, the [Sequel]",
     ]
-    assert [liked.rating for liked in report.user.liked] == [5.0] * 3 + [3.0] * 7
+    assert [rating for _, rating in report.user.liked] == [5.0] * 3 + [3.0] * 7
 
 
 def test_shows_the_user_given(tables: Tables) -> None:
     train = tables.read("silver_interactions").where(F.col("split") == "train")
     picture = night._picture(tables, train, NIGHT, OTHER)
     assert picture.user_id == OTHER
-    assert picture.recommended[0].title == f"Pick 1 for {OTHER}"
+    assert picture.recommended[0] == f"Pick 1 for {OTHER}"
 
 
 def test_is_plain_text_of_a_hundred_columns(report: NightReport) -> None:
@@ -205,8 +205,8 @@ def test_escapes_control_characters_of_titles_and_ids(report: NightReport) -> No
     user = replace(
         report.user,
         user_id="a\x1b[2Jb",
-        liked=(Liked("Clear\x1b[2J it\x9b1m\r\n", 5.0),),
-        recommended=(Recommended(1, "Turn\u202e it\t\x07"),),
+        liked=[("Clear\x1b[2J it\x9b1m\r\n", 5.0)],
+        recommended=["Turn\u202e it\t\x07"],
     )
     text = text_of(replace(report, user=user), pairs="/a\x1bb/qualifying.txt")
     assert not set(text) & set("\x1b\x9b\r\t\x07\u202e")

@@ -47,7 +47,7 @@ def test_every_pair_is_answered_on_the_scale(spark, known):
     ]
 
 
-def pairs_of(rows):
+def asked(rows):
     collected = rows.collect()
     positions = [row.position for row in collected]
     assert positions == sorted(set(positions))
@@ -58,15 +58,15 @@ def test_pairs_from_every_kind_of_file_in_the_ids_of_the_ratings(spark, known, t
     _, users, items = known
     (tmp_path / "my pairs.csv").write_text("when, item_id,user_id\n1, 8,70\n2,9,71\n3,8,\n")
     wanted = [(70, 8), (71, 9), (None, 8)]
-    assert pairs_of(read_pairs(spark, str(tmp_path / "my pairs.csv"), users=users, items=items)) == wanted
+    assert asked(read_pairs(spark, str(tmp_path / "my pairs.csv"), users=users, items=items)) == wanted
     rows = spark.createDataFrame([(70, "8"), (71, "9"), (None, "8")], "user_id int, item_id string").coalesce(1)
     rows.write.parquet(str(tmp_path / "parquet"))
     rows.write.format("delta").save(str(tmp_path / "delta"))
     rows.write.format("delta").mode("overwrite").saveAsTable("asked_pairs")
     for place in (str(tmp_path / "parquet"), str(tmp_path / "delta"), "asked_pairs"):
-        assert pairs_of(read_pairs(spark, place, users=users, items=items)) == wanted
+        assert asked(read_pairs(spark, place, users=users, items=items)) == wanted
     texts = users.withColumn("user_id", users.user_id.cast("string"))
-    assert pairs_of(read_pairs(spark, str(tmp_path / "delta"), users=texts, items=items))[0] == ("70", 8)
+    assert asked(read_pairs(spark, str(tmp_path / "delta"), users=texts, items=items))[0] == ("70", 8)
 
 
 def test_pairs_that_cannot_be_read_are_one_clear_line(spark, known, tmp_path):

@@ -20,34 +20,16 @@ SHOWN_TABLES = ("bronze_ratings", "bronze_quarantine", "silver_interactions", "g
 
 
 @dataclass(frozen=True)
-class ModelScores:
-    """A model's metrics on the held-out split, by their names in gold_metrics."""
-
-    model: str
-    metrics: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Liked:
-    title: str
-    rating: float
-
-
-@dataclass(frozen=True)
-class Recommended:
-    rank: int
-    title: str
-
-
-@dataclass(frozen=True)
 class UserPicture:
     """One user's best liked training rows and recommendations."""
 
     user_id: int | str
     ratings: int
     """Training rows."""
-    liked: tuple[Liked, ...]
-    recommended: tuple[Recommended, ...]
+    liked: Sequence[tuple[str, float]]
+    """Titles and ratings, the highest first."""
+    recommended: Sequence[str]
+    """Titles by rank."""
     model: str
 
 
@@ -69,7 +51,8 @@ class NightReport:
     """Items with a film."""
     split: str
     """The split that the models were measured on."""
-    scores: tuple[ModelScores, ...]
+    scores: Mapping[str, Mapping[str, float]]
+    """By model, its metrics by their names in gold_metrics."""
     user: UserPicture
     tables: Mapping[str, str]
     """Names in Spark SQL."""
@@ -124,7 +107,7 @@ def _match_rates(tables: Tables) -> Sequence[Row]:
     return rates.orderBy(F.desc("matched"), F.desc("items"), "matched_by").collect()
 
 
-def _scores(tables: Tables, run_date: date, split: str) -> tuple[ModelScores, ...]:
+def _scores(tables: Tables, run_date: date, split: str) -> dict[str, dict[str, float]]:
     """The metrics of each model's newest run that was measured for the date."""
     of_night = tables.read("gold_metrics").where((F.col("run_date") == F.lit(run_date)) & (F.col("split") == split))
     measured = of_night.where(f"NOT {EPOCH_METRICS}")
@@ -137,10 +120,10 @@ def _scores(tables: Tables, run_date: date, split: str) -> tuple[ModelScores, ..
         .select("model", "metric", "value")
         .collect()
     )
-    by_model: dict[str, dict[str, float]] = {}
+    scores: dict[str, dict[str, float]] = {}
     for row in rows:
-        by_model.setdefault(row["model"], {})[row["metric"]] = row["value"]
-    return tuple(ModelScores(model, metrics) for model, metrics in sorted(by_model.items()))
+        scores.setdefault(row["model"], {})[row["metric"]] = row["value"]
+    return scores
 
 
 def _picture(tables: Tables, train: DataFrame, run_date: date, user: int | str | None) -> UserPicture:
@@ -158,7 +141,7 @@ def _picture(tables: Tables, train: DataFrame, run_date: date, user: int | str |
         user_id=rows[0]["user_id"],
         ratings=ratings,
         liked=liked,
-        recommended=tuple(Recommended(row["rank"], row["title"] or f"item {row['item_id']}") for row in rows),
+        recommended=[row["title"] or f"item {row['item_id']}" for row in rows],
         model=rows[0]["run_id"] if run is None else run["model"],
     )
 
@@ -176,7 +159,7 @@ def _well_known(tables: Tables, train: DataFrame, night: DataFrame) -> int | str
     return None if first is None else first["user_id"]
 
 
-def _liked(tables: Tables, train: DataFrame, user: int | str | None) -> tuple[int, tuple[Liked, ...]]:
+def _liked(tables: Tables, train: DataFrame, user: int | str | None) -> tuple[int, list[tuple[str, float]]]:
     """The number of the user's ratings, and the best; of equal ones the items with fewer ratings first."""
     index = tables.read("silver_users").where(F.col("user_id") == F.lit(user)).select("user_idx")
     title = F.coalesce("title", F.concat(F.lit("item "), F.col("item_id").cast("string")))
@@ -188,4 +171,4 @@ def _liked(tables: Tables, train: DataFrame, user: int | str | None) -> tuple[in
         .select("rating", title.alias("title"), "total")
     )
     rows = rated.limit(MOST_SHOWN).collect()
-    return (rows[0]["total"] if rows else 0), tuple(Liked(row["title"], row["rating"]) for row in rows)
+    return (rows[0]["total"] if rows else 0), [(row["title"], row["rating"]) for row in rows]

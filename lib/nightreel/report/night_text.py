@@ -6,7 +6,7 @@ import io
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import zip_longest
 from typing import TextIO
@@ -16,7 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from nightreel.report.night import ModelScores, NightReport, UserPicture
+from nightreel.report.night import NightReport, UserPicture
 
 WIDTH = 100
 _MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
@@ -107,22 +107,23 @@ def _rows(report: NightReport) -> RenderableType:
     return table
 
 
-def _leaderboard(scores: Sequence[ModelScores]) -> RenderableType:
+def _leaderboard(scores: Mapping[str, Mapping[str, float]]) -> RenderableType:
     metrics = _shown_metrics(scores)
     best = {metric: _best(metric, scores) for metric in metrics}
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), caption="* best", caption_justify="left")
     table.add_column("model", no_wrap=True)
     for metric in metrics:
         table.add_column(_label(metric), justify="right", no_wrap=True)
-    ordered = sorted(scores, key=_rank)
-    for row, following in zip_longest(ordered, ordered[1:]):
-        last_mean = row.model in _MEANS and following is not None and following.model not in _MEANS
-        table.add_row(row.model, *[_cell(row, metric, best[metric]) for metric in metrics], end_section=last_mean)
+    ordered = sorted(scores, key=lambda model: _rank(model, scores[model]))
+    for model, following in zip_longest(ordered, ordered[1:]):
+        last_mean = model in _MEANS and following is not None and following not in _MEANS
+        cells = [_cell(scores[model].get(metric), best[metric]) for metric in metrics]
+        table.add_row(model, *cells, end_section=last_mean)
     return table
 
 
-def _shown_metrics(scores: Sequence[ModelScores]) -> list[str]:
-    found = {metric for row in scores for metric in row.metrics}
+def _shown_metrics(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    found = {metric for metrics in scores.values() for metric in metrics}
     lengths = sorted({int(metric.split("@")[1]) for metric in found if "@" in metric})
     k = _PREFERRED_K if _PREFERRED_K in lengths or not lengths else lengths[-1]
     wanted = [name if name in _LOWER_IS_BETTER else f"{name}@{k}" for name in _LABELS]
@@ -134,23 +135,22 @@ def _label(metric: str) -> str:
     return f"{_LABELS[name]}{at}{k}"
 
 
-def _best(metric: str, scores: Sequence[ModelScores]) -> float:
-    values = [round(row.metrics[metric], 4) for row in scores if metric in row.metrics]
+def _best(metric: str, scores: Mapping[str, Mapping[str, float]]) -> float:
+    values = [round(metrics[metric], 4) for metrics in scores.values() if metric in metrics]
     return min(values) if metric in _LOWER_IS_BETTER else max(values)
 
 
-def _cell(row: ModelScores, metric: str, best: float) -> Text:
-    value = row.metrics.get(metric)
+def _cell(value: float | None, best: float) -> Text:
     if value is None:
         return Text("-  ", style="dim")
     is_best = round(value, 4) == best
     return Text(f"{value:.4f}{' *' if is_best else '  '}", style="bold green" if is_best else "")
 
 
-def _rank(row: ModelScores) -> tuple[bool, float, float, str]:
+def _rank(model: str, metrics: Mapping[str, float]) -> tuple[bool, float, float, str]:
     """Sort key: the means, then the others by falling RMSE, then the models that predict no ratings."""
-    ndcg = max((value for metric, value in row.metrics.items() if metric.startswith("ndcg")), default=0.0)
-    return row.model not in _MEANS, -row.metrics.get("rmse", 0.0), ndcg, row.model
+    ndcg = max((value for metric, value in metrics.items() if metric.startswith("ndcg")), default=0.0)
+    return model not in _MEANS, -metrics.get("rmse", 0.0), ndcg, model
 
 
 def _tastes(user: UserPicture) -> RenderableType:
@@ -159,9 +159,9 @@ def _tastes(user: UserPicture) -> RenderableType:
     table.add_column("liked best", no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column("", justify="right", no_wrap=True, width=3)
     table.add_column(f"recommended by {user.model}", no_wrap=True, overflow="ellipsis", ratio=1)
-    for liked, recommended in zip_longest(user.liked, user.recommended):
-        left = (f"{liked.rating:g}", Text(_escaped(liked.title))) if liked else ("", "")
-        right = (str(recommended.rank), Text(_escaped(recommended.title))) if recommended else ("", "")
+    for liked, recommended in zip_longest(user.liked, enumerate(user.recommended, 1)):
+        left = (f"{liked[1]:g}", Text(_escaped(liked[0]))) if liked else ("", "")
+        right = (str(recommended[0]), Text(_escaped(recommended[1]))) if recommended else ("", "")
         table.add_row(*left, *right)
     return table
 
@@ -185,7 +185,7 @@ def _next(report: NightReport, options: Sequence[str], pairs: str | None) -> Seq
                 submit("nightly", "--run-date", str(report.run_date), *options, "--set", f"models.{name}.rank={rank}"),
             )
             for name, rank in _LARGER.items()
-            if name in {row.model for row in report.scores}
+            if name in report.scores
         ),
         (
             "MovieLens, KMRD or the Prize's dump; the README describes your own data",
