@@ -15,7 +15,7 @@ _NEVER = (b"2004-02-30", b"2005-13-01", b"2003-00-17", b"yesterday")
 
 
 def _one(choices: Sequence[bytes], rng: Rng) -> bytes:
-    return choices[rng.integers(len(choices))]
+    return choices[int(rng.integers(len(choices)))]
 
 
 def _bad_id(fields: Fields, rng: Rng) -> bytes:
