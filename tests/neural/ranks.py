@@ -18,7 +18,7 @@ from unittest import mock
 
 ROOT = Path(__file__).parents[2]
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.neural.samples", "nightreel.neural.training.train"])
+_CONTEXT.set_forkserver_preload(["tests.neural.samples", "nightreel.neural.training.train", "torch._dynamo"])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from threading import Lock
 from types import ModuleType
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -33,6 +33,7 @@ PETASTORM = "0.13.1"
 
 _INSTALLED = "_nightreel_installed"
 _INSTALLING = Lock()
+_Open: TypeAlias = Callable[[str], IO[bytes]]
 
 
 def read(rows: RowRange) -> Columns[Array]:
@@ -90,15 +91,9 @@ class _Unescaping:
 
 
 class ParquetDatasetPiece:
-    """A Parquet file, or one row group of it, as pyarrow once had it; `row_group` is the group's number."""
+    """A row group of a Parquet file, by its number, as pyarrow once had it."""
 
-    def __init__(
-        self,
-        path: str,
-        open_file_func: Callable[[str], IO[bytes]],
-        row_group: int | None = None,
-        partition_keys: Any = (),
-    ) -> None:
+    def __init__(self, path: str, open_file_func: _Open, row_group: int = 0, partition_keys: Any = ()) -> None:
         self.path = path
         self.row_group = row_group
         self.partition_keys = partition_keys

@@ -110,9 +110,9 @@ class Optimiser:
                 if self._world_size > 1:
                     rows = _of_all_ranks(rows, self._world_size)
                 indices, values = rows.indices(), rows.values()
-                # Each entry adds the penalty l2 / 2 * |row|^2 for its rows.
-                penalty = table.detach()[indices[0]] * values[:, -1:] * self._recipe.table_l2
-                gradient = (values[:, :-1] + penalty) / self._world_size
+                gradient, shares, touched = values[:, :-1], values[:, -1:], table.detach()[indices[0]]
+                # Each entry adds the penalty l2 / 2 * |row|^2 of its rows to the loss.
+                gradient = torch.addcmul(gradient, touched, shares, value=self._recipe.table_l2) / self._world_size
                 table.grad = torch.sparse_coo_tensor(indices, gradient, table.shape, is_coalesced=True)
 
     def apply(self, *, rate: float) -> None:

@@ -57,26 +57,32 @@ def train(spec: TrainingSpec) -> Outcome:
     DataError : files cannot be read or do not fit together
     NightreelError : the loss is not finite
     """
-    with process_group(spec.device) as process, _random_numbers(process.device), ExitStack() as feeds:
-        if process.device.type == "cpu":
-            keep_freed_memory()
-        network = _network(spec, process.device)
+    with process_group(spec.device) as process, _random_numbers(process.device):
+        # In a function of its own: the module wrapped for the group must be gone before the group ends.
+        return _train(spec, process)
+
+
+def _train(spec: TrainingSpec, process: Process) -> Outcome:
+    if process.device.type == "cpu":
+        keep_freed_memory()
+    network = _network(spec, process.device)
+    learner = Learner(_objective(spec, network, process.device), spec.recipe, process, precision=spec.precision)
+    with ExitStack() as feeds:
         feed = feeds.enter_context(closing(_feed(spec, spec.train, process, shuffle=True)))
         validation = None
         if spec.validation:
             held_out = feeds.enter_context(closing(_feed(spec, spec.validation, process, shuffle=False)))
             validation = _measure(spec, network, process.device), held_out
-        learner = Learner(_objective(spec, network, process.device), spec.recipe, process, precision=spec.precision)
         checkpoints = Checkpoints(Path(spec.folder), spec, world_size=process.world_size)
         loop = Loop(learner, feed, validation, seed=spec.seed, checkpoints=checkpoints)
         loop.begin(resume=spec.resume)
         loop.run()
-        outcome = _outcome(spec, loop.history, process, rows=feed.rows)
-        if process.first:
-            network.load_state_dict(dict(loop.best))
-            save_network(network, Path(spec.folder))
-            write_text(Path(spec.folder) / OUTCOME, outcome.model_dump_json(indent=2) + "\n")
-        return outcome
+    outcome = _outcome(spec, loop.history, process, rows=feed.rows)
+    if process.first:
+        network.load_state_dict(dict(loop.best))
+        save_network(network, Path(spec.folder))
+        write_text(Path(spec.folder) / OUTCOME, outcome.model_dump_json(indent=2) + "\n")
+    return outcome
 
 
 def _random_numbers(device: torch.device) -> AbstractContextManager[None]:
