@@ -9,7 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightreel.settings import load
-from nightreel.sources import DataQuality, ingest, keep_quality, measure
+from nightreel.sources import DataQuality, IngestReport, ingest, keep_quality, measure
+from nightreel.sources.quality import describe
 from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
@@ -52,21 +53,15 @@ def test_sizes_scale_dates_repeats_and_gaps(spark: SparkSession, tmp_path: Path)
     assert kept.select("ingested_at").distinct().count() == 2
 
 
-def test_a_scale_of_many_values_is_shown_in_ranges_and_no_ratings_are_no_error(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    rows = "".join(f"{user},{user},2005-01-01\n" for user in range(1, 101))
-    (tmp_path / "combined_data_1.txt").write_text("1:\n" + rows)
-    overrides = [f"data.path={tmp_path}", f"tables.root={tmp_path}/t", "scale.highest=100.0"]
-    settings = load("local", overrides)
-    tables = Tables(spark, settings.tables)
-    rated = measure(tables, ingest(tables, settings, ingested_at=NOW)).rated
+def test_a_scale_of_many_values_is_shown_in_ranges_and_no_ratings_are_no_error(spark: SparkSession) -> None:
+    report = IngestReport(0, 0, 0, 0, 0, 0, 0, rejects={}, kept_without={}, seconds={})
+    items = spark.createDataFrame([], "item_id bigint, title string")
+    columns = "user_id bigint, item_id bigint, rating float, rated_at timestamp"
+    ratings = spark.createDataFrame([(1, user, float(user), NOW) for user in range(1, 101)], columns)
+    rated = describe(ratings, items, report).rated
     assert len(rated) == 20
     assert sum(rated.values()) == 100
     assert next(iter(rated.items())) == ("1 to 5.95", 5)
-    empty = load("local", [*overrides, f"tables.root={tmp_path}/other", f"data.path={tmp_path}/combined_data_9.txt"])
-    (tmp_path / "combined_data_9.txt").write_text("")
-    tables = Tables(spark, empty.tables)
-    nothing = measure(tables, ingest(tables, empty, ingested_at=NOW))
+    nothing = describe(spark.createDataFrame([], columns), items, report)
     assert (nothing.ratings, nothing.users, nothing.density, nothing.rated, nothing.first) == (0, 0, 0.0, {}, None)
     assert nothing.lines() == ["0.00% of all pairs of the 0 users and 0 items are rated"]

@@ -15,7 +15,10 @@ from nightreel.errors import ConfigurationError, DataError, TableError
 from nightreel.settings import Settings, load
 from nightreel.sources import IngestReport, ingest
 from nightreel.sources.ingest import BRONZE
-from nightreel.sources.netflix.grammar import Reason
+from nightreel.sources.lines.rating_lines import Reason
+from nightreel.sources.lines.vector import NoHeader
+from nightreel.sources.netflix.lines import DumpReason
+from nightreel.sources.netflix.titles import TitleReason
 from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -26,7 +29,7 @@ TRAPS = (
     + b"9" * 3_000
     + b"\n13,4.0,2005-01-01\n9999999999:\n14,4,2005-01-01\n3:\n15,2,2005-01-01\n16,2,2005-0"
 )
-TITLES = b"1,2003,Dinosaur Planet\n2,NULL,Amour, Am\xe9lie\nrubbish\n3,1999,11:14\n"
+TITLES = b"1,2003,Dinosaur Planet\n2,NULL,Amour, Am\xe9lie\nrubbish\n3,1999,11:14\n4,2000,\x1b[31mRed\n"
 
 
 class Place:
@@ -69,26 +72,37 @@ def place(spark: SparkSession, tmp_path: Path) -> Place:
     return Place(spark, tmp_path)
 
 
-def test_good_lines_are_kept_and_bad_ones_quarantined(place: Place) -> None:
+def test_good_lines_are_kept_and_bad_ones_quarantined_wherever_files_are_cut(place: Place) -> None:
+    """One ingest of an empty file, traps with a byte order mark, a packed file, headers alone and packed titles."""
+    place.write("combined_data_0.txt", b"")
     path = place.write("combined_data_1.txt", TRAPS)
-    place.write("movie_titles.csv", TITLES)
+    place.write("combined_data_2.txt.gz", gzip.compress(CLEAN))
+    place.write("combined_data_3.txt", b"1:\n2:\n3:")
+    place.write("movie_titles.csv.gz", gzip.compress(TITLES))
     for name in ("probe.txt", "qualifying.txt", "README"):
         place.write(name, b"1:\n5\n")
-    report = place.ingest()
-    assert place.ratings() == [(1, 10, 3.0, 1), (2, 13, 4.0, 1), (3, 15, 2.0, 1)]
-    quarantined = place.tables().read("bronze_quarantine").where("file_id = 1").orderBy("position").collect()
+    report = place.ingest("ingest.chunk_bytes=4", "ingest.partition_bytes=600")
+    assert place.ratings() == [
+        (1, 10, 3.0, 2),
+        (1, 10, 3.0, 3),
+        (1, 11, 5.0, 3),
+        (2, 10, 4.5, 3),
+        (2, 13, 4.0, 2),
+        (3, 15, 2.0, 2),
+    ]
+    quarantined = place.tables().read("bronze_quarantine").where("file_id = 2").orderBy("position").collect()
     assert [(row.position, row.reason) for row in quarantined] == [
         (TRAPS.index(line), reason)
         for line, reason in [
-            (b"\xef\xbb\xbf99,3", Reason.NO_HEADER),
+            (b"\xef\xbb\xbf99,3", NoHeader.BEFORE_ANY),
             (b"11,6", Reason.SCALE),
-            (b"12,4,2005-02-29", Reason.DATE),
-            (b"0,4,2005-02-28", Reason.USER_ID),
+            (b"12,4,2005-02-29", DumpReason.DATE),
+            (b"0,4,2005-02-28", DumpReason.USER_ID),
             (b"\x00\xff\xfe", Reason.BINARY),
             (b"9" * 3_000, Reason.TOO_LONG),
-            (b"9999999999:", Reason.ITEM_ID),
-            (b"14,4", Reason.REJECTED_HEADER),
-            (b"16,2,2005-0", Reason.DATE),
+            (b"9999999999:", DumpReason.ITEM_ID),
+            (b"14,4", NoHeader.REJECTED),
+            (b"16,2,2005-0", DumpReason.DATE),
         ]
     ]
     assert [len(row.line) for row in quarantined if row.reason == Reason.TOO_LONG] == [1_000]
@@ -98,30 +112,19 @@ def test_good_lines_are_kept_and_bad_ones_quarantined(place: Place) -> None:
         (2, "Amour, Amélie", None),
         (3, "11:14", 1999),
     ]
-    assert (report.rows_in, report.rows_kept, report.items, sum(report.rejects.values())) == (12, 3, 3, 10)
-    ratings_file, titles_file = place.rows("bronze_files", "file_id", "path", "size", "rows", "rejected")
-    assert tuple(ratings_file) == (1, str(path), len(TRAPS), 3, 9)
-    assert tuple(titles_file)[3:] == (3, 1)
+    rejected = place.rows("bronze_quarantine", "file_id", "position", "line", "reason")
+    assert [tuple(row) for row in rejected if row.file_id == 5] == [
+        (5, TITLES.index(b"rubbish"), "rubbish", TitleReason.FORM),
+        (5, TITLES.index(b"4,"), "4,2000,\x1b[31mRed", TitleReason.BINARY),
+    ]
+    assert (report.rows_in, report.rows_kept, report.items, sum(report.rejects.values())) == (15, 6, 3, 11)
+    files = place.rows("bronze_files", "file_id", "path", "size", "rows", "rejected")
+    assert tuple(files[1]) == (2, str(path), len(TRAPS), 3, 9)
+    assert [(file.rows, file.rejected) for file in files] == [(0, 0), (3, 9), (3, 0), (0, 0), (3, 2)]
     (day,) = place.tables().read("bronze_ratings").where("user_id = 15").select(F.unix_micros("rated_at")).first() or [
         0
     ]
     assert day == datetime(2005, 1, 1, tzinfo=UTC).timestamp() * 1_000_000
-
-
-@pytest.mark.parametrize(("chunk_bytes", "partition_bytes"), [(4, 600), (50, 1_000_000)])
-def test_where_files_are_cut_changes_nothing(place: Place, chunk_bytes: int, partition_bytes: int) -> None:
-    place.write("combined_data_1.txt", TRAPS)
-    place.write("combined_data_2.txt.gz", gzip.compress(CLEAN))
-    place.ingest(f"ingest.chunk_bytes={chunk_bytes}", f"ingest.partition_bytes={partition_bytes}")
-    assert place.ratings() == [
-        (1, 10, 3.0, 1),
-        (1, 10, 3.0, 2),
-        (1, 11, 5.0, 2),
-        (2, 10, 4.5, 2),
-        (2, 13, 4.0, 1),
-        (3, 15, 2.0, 1),
-    ]
-    assert len(place.rows("bronze_quarantine", "position")) == 9
 
 
 def test_only_new_and_changed_files_are_read_again(place: Place) -> None:
@@ -142,7 +145,7 @@ def test_only_new_and_changed_files_are_read_again(place: Place) -> None:
     assert place.ratings() == [(1, 10, 1.0, 1), (4, 2, 2.0, 4), (5, 1, 1.0, 2)]
     assert place.versions()["bronze_ratings"] == (before["bronze_ratings"] or 0) + 1
     assert place.versions()["bronze_items"] == before["bronze_items"]
-    assert [row.line for row in place.rows("bronze_quarantine", "line")] == ["broken", "rubbish"]
+    assert [row.line[:7] for row in place.rows("bronze_quarantine", "line")] == ["4,2000,", "broken", "rubbish"]
     assert [row.file_id for row in place.rows("bronze_files", "file_id")] == [1, 2, 3, 4]
 
     read_otherwise = place.ingest("scale.highest=4.0")
@@ -169,7 +172,7 @@ def test_the_next_run_mends_what_a_broken_one_left(place: Place, monkeypatch: py
     assert [row.file_id for row in place.rows("bronze_quarantine", "file_id")] == [3]
 
 
-def test_too_many_rejects_are_refused_before_anything_changes(place: Place) -> None:
+def test_too_many_rejects_and_far_fewer_ratings_are_refused_before_anything_changes(place: Place) -> None:
     path = place.write("combined_data_1.txt", CLEAN)
     place.ingest("ingest.max_reject_share=0.0")
     before, ratings = place.versions(), place.ratings()
@@ -180,11 +183,7 @@ def test_too_many_rejects_are_refused_before_anything_changes(place: Place) -> N
     assert (place.versions(), place.ratings()) == (before, ratings)
     assert place.ingest("ingest.max_reject_share=0.25").rows_kept == 3
 
-
-def test_far_fewer_ratings_than_before_are_refused(place: Place) -> None:
-    path = place.write("combined_data_1.txt", CLEAN)
-    place.ingest()
-    before, ratings = place.versions(), place.ratings()
+    before = place.versions()
     path.write_bytes(b"1:\n10,3,2005-09-06\n")
     said = r"1 ratings where the last ingest left 3 \(66\.7% fewer\).*max_drop_share allows 50\.0%; nothing was written"
     with pytest.raises(DataError, match=said):
@@ -193,19 +192,24 @@ def test_far_fewer_ratings_than_before_are_refused(place: Place) -> None:
     assert place.ingest("ingest.max_drop_share=0.7").rows_kept == 1
 
 
-def test_a_wholly_broken_titles_file_is_refused_though_ratings_are_many(place: Place) -> None:
-    place.write("combined_data_1.txt", CLEAN * 50)
-    place.write("movie_titles.csv", b"<html>\n")
-    with pytest.raises(DataError, match=r"movie_titles\.csv"):
-        place.ingest("ingest.max_reject_share=0.1")
-    assert not place.root.exists()
-
-
-def test_a_damaged_gzip_is_refused(place: Place) -> None:
-    place.write("combined_data_1.txt.gz", gzip.compress(CLEAN)[:-12])
-    with pytest.raises(DataError, match=r"data_1\.txt\.gz: the file cannot be read to its end: .*nothing was written"):
-        place.ingest()
-    assert not place.root.exists()
+def test_damaged_files_are_refused_by_name_before_anything_is_written(place: Place) -> None:
+    unreadable = r"the file cannot be read to its end: .*nothing was written"
+    for name, data, said in [
+        ("combined_data_2.txt.gz", gzip.compress(CLEAN)[:-12], rf"data_2\.txt\.gz: {unreadable}"),
+        (
+            "combined_data_2.txt",
+            CLEAN.decode().encode("utf-16"),
+            rf"data_2\.txt: {unreadable.replace('.*', '.*UTF-16.*')}",
+        ),
+        ("movie_titles.csv.gz", gzip.compress(TITLES)[:-9], rf"movie_titles\.csv\.gz: {unreadable}"),
+        ("movie_titles.csv", b"<html>\n", r"1 of 1 lines .*movie_titles\.csv"),
+    ]:
+        place.write("combined_data_1.txt", CLEAN * 50)
+        path = place.write(name, data)
+        with pytest.raises(DataError, match=said):
+            place.ingest("ingest.max_reject_share=0.1")
+        path.unlink()
+        assert not place.root.exists()
 
 
 def test_thousands_of_small_files_are_few_tasks(place: Place) -> None:
@@ -217,14 +221,6 @@ def test_thousands_of_small_files_are_few_tasks(place: Place) -> None:
     ratings = place.tables().read("bronze_ratings")
     assert len(ratings.inputFiles()) <= 8
     assert ratings.select("item_id", "file_id").distinct().count() == 3_000
-
-
-def test_files_without_a_single_rating_are_fine(place: Place) -> None:
-    place.write("combined_data_1.txt", b"")
-    place.write("combined_data_2.txt", b"1:\n2:\n3:")
-    assert place.ingest("ingest.max_reject_share=0.0").rows_in == 0
-    assert place.ratings() == []
-    assert place.rows("bronze_items", "item_id") == []
 
 
 def test_a_second_writer_is_noticed(place: Place) -> None:
@@ -258,17 +254,3 @@ def test_a_folder_without_a_dump(place: Place) -> None:
     place.write("probe.txt", b"1:\n5\n")
     with pytest.raises(DataError, match=r"no rating files there; looked for combined_data_\*.txt"):
         place.ingest()
-
-
-def test_titles_may_be_packed(place: Place) -> None:
-    place.write("combined_data_1.txt", CLEAN)
-    place.write("movie_titles.csv.gz", gzip.compress(TITLES))
-    assert place.ingest().items == 3
-
-
-def test_damaged_titles_are_one_clear_line(place: Place) -> None:
-    place.write("combined_data_1.txt", CLEAN)
-    place.write("movie_titles.csv.gz", gzip.compress(TITLES)[:-9])
-    with pytest.raises(DataError, match=r"movie_titles\.csv\.gz: the file cannot be read to its end"):
-        place.ingest()
-    assert not place.root.exists()

@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from nightreel.settings import Settings, load
 from nightreel.sources import ingest
 from nightreel.sources.datasets.kmrd import KMRD, NO_NAME, NOT_A_PLACE, NOT_A_YEAR, NOT_LEADING
-from nightreel.sources.delimited.values import Reason
+from nightreel.sources.judging import NOT_AN_ID, REPEATED
+from nightreel.sources.lines.rating_lines import Reason
 from nightreel.sources.records import RecordReason
-from nightreel.sources.records.judging import NOT_AN_ID, REPEATED
 from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

@@ -13,8 +13,7 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.settings import Settings, load
 from nightreel.sources import ingest
-from nightreel.sources.metadata import find_metadata, read_metadata
-from nightreel.sources.metadata.rows import KEPT_WITHOUT
+from nightreel.sources.metadata import KEPT_WITHOUT, find_metadata, read_metadata
 from nightreel.sources.records import RecordReason
 from nightreel.sources.survey import good_lines, rejects, take_survey
 from nightreel.tables.schemas import SCHEMAS

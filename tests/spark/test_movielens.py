@@ -16,10 +16,10 @@ from pyspark.sql import functions as F
 
 from nightreel.settings import Settings, load
 from nightreel.sources import ingest
-from nightreel.sources.datasets.movielens import NO_TAG, NOT_A_FLAG, NOT_A_GENRE, NOT_A_LINK, MovieLens, published_pairs
-from nightreel.sources.delimited.values import Reason
+from nightreel.sources.datasets.movielens import NO_TAG, NOT_A_FLAG, NOT_A_GENRE, NOT_A_LINK, MovieLens
+from nightreel.sources.judging import NOT_AN_ID, REPEATED
+from nightreel.sources.lines.rating_lines import Reason
 from nightreel.sources.records import RecordReason
-from nightreel.sources.records.judging import NOT_AN_ID, REPEATED
 from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -228,12 +228,3 @@ def test_an_archive_as_published_goes_into_bronze_and_is_read_again_only_when_re
     assert ingest(tables, chosen, ingested_at=NOW).files_read == 0
     archive.write_bytes(archive.read_bytes())
     assert ingest(tables, chosen, ingested_at=NOW).files_read == 3
-
-
-def test_the_pairs_of_a_published_fold(spark: SparkSession, tmp_path: Path) -> None:
-    for name, data in HUNDRED_K.items():
-        (tmp_path / name).write_bytes(data)
-    fold = published_pairs(spark, load_settings(tmp_path, 'split.strategy="published"', 'split.fold="u1"'))
-    assert sorted(tuple(row) for row in fold.pairs.collect()) == [(22, 377), (186, 267)]
-    (reject,) = fold.rejects.collect()
-    assert (reject["line"], reject["position"]) == ("no pair", HUNDRED_K["u1.test"].index(b"no pair"))

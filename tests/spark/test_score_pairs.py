@@ -65,7 +65,13 @@ def test_pairs_from_every_kind_of_file_in_the_ids_of_the_ratings(spark, known, t
     rows.write.format("delta").mode("overwrite").saveAsTable("asked_pairs")
     for place in (str(tmp_path / "parquet"), str(tmp_path / "delta"), "asked_pairs"):
         assert asked(read_pairs(spark, place, users=users, items=items)) == wanted
+    (tmp_path / "floats.csv").write_text("user_id,item_id\n70.0 ,8\n71.00,9.0\n,8\n")
+    floats = spark.createDataFrame([(70.0, "8 "), (71.0, "9.0"), (None, "8")], "user_id double, item_id string")
+    floats.coalesce(1).write.parquet(str(tmp_path / "floats"))
+    for place in ("floats.csv", "floats"):
+        assert asked(read_pairs(spark, str(tmp_path / place), users=users, items=items)) == wanted
     texts = users.withColumn("user_id", users.user_id.cast("string"))
+    assert asked(read_pairs(spark, str(tmp_path / "floats"), users=texts, items=items))[0] == ("70", 8)
     assert asked(read_pairs(spark, str(tmp_path / "delta"), users=texts, items=items))[0] == ("70", 8)
 
 
@@ -88,7 +94,9 @@ def test_pairs_that_cannot_be_read_are_one_clear_line(spark, known, tmp_path):
     assert "no such file" in refused("e.csv", ConfigurationError)
     assert "no such file" in refused("e", ConfigurationError)
     spark.createDataFrame([(1.5, 2)], "user_id double, item_id int").write.parquet(str(tmp_path / "f"))
-    assert "column user_id is double" in refused("f", DataError)
+    assert "column user_id has '1.5', must be integers" in refused("f", DataError)
+    spark.createDataFrame([(True, 2)], "user_id boolean, item_id int").write.parquet(str(tmp_path / "g"))
+    assert "column user_id is boolean" in refused("g", DataError)
 
 
 def test_the_prize_format_keeps_the_order_asked_for(spark, tmp_path):

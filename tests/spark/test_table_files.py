@@ -223,25 +223,16 @@ def test_a_row_that_does_not_meet_the_condition_is_not_put(spark: SparkSession, 
     assert tables.read("silver_match_rates").count() == 1
 
 
-def test_rows_of_numbers_become_text_where_ids_do(spark: SparkSession, tmp_path: Path) -> None:
+def test_ids_of_another_type_than_the_tables_are_refused(spark: SparkSession, tmp_path: Path) -> None:
     tables = Tables(spark, TablesSettings(root=str(tmp_path), catalog="", dataset="d"))
 
-    def write(day: int, *pairs: tuple[object, object]) -> None:
-        texts = [("r", date(2005, 12, day), *pair, 1, 0.5) for pair in pairs]
-        ids = "bigint" if isinstance(pairs[0][0], int) else "string"
+    def write(ids: str, item: object) -> None:
         columns = f"run_id string, run_date date, item_id {ids}, similar_item_id {ids}, rank int, similarity float"
-        rows = spark.createDataFrame(texts, columns).withColumns({name: F.lit("t") for name in titles})
-        tables.replace_where("gold_similar_items", rows, f"run_date = DATE'2005-12-{day}'")
+        rows = spark.createDataFrame([("r", date(2005, 12, 31), item, item, 1, 0.5)], columns)
+        told = rows.withColumns({name: F.lit("t") for name in ("title", "similar_title")})
+        tables.replace_where("gold_similar_items", told, "run_date = DATE'2005-12-31'")
 
-    def there() -> list[tuple[object, ...]]:
-        rows = tables.read("gold_similar_items").select(F.day("run_date"), "item_id", "similar_item_id").collect()
-        return sorted(tuple(row) for row in rows)
-
-    titles = ("title", "similar_title")
-    write(30, (1, 2))
-    write(31, (3, 4))
-    write(31, ("x1", "007"))
-    assert there() == [(30, "1", "2"), (31, "x1", "007")]
-    assert detail_of(spark, tables, "gold_similar_items")["partitionColumns"] == ["run_date"]
-    write(30, (5, 6), (6, 5))
-    assert there() == [(30, "5", "6"), (30, "6", "5"), (31, "x1", "007")]
+    write("bigint", 1)
+    with pytest.raises(TableError, match=r"item_id is bigint, and string in the rows to write: data\.ids was another"):
+        write("string", "x1")
+    assert [row["item_id"] for row in tables.read("gold_similar_items").collect()] == [1]

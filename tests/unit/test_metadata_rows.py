@@ -8,10 +8,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from nightreel.sources.metadata.rows import KEPT_WITHOUT, NO_ID, SCHEMA, rows
+from nightreel.sources.judging import TITLE_CONTROL
+from nightreel.sources.metadata import KEPT_WITHOUT, NO_ID, SCHEMA, film_rows
 from nightreel.sources.records import RecordReason
 
 HEADER = b"budget,genres,id,imdb_id,overview,production_countries,release_date,title,vote_average,vote_count\n"
@@ -27,7 +25,7 @@ BROKEN = (
 
 
 def told(data: bytes) -> list[dict[str, object]]:
-    found = rows(io.BytesIO(data), max_record_bytes=10_000)
+    found = film_rows(io.BytesIO(data), max_record_bytes=10_000)
     return [dict(zip(SCHEMA.names[1:], cells, strict=True)) for cells in found]
 
 
@@ -89,19 +87,12 @@ def test_casts_and_keywords_of_films_that_other_files_describe() -> None:
     assert (row["metadata_id"], row["keywords"], row["cast"], row["is_film"]) == (949, ["robbery"], None, False)
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
-@given(st.data())
-def test_whatever_is_done_to_a_line_its_neighbours_stay(data: st.DataObject) -> None:
-    line = HEAT.replace(b"\n", b" ", 1)
-    at = data.draw(st.integers(0, len(line) - 2))
-    piece = data.draw(
-        st.binary(max_size=4).filter(lambda some: b"\n" not in some) | st.sampled_from([b'"', b'",', b"'"])
-    )
-    changed = line[:at] + piece + line[data.draw(st.integers(at, len(line) - 2)) : -1] + b"\n"
-    found = told(HEADER + line + changed + line + line)
-    positions = {row["position"] for row in films(found)}
-    assert {len(HEADER), len(HEADER + line + changed), len(HEADER + line + changed + line)} <= positions
-    assert sum(row["lines"] == 1 for row in found) == 4
+def test_control_signs_are_no_part_of_titles_but_lines_are_of_overviews() -> None:
+    escaped = HEAT.replace(b"Heat", b"He\x1b[31mat")
+    found = told(HEADER + HEAT + escaped + HEAT.replace(b"'Crime'", b"'Cri\\x1bme'"))
+    assert [row["reason"] for row in found] == [None, TITLE_CONTROL, None]
+    assert found[1]["position"] == len(HEADER + HEAT)
+    assert found[2]["genres"] == ["Cri?me"]
 
 
 def test_the_real_file_has_the_rows_that_the_csv_module_counts(real_data: Path) -> None:
@@ -109,7 +100,9 @@ def test_the_real_file_has_the_rows_that_the_csv_module_counts(real_data: Path) 
     with path.open(encoding="utf-8", newline="") as text:
         expected = list(csv.DictReader(text))
     with path.open("rb") as stream:
-        found = [dict(zip(SCHEMA.names[1:], cells, strict=True)) for cells in rows(stream, max_record_bytes=1 << 20)]
+        found = [
+            dict(zip(SCHEMA.names[1:], cells, strict=True)) for cells in film_rows(stream, max_record_bytes=1 << 20)
+        ]
     assert len(found) == len(films(found)) == len(expected) == 2_996
     assert [str(film["metadata_id"]) for film in found] == [row["id"] for row in expected]
     assert [film["vote_count"] for film in found] == [int(row["vote_count"]) for row in expected]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nightreel.sources.metadata import nested, values
-from nightreel.sources.metadata.literals import value_of
+from nightreel.sources import metadata as values
+from nightreel.sources.metadata import value_of
 
 EXAMPLES = settings(max_examples=200, derandomize=True, deadline=None)
 MANY = 100_000
@@ -30,12 +30,12 @@ MANY = 100_000
     ],
 )
 def test_names_come_in_their_order(text: str, expected: list[str]) -> None:
-    assert nested.names(text) == expected
+    assert values.names(text) == expected
 
 
 def test_directors_are_those_whose_job_it_is() -> None:
     crew = "[{'job': 'Editor', 'name': 'A'}, {'job': 'Director', 'name': 'B'}, {'name': 'C'}]"
-    assert nested.directors(crew) == ["B"]
+    assert values.directors(crew) == ["B"]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_directors_are_those_whose_job_it_is() -> None:
 )
 def test_what_is_no_list_of_objects_is_refused_and_never_evaluated(text: str) -> None:
     with pytest.raises(ValueError, match=r"neither JSON nor a Python literal|no list of objects"):
-        nested.names(text)
+        values.names(text)
 
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()

@@ -15,11 +15,11 @@ from nightreel.sources.datasets.movielens import (
     GENRES,
     U_DATA,
     MovieLens,
-    find_fold,
     genre_names,
     rating_lines,
 )
 from nightreel.sources.files import RawFile
+from nightreel.sources.held_out import find_fold
 
 CSV_FILES = {
     "ratings.csv": "userId,movieId,rating,timestamp\n1,2,3.5,4\n",
@@ -28,6 +28,12 @@ CSV_FILES = {
     "tags.csv": "userId,movieId,tag,timestamp\n",
     "genome-tags.csv": "tagId,tag\n",
     "README.txt": "",
+}
+SMALL_FILES = {
+    "ratings_small.csv": CSV_FILES["ratings.csv"],
+    "links_small.csv": CSV_FILES["links.csv"],
+    "links.csv": CSV_FILES["links.csv"],
+    "movies_metadata.csv": "",
 }
 DAT_FILES = {"ratings.dat": "1::2::3::4\n", "movies.dat": "", "users.dat": ""}
 U_FILES = {
@@ -64,6 +70,7 @@ def found(path: Path | str, *overrides: str) -> list[str]:
         (DAT_FILES, ["ratings.dat", "movies.dat"]),
         (U_FILES, ["u.data", "u.genre", "u.item"]),
         ({"ratings.csv": CSV_FILES["ratings.csv"]}, ["ratings.csv"]),
+        (SMALL_FILES, ["ratings_small.csv", "links_small.csv"]),
     ],
 )
 def test_ratings_and_what_describes_films_are_found(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
@@ -107,19 +114,20 @@ def test_the_header_tells_where_the_fields_are(tmp_path: Path) -> None:
 
     def lines(text: str) -> tuple[object, ...]:
         (tmp_path / "rating.csv").write_text(text)
-        told = rating_lines(CSV, RawFile(str(tmp_path / "rating.csv"), len(text), None), scale)
-        return (told.fields, told.user, told.item, told.rating, told.time, told.quoted, told.header)
+        columns = rating_lines(CSV, RawFile(str(tmp_path / "rating.csv"), len(text), None), scale)
+        return (columns.fields, columns.user, columns.item, columns.rating, columns.time, columns.header)
 
-    assert lines("\ufeffuserId,movieId,rating,timestamp\r\n") == (4, 0, 1, 2, 3, False, True)
-    assert lines('"userId","movieId","rating","timestamp"\n') == (4, 0, 1, 2, 3, True, True)
-    assert lines("n,rating,movieId,userId\n") == (4, 3, 2, 1, None, False, True)
+    assert lines("\ufeffuserId,movieId,rating,timestamp\r\n") == (4, 0, 1, 2, 3, True)
+    assert lines('"userId","movieId","rating","timestamp"\n') == (4, 0, 1, 2, 3, True)
+    assert lines("n,rating,movieId,userId\n") == (4, 3, 2, 1, None, True)
 
 
 def test_the_older_forms_have_no_header(tmp_path: Path) -> None:
     scale = settings(tmp_path).scale
     for form, separator in ((DAT, "::"), (U_DATA, "\t")):
-        told = rating_lines(form, RawFile("/ratings", 1, None), scale)
-        assert (told.separator, told.fields, told.header, told.lowest, told.highest) == (separator, 4, False, 0.5, 5.0)
+        lines = rating_lines(form, RawFile("/ratings", 1, None), scale)
+        assert (lines.separator, lines.fields, lines.header) == (separator, 4, False)
+        assert lines.rating_limits == (0.5, 5.0)
 
 
 def test_genres_are_named_by_their_file_or_as_published(tmp_path: Path) -> None:

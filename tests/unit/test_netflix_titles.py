@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nightreel.sources.lines.segments import PADDING, Block
 from nightreel.sources.netflix.titles import Title, TitleReason, parse_title, parse_titles
+from nightreel.sources.survey import Rejected
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,10 @@ from nightreel.sources.netflix.titles import Title, TitleReason, parse_title, pa
         (b"x,1999,Title", TitleReason.FORM),
         (b"0,1999,Title", TitleReason.ITEM_ID),
         (b"9,1999,Ti\x00tle", TitleReason.BINARY),
+        (b"9,1999,\x1b[31mTitle", TitleReason.BINARY),
+        (b"9,1999,\x9b31mTitle", TitleReason.BINARY),
+        ("9,1999,\x9b31mTitle".encode(), TitleReason.BINARY),
+        (b"9,1999,Ti\tle", TitleReason.BINARY),
     ],
 )
 def test_a_line_of_titles(line: bytes, expected: object) -> None:
@@ -39,16 +43,18 @@ def test_a_line_of_titles(line: bytes, expected: object) -> None:
 
 
 def test_a_movie_has_one_title_and_rejects_tell_where_they_stand() -> None:
-    blocks = [Block(0, bytes(PADDING) + b"1,2000,One\n\n1,2001,Again\n"), Block(25, bytes(PADDING) + b"2,2000,Two\n")]
-    first, second = parse_titles(blocks, max_line_bytes=1_000)
-    assert first[0] == Title(1, "One", 2000)
-    assert (first[1].position, first[1].line, first[1].reason) == (12, "1,2001,Again", TitleReason.REPEATED)
-    assert second == [Title(2, "Two", 2000)]
+    lines = [b"1,2000,One\n", b"\n", b"1,2001,Again\n", b"2,2000,Two\n", b"3,2000," + b"x" * 60]
+    assert list(parse_titles(lines, max_line_bytes=60)) == [
+        Title(1, "One", 2000),
+        Rejected(12, "1,2001,Again", TitleReason.REPEATED),
+        Title(2, "Two", 2000),
+        Rejected(36, "3,2000," + "x" * 60, TitleReason.TOO_LONG),
+    ]
 
 
 def test_the_prizes_own_titles(real_data: Path) -> None:
-    data = (real_data / "netflix" / "movie_titles.csv").read_bytes()
-    (lines,) = parse_titles([Block(0, bytes(PADDING) + data)], max_line_bytes=1_000)
+    with (real_data / "netflix" / "movie_titles.csv").open("rb") as file:
+        lines = list(parse_titles(file, max_line_bytes=1_000))
     titles = [line for line in lines if isinstance(line, Title)]
     assert len(lines) == len(titles) == 17_770
     assert sum(title.year is None for title in titles) == 7

@@ -1,7 +1,8 @@
-"""What a person can get wrong about own data is one line before Spark starts; and what type the ids are of."""
+"""What a person can get wrong about own data is one line before Spark starts."""
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from deltalake import write_deltalake
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import load
 from nightreel.sources.own import OwnData
-from nightreel.sources.own.layout import Kind, find_data, kind_of
+from nightreel.sources.own.files import Kind, csv_columns, find_data, kind_of, partitions_of
 
 
 def own(path: object, *overrides: str, source: str = "own") -> OwnData:
@@ -70,8 +71,76 @@ def test_an_unknown_column_is_answered_with_those_there_are(tmp_path: Path, name
 
 def test_columns_of_the_same_name_keep_their_places(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", ",,user_id,x,item_id,x,rating\n")
-    form = own(path)._form(own(path).find().ratings[0], "bigint")
-    assert (form.fields, form.user, form.item, form.rating) == (7, 2, 4, 6)
+    (file,) = own(path).find().ratings
+    assert csv_columns(file, load("local").data) == ("", "", "user_id", "x", "item_id", "x", "rating")
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "said"),
+    [
+        ("user_id;item_id;rating\n", [], r'it has user_id;item_id;rating; .*: --set data\.separator=";"$'),
+        ("user_id\titem_id\trating\n", [], r'--set data\.separator="\\t"$'),
+        ("user_id::item_id::rating\n", ["data.separator=;"], r'--set data\.separator="::"$'),
+        ("7,31,2\n8,31,4\n", [], r"no header: the first line looks like data; --set data\.header=false"),
+        ("anna,31,2.5\n", ["data.header=false"], r"it has 1, 2, 3$"),
+        ("userId,item_id,rating\n", [], r"it has userId, item_id, rating$"),
+    ],
+)
+def test_missing_columns_are_explained(tmp_path: Path, text: str, overrides: list[str], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^data\.columns\.user = 'user_id': no such column .*{said}"):
+        own(write(tmp_path, "a.csv", text), *overrides).find()
+
+
+def test_columns_by_place(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", '\n\ufeff7,"31, x",2\n')
+    places = ['data.columns.user="1"', 'data.columns.item="2"', "data.header=false"]
+    (file,) = own(path, *places, 'data.columns.rating="3"').find().ratings
+    assert csv_columns(file, load("local", ["data.header=false"]).data) == ("1", "2", "3")
+    with pytest.raises(ConfigurationError, match=r"data\.columns\.rating = '4': no such column"):
+        own(path, *places, 'data.columns.rating="4"').find()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+@pytest.mark.parametrize("name", ["a.csv", "a.json"])
+def test_utf_16_is_called_so(tmp_path: Path, encoding: str, name: str) -> None:
+    (tmp_path / name).write_bytes("user_id,item_id,rating\n1,2,3\n".encode(encoding))
+    with pytest.raises(DataError, match=rf"{name}: is UTF-16, or no text at all: save it as UTF-8"):
+        own(tmp_path).find()
+
+
+def test_partitions_are_looked_into_and_name_columns(tmp_path: Path) -> None:
+    for year in (2024, 2025):
+        (tmp_path / f"year={year}/day=1").mkdir(parents=True)
+        rows = pa.table({"user_id": [1], "item_id": [2], "rating": [3.0]})
+        pq.write_table(rows, tmp_path / f"year={year}/day=1/part-0.parquet")
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other", "a.csv", "no such columns\n")
+    found = own(tmp_path, "data.columns.time=year").find().ratings
+    assert [partitions_of(file) for file in found] == [{"year": year, "day": "1"} for year in ("2024", "2025")]
+
+
+def test_what_spark_cannot_read_is_refused_by_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.csv", "user_id,item_id,rating\n")
+    with pytest.raises(ConfigurationError, match=r"a\.csv::.*a\.zip: unpack the archive"):
+        own(tmp_path).find()
+    path = write(tmp_path, "_a.csv", "user_id,item_id,rating\n")
+    with pytest.raises(ConfigurationError, match=r"_a\.csv: rename it: Spark passes over"):
+        own(path).find()
+    at = pa.array([1], pa.time64("ns"))
+    pq.write_table(pa.table({"user_id": [1], "item_id": [1], "rating": [1], "at": at}), tmp_path / "a.parquet")
+    with pytest.raises(
+        ConfigurationError, match=r"data\.columns\.time = 'at': .*a\.parquet has it as time64\[ns\], which cannot"
+    ):
+        own(tmp_path / "a.parquet", "data.columns.time=at").find()
+    own(tmp_path / "a.parquet").find()
+
+
+def test_an_empty_file_among_others_is_refused_by_name(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "")
+    write(tmp_path, "b.csv", "user_id,item_id,rating\n1,2,3\n")
+    with pytest.raises(DataError, match=r"a\.csv: has no columns: it is empty, or no CSV"):
+        own(tmp_path).find()
 
 
 def test_columns_of_parquet(tmp_path: Path) -> None:
@@ -89,7 +158,6 @@ def test_columns_of_parquet(tmp_path: Path) -> None:
         (["data.columns.rating="], "own", r'data\.columns\.rating is empty: with data\.source = "own"'),
         (["data.columns.item=user_id"], "own", r"data\.columns: .*two of these are the same column"),
         (["data.columns.time=when"], "events", r"data\.columns\.time = 'when': no such column"),
-        (["data.separator=x"], "own", r"data\.separator = 'x': must be"),
         (["data.items=/no/such/file"], "own", r"data\.items: /no/such/file: no such file or folder"),
         (["data.path=/no/such/file.csv"], "own", r"data\.path: /no/such/file.csv: no such file or folder"),
         (["data.path=nosuch.csv"], "own", r"data\.path: nosuch\.csv: no such file or folder"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import fsspec
 import pytest
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.sources.files import EVERY_FOLDER, RawFile, find, open_bytes
+from nightreel.sources.files import EVERY_FOLDER, PARTITIONS, RawFile, find, open_bytes
 
 MEMBERS = {"ml/ratings.csv": b"a,b\n", "ml/deep/ratings.csv": b"c\n", "ml/README": b"", "__MACOSX/ml/ratings.csv": b"x"}
 
@@ -112,3 +113,43 @@ def test_files_outside_archives_know_their_name_and_folder() -> None:
     assert (RawFile("/a/b.csv", 1, None).name, RawFile("/a/b.csv", 1, None).folder) == ("b.csv", "/a")
     assert RawFile("/b.csv", 1, None).folder == "/"
     assert RawFile("s3://bucket/b.csv", 1, None).folder == "s3://bucket"
+
+
+def test_symbolic_links_are_followed(tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere" / "ratings.txt"
+    target.parent.mkdir()
+    target.write_text("a,b\n")
+    os.utime(target, (1_600_000_000, 1_600_000_000))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "ratings.csv").symlink_to(target)
+    (folder / "notes.txt").symlink_to(tmp_path / "nowhere")
+    (folder / "year=1").symlink_to(target.parent)
+    (target.parent / "ratings.csv").write_text("")
+    link = str(folder / "ratings.csv")
+    for path in (folder, link, f"{folder}/*.csv"):
+        (file,) = find(str(path), setting="data.path", in_folder=is_ratings, in_glob=is_ratings)
+        assert file == RawFile(link, 4, datetime.fromtimestamp(1_600_000_000, UTC))
+    assert paths(folder, "", PARTITIONS) == [link, str(folder / "year=1" / "ratings.csv")]
+    assert paths(folder, EVERY_FOLDER) == [str(folder / "year=1" / "ratings.csv")]
+
+
+@pytest.mark.parametrize("target", ["nowhere", "ratings.csv"])
+def test_links_that_lead_nowhere_or_around_are_refused_by_name(tmp_path: Path, target: str) -> None:
+    (tmp_path / "ratings.csv").symlink_to(tmp_path / target)
+    for path in (tmp_path, f"{tmp_path}/*.csv"):
+        with pytest.raises(DataError, match=r"ratings\.csv: a symbolic link that leads to no file: (No such|Too many)"):
+            paths(path)
+    with pytest.raises(ConfigurationError, match=r"data\.path: .*ratings\.csv: no such file or folder"):
+        paths(tmp_path / "ratings.csv")
+
+
+@pytest.mark.parametrize("name", [b"a\xff.csv", b"a::b.csv", b"a\nb.csv", b"a\x1b.csv"])
+def test_names_that_no_table_can_keep_are_refused_by_name(tmp_path: Path, name: bytes) -> None:
+    def is_csv(name: str) -> bool:
+        return name.endswith(".csv")
+
+    (tmp_path / os.fsdecode(name)).write_bytes(b"a,b\n")
+    with pytest.raises(DataError, match=r"^'/.*a.*\.csv': must be renamed: a path with ::, control signs or bytes"):
+        find(str(tmp_path), setting="data.path", in_folder=is_csv, in_glob=is_csv)
+    assert paths(tmp_path) == []

@@ -50,6 +50,16 @@ def pack(archive: Path, files: dict[str, str]) -> Path:
         ({"rating.csv": '"userId","movieId","rating"\r\n'}, "movielens", "MovieLens CSV (rating.csv) in data"),
         (ML_1M, "movielens", "MovieLens 1M or 10M (ratings.dat, movies.dat) in data"),
         (ML_100K, "movielens", "MovieLens 100K (u.data, u.item) in data"),
+        (
+            {"ratings_small.csv": MOVIELENS["ratings.csv"], "links_small.csv": "", "links.csv": ""},
+            "movielens",
+            "MovieLens CSV, as a sample in The Movies Dataset (ratings_small.csv, links_small.csv) in data",
+        ),
+        (
+            {"combined_data_0.txt": "", "combined_data_1.txt": "\ufeff" + NETFLIX["combined_data_1.txt"]},
+            "netflix",
+            "Netflix Prize (combined_data_0.txt, combined_data_1.txt) in data",
+        ),
         (KMRD, "kmrd", "KMRD (rates.csv, movies.txt, castings.csv, peoples.txt) in data"),
     ],
 )
@@ -80,14 +90,20 @@ def test_packed_files_are_looked_into(tmp_path: Path) -> None:
         recognise([str(tmp_path)])
 
 
+def test_a_file_in_utf_16_is_named(tmp_path: Path) -> None:
+    (tmp_path / "combined_data_1.txt").write_text(NETFLIX["combined_data_1.txt"], encoding="utf-16")
+    with pytest.raises(DataError, match=r"combined_data_1\.txt: the file cannot be read: it is in UTF-16: convert"):
+        recognise([str(tmp_path)])
+
+
 def test_what_is_none_of_them_is_said_with_what_was_looked_for_and_found(tmp_path: Path) -> None:
     folder = str(write(tmp_path / "data", {"ours.csv": "user,item,stars\n"}))
     with pytest.raises(ConfigurationError) as error:
         recognise([folder])
     assert str(error.value) == (
         f'data.source = "auto": {folder}: none of netflix, movielens, kmrd: looked for combined_data_*.txt, mv_*.txt, '
-        "ratings.csv, ratings.dat, u.data, rates.csv, rates-2m.csv, rates-5m.csv; found ours.csv; if these are ratings "
-        'of another form, set data.source = "own"'
+        "ratings.csv, ratings.dat, u.data, ratings_small.csv, rates.csv, rates-2m.csv, rates-5m.csv; found ours.csv; "
+        'if these are ratings of another form, set data.source = "own"'
     )
     write(tmp_path / "data", {"ratings.csv": "user,item,stars\n"})
     with pytest.raises(ConfigurationError, match=r"found ratings\.csv, which begins 'user,item,stars' and so is not"):

@@ -12,9 +12,10 @@ from pyspark.sql import functions as F
 from nightreel import sources
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import IngestSettings
+from nightreel.sources.judging import id_as, spelled_id
 
 _IDS = ("user_id", "item_id")
-_ID_TYPES = ("tinyint", "smallint", "int", "bigint", "string")
+_ID_TYPES = ("tinyint", "smallint", "int", "bigint", "string", "float", "double", "decimal")
 _CSV = re.compile(r"\.(csv|tsv)(\.(gz|bz2|zst))?$")
 _PARQUET = b"PAR1"
 _TABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}")
@@ -28,13 +29,13 @@ def read_pairs_to_score(
     A .txt or .txt.gz file has the Netflix Prize's format; everything else is read by `read_pairs`.
     """
     if path.endswith((".txt", ".txt.gz")):
-        prize = sources.read_prize_pairs(spark, path, settings)
+        prize = sources.read_pairs(spark, path, settings)
         return prize.pairs, prize.rejects
     return read_pairs(spark, path, users=users, items=items), None
 
 
 def read_pairs(spark: SparkSession, path: str, *, users: DataFrame, items: DataFrame) -> DataFrame:
-    """The pairs of a file or table, in the id types of the users and items known.
+    """The pairs of a file or table, in the id types of the users and items known, spelled as in the ratings.
 
     Parameters
     ----------
@@ -97,13 +98,14 @@ def _typed(rows: DataFrame, name: str, kind: str, path: str) -> DataFrame:
     given = dict(rows.dtypes)
     if name not in given:
         raise DataError(f"{path}: column {name} is missing among {', '.join(given) or 'none'}; {_ALLOWED}")
-    if given[name] not in _ID_TYPES:
+    if not given[name].startswith(_ID_TYPES):
         raise DataError(f"{path}: column {name} is {given[name]}, must be integers or strings")
-    if kind == "bigint" and given[name] == "string":
-        refused = rows.where(F.col(name).isNotNull() & F.col(name).try_cast(kind).isNull()).select(name).first()
-        if refused is not None:
-            raise DataError(f"{path}: column {name} has {refused[0]!r}, must be integers as in the ratings")
-    return rows.withColumn(name, F.col(name).try_cast(kind))
+    spelled = spelled_id(F.col(name), rows.schema[name].dataType)
+    refused = rows.where(spelled.isNotNull() & id_as(spelled, kind).isNull()).select(spelled).first()
+    if refused is not None:
+        must_be = "integers as in the ratings" if kind == "bigint" else "text of one line"
+        raise DataError(f"{path}: column {name} has {refused[0]!r}, must be {must_be}")
+    return rows.withColumn(name, id_as(spelled, kind))
 
 
 _ALLOWED = "must be CSV (.csv, .tsv), Parquet or a Delta table with the columns user_id and item_id"

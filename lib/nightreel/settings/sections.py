@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, Strict, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    Strict,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -36,24 +46,33 @@ class DefaultsFrom:
 
 
 class ColumnSettings(Section):
-    """Own data: the columns of the ratings or events. Empty: the data has no such column."""
+    """Own data: the columns of the ratings or events, by name, or by place (from 1) where header = false. Empty: the
+    data has no such column."""
 
     user: Annotated[str, Field(min_length=1)]
     item: Annotated[str, Field(min_length=1)]
     rating: str
     """Of events, how much one counts; without it, each counts 1."""
     time: str
-    """Seconds or milliseconds since 1970, or an ISO 8601 date or time; without an offset it is UTC."""
+    """Seconds or milliseconds since 1970, or an ISO 8601 date or time; without an offset it is UTC. Of another form:
+    data.time_format."""
 
 
 class ItemColumnSettings(Section):
-    """Own data: the columns of the items file. Empty: the file has no such column."""
+    """Own data: the columns of the items file, by name or place as those of the ratings. Empty: it has no such
+    column."""
 
     item: Annotated[str, Field(min_length=1)]
     title: str
     year: str
     genres: str
     """Names separated by `|`, or a list where the format has lists."""
+
+
+def _separator(text: str) -> str:
+    if not re.fullmatch(r"[ \t]|[!#$%&'*,/:;<=>?@\\^_`{|}~]{1,4}", text):
+        raise ValueError("must be a blank, a tab, or one to four signs that are no part of numbers, words and quotes")
+    return text
 
 
 class DataSettings(Section):
@@ -67,10 +86,27 @@ class DataSettings(Section):
     also Delta tables, by path or catalog name."""
     items: str
     """The file of titles or items; empty: looked for beside the ratings under the format's own names."""
-    separator: Annotated[str, Field(min_length=1, max_length=1)]
-    """Own data: what stands between the fields of a CSV line."""
+    ids: Literal["number", "text"]
+    """What external ids are in all tables, bigint or string. With number an id that is no whole number is rejected."""
+    separator: Annotated[str, AfterValidator(_separator)]
+    """Own data: what stands between the fields of a CSV record; in .tsv files a tab does."""
+    escape: Literal["double", "backslash"]
+    """Own data: how a quote within a quoted CSV field is written, `""` or `\\"`."""
+    header: bool
+    """Own data: the first record of a CSV file names its columns."""
+    decimal: Literal[".", ","]
+    """Own data: what stands before the fraction of a rating that is text."""
+    time_format: str
+    """Own data: the form of times that are text, as a pattern of Spark (`dd.MM.yyyy HH:mm`); empty: see
+    data.columns.time."""
     columns: ColumnSettings
     item_columns: ItemColumnSettings
+
+    @model_validator(mode="after")
+    def published_ids_are_numbers(self) -> Self:
+        if self.ids == "text" and self.source not in {"auto", "own", "events"}:
+            raise ValueError(f'ids = "text": the ids of source = "{self.source}" are numbers')
+        return self
 
 
 class MetadataSettings(Section):

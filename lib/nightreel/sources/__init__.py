@@ -1,8 +1,7 @@
 """Raw files to bronze tables: a file (or folder) a format, and `ingest`, which all formats share."""
 
-from nightreel.sources.held_out import held_out_file, read_held_out
+from nightreel.sources.held_out import HeldOutPairs, held_out_file, read_held_out, read_pairs
 from nightreel.sources.ingest import BRONZE, IngestReport, check, ingest, pairs_to_score
-from nightreel.sources.netflix import read_pairs as read_prize_pairs
 from nightreel.sources.quality import DataQuality, measure
 from nightreel.sources.quality import keep as keep_quality
 from nightreel.sources.recognise import configured
@@ -10,6 +9,7 @@ from nightreel.sources.recognise import configured
 __all__ = [
     "BRONZE",
     "DataQuality",
+    "HeldOutPairs",
     "IngestReport",
     "check",
     "configured",
@@ -19,5 +19,5 @@ __all__ = [
     "measure",
     "pairs_to_score",
     "read_held_out",
-    "read_prize_pairs",
+    "read_pairs",
 ]

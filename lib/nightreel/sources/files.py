@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -16,6 +17,8 @@ from fsspec.implementations.local import LocalFileSystem
 from nightreel.errors import ConfigurationError, DataError
 
 EVERY_FOLDER = "*"
+PARTITIONS = "*=*"
+_NO_NAME = re.compile(r"::|[\x00-\x1f\x7f\ud800-\udfff]")
 _MODIFIED_KEYS = ("mtime", "LastModified", "last_modified", "updated", "created")
 
 
@@ -66,12 +69,13 @@ def find(
     ----------
     setting : where the path comes from, for the errors
     in_folder, in_glob : which names count where a folder or a glob brought them; a file named by itself counts
-    below : where in a folder to look: "" is the folder itself, EVERY_FOLDER all those in it
+    below : where in a folder to look: "" is the folder itself, EVERY_FOLDER all those in it, PARTITIONS those with
+        names such as `year=2024`, and those in them
 
     Raises
     ------
     ConfigurationError : the path does not exist, the glob matches nothing, or nothing opens paths of that kind
-    DataError : an archive is damaged or encrypted
+    DataError : an archive is damaged or encrypted, a symbolic link leads nowhere, or a file's name is none we can keep
     """
     inside, archive = split(path)
     if archive:
@@ -92,25 +96,26 @@ def _look_up(path: str, *, setting: str, in_glob: Callable[[str], bool]) -> tupl
         return store, [store.info(place)]
     matches = store.glob(place, detail=True).values() if has_magic(place) else ()
     if not matches:
-        raise ConfigurationError(f"{setting}: {path}: no such file or folder")
+        chained = ", and a path with :: cannot be read" if "::" in path else ""
+        raise ConfigurationError(f"{setting}: {path}: no such file or folder{chained}")
     return store, [info for info in matches if info["type"] == "directory" or _in_glob(info, in_glob)]
 
 
 def _in_glob(info: Mapping[str, Any], in_glob: Callable[[str], bool]) -> bool:
-    name = str(info["name"]).rpartition("/")[2]
-    return is_archive(name) or in_glob(name)
+    return is_archive(_name(info)) or in_glob(_name(info))
 
 
 def _files(
     store: Any, info: Mapping[str, Any], in_folder: Callable[[str], bool], below: Iterable[str]
 ) -> Iterator[RawFile]:
     if info["type"] != "directory":
-        file = _raw_file(store, info)
+        file = _raw_file(store, _followed(store, info))
         yield from _members(file, in_folder) if is_archive(file.path) else [file]
         return
     places = [place for folder in below for place in _places(store, info["name"].rstrip("/"), folder)]
-    infos = (one for place in places for one in store.ls(place, detail=True) if one["type"] == "file")
-    listed = [_raw_file(store, one) for one in infos]
+    named = [one for place in places for one in store.ls(place, detail=True) if one["type"] != "directory"]
+    infos = [_followed(store, one) for one in named if in_folder(_name(one)) or is_archive(_name(one))]
+    listed = [_raw_file(store, one) for one in infos if one["type"] == "file"]
     own = [file for file in listed if in_folder(file.name)]
     packed = (file for file in listed if is_archive(file.path))
     yield from own or (member for file in packed for member in _members(file, in_folder))
@@ -118,9 +123,38 @@ def _files(
 
 def _places(store: Any, folder: str, below: str) -> Iterator[str]:
     if below == EVERY_FOLDER:
-        yield from (one["name"] for one in store.ls(folder, detail=True) if one["type"] == "directory")
+        yield from _folders(store, folder)
+    elif below == PARTITIONS:
+        for partition in (one for one in _folders(store, folder) if "=" in one.rpartition("/")[2]):
+            yield partition
+            yield from _places(store, partition, PARTITIONS)
     elif store.isdir(f"{folder}/{below}".rstrip("/")):
         yield f"{folder}/{below}".rstrip("/")
+
+
+def _folders(store: Any, folder: str) -> Iterator[str]:
+    for one in store.ls(folder, detail=True):
+        if one["type"] == "directory" or (one["type"] != "file" and store.isdir(one["name"])):
+            yield str(one["name"])
+
+
+def _followed(store: Any, info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a symbolic link leads to, under the link's own name."""
+    if not info.get("islink"):
+        return info
+    try:
+        return {**store.info(info["name"]), "name": info["name"]}
+    except OSError as error:
+        raise DataError(f"{_shown(info)}: a symbolic link that leads to no file: {error.strerror}") from None
+
+
+def _name(info: Mapping[str, Any]) -> str:
+    return str(info["name"]).rstrip("/").rpartition("/")[2]
+
+
+def _shown(info: Mapping[str, Any]) -> str:
+    """A path in signs that can be written, whatever its bytes."""
+    return str(info["name"]).encode("utf-8", "backslashreplace").decode()
 
 
 def _packed(inside: str, archive: str, *, setting: str, in_folder: Callable[[str], bool]) -> Iterator[RawFile]:
@@ -145,6 +179,8 @@ def _members(archive: RawFile, in_folder: Callable[[str], bool]) -> Iterator[Raw
 
 def _raw_file(store: Any, info: Mapping[str, Any]) -> RawFile:
     name = str(info["name"])
+    if _NO_NAME.search(name):
+        raise DataError(f"{_shown(info)!r}: must be renamed: a path with ::, control signs or bytes that are no UTF-8")
     path = name if isinstance(store, LocalFileSystem) else str(store.unstrip_protocol(name))
     return RawFile(path, int(info["size"]), _modified(info))
 

@@ -1,18 +1,40 @@
-"""Files that say which ratings are to test: the Prize's probe.txt, MovieLens 100K's published folds."""
+"""Files of user and item pairs: the Prize's probe.txt and qualifying.txt, MovieLens 100K's published folds."""
 
 from __future__ import annotations
 
-from pyspark.sql import SparkSession
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from nightreel.settings import Settings
-from nightreel.sources.datasets.movielens import PublishedPairs, find_fold, published_pairs
-from nightreel.sources.files import RawFile
-from nightreel.sources.netflix import find_pairs, read_pairs
-from nightreel.sources.netflix.pairs import Pairs
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from nightreel.errors import ConfigurationError
+from nightreel.settings import IngestSettings, Settings
+from nightreel.sources.datasets.finding import find_one
+from nightreel.sources.datasets.movielens import FORMS, U_DATA, rating_lines
+from nightreel.sources.files import RawFile, find
+from nightreel.sources.lines.datasource import read_lines, read_survey
+from nightreel.sources.lines.rating_lines import LineFormat
+from nightreel.sources.netflix import DumpLines, find_pairs
+
+FOLDS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
+
+
+@dataclass(frozen=True)
+class HeldOutPairs:
+    """A file's pairs and its rejected lines.
+
+    pairs : grain good line; position bigint (offset of the line's first byte, so the file's order), user_id bigint,
+        item_id bigint, rated_at timestamp (null where the line has no time)
+    rejects : grain rejected line; position bigint, line string, reason string
+    """
+
+    pairs: DataFrame
+    rejects: DataFrame
 
 
 def held_out_file(settings: Settings) -> RawFile | None:
-    """The file that split.strategy asks for; None: it needs none.
+    """The file of pairs to test that split.strategy asks for; None: it needs none.
 
     Raises
     ------
@@ -27,12 +49,55 @@ def held_out_file(settings: Settings) -> RawFile | None:
             return None
 
 
-def read_held_out(spark: SparkSession, settings: Settings) -> Pairs | PublishedPairs | None:
-    """The pairs of user_id and item_id in that file, and its rejected lines."""
-    match settings.split.strategy:
-        case "probe":
-            return read_pairs(spark, settings.split.probe, settings.ingest)
-        case "published":
-            return published_pairs(spark, settings)
-        case _:
-            return None
+def read_held_out(spark: SparkSession, settings: Settings) -> HeldOutPairs | None:
+    """The pairs in that file."""
+    file = held_out_file(settings)
+    if file is None:
+        return None
+    is_fold = settings.split.strategy == "published"
+    lines = rating_lines(U_DATA, file, settings.scale) if is_fold else DumpLines("pairs")
+    return _read(spark, file, lines, settings.ingest)
+
+
+def read_pairs(spark: SparkSession, path: str, settings: IngestSettings) -> HeldOutPairs:
+    """The pairs of a file such as probe.txt (`user` a line) or qualifying.txt (`user,YYYY-MM-DD`); .gz too.
+
+    Raises
+    ------
+    ConfigurationError : there is no such file, or there are several
+    """
+    return _read(spark, find_pairs(path), DumpLines("pairs"), settings)
+
+
+def _read(spark: SparkSession, file: RawFile, lines: LineFormat, settings: IngestSettings) -> HeldOutPairs:
+    columns: Sequence[str] = ("position", "user_id", "item_id", "rated_at")
+    survey = read_survey(spark, {0: file}, lines, settings)
+    return HeldOutPairs(
+        pairs=read_lines(spark, {0: file}, lines, settings, columns=columns),
+        rejects=survey.where(F.col("reason").isNotNull()).select("position", "line", "reason"),
+    )
+
+
+def find_fold(settings: Settings) -> RawFile:
+    """The .test file of split.fold, beside u.data.
+
+    Raises
+    ------
+    ConfigurationError : no fold of that name is published, the dataset is another, or the file is not there
+    DataError : there are no ratings, or their archive is damaged
+    """
+    fold = settings.split.fold
+    if fold not in FOLDS:
+        raise ConfigurationError(f'split.fold = "{fold}": must be one of {", ".join(FOLDS)}')
+    asked = f'split.strategy = "published": {fold}.test'
+    if settings.data.source != "movielens":
+        raise ConfigurationError(f'{asked} is of MovieLens 100K, and data.source = "{settings.data.source}"')
+    dataset = find_one(settings.data.path, FORMS, name="MovieLens")
+    if dataset.form is not U_DATA:
+        raise ConfigurationError(f"{asked} is of MovieLens 100K, and {dataset.folder} holds {dataset.form.said}")
+    names = {f"{fold}.test", f"{fold}.test.gz"}
+    found = find(dataset.folder, setting="data.path", in_folder=names.__contains__, in_glob=names.__contains__)
+    files = [file for file in found if file.folder == dataset.folder]
+    if not files:
+        raise ConfigurationError(f"{asked} is not beside {dataset.ratings[0].path}")
+    return files[0]

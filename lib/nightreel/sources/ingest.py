@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from urllib.parse import unquote
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightreel.errors import DataError
+from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import Settings
 from nightreel.sources.held_out import held_out_file
 from nightreel.sources.inventory import Inventory, take_inventory
+from nightreel.sources.judging import ID_TYPES
 from nightreel.sources.metadata import METADATA_READING, find_metadata, read_metadata
 from nightreel.sources.registry import source_of
-from nightreel.sources.source import Described, Source
+from nightreel.sources.source import UNREADABLE, Described, Source
 from nightreel.sources.survey import (
     Survey,
     Tally,
@@ -32,6 +34,10 @@ from nightreel.sources.survey import (
 )
 from nightreel.tables.delta_rs import Staging, TableFile
 from nightreel.tables.tables import Tables
+
+_DAMAGED = re.compile(r"FAILED_READ_FILE\S* Encountered error while reading file (\S+)\.\s")
+_CAUSE = re.compile(r"^Caused by: (?:[\w.]*\.)?(\w+: .*)$", re.MULTILINE)
+_TOO_LONG = "a field of more than 1,000,000 characters, as where a quote is never closed"
 
 BRONZE = ("bronze_ratings", "bronze_quarantine", "bronze_items", "bronze_files")
 
@@ -82,30 +88,24 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
 
     Raises
     ------
-    ConfigurationError : a path does not exist
+    ConfigurationError : a path does not exist, or the tables' ids are not as data.ids says
     DataError : no rating files, a damaged file, or more rejected lines than ingest.max_reject_share allows; the
         tables are as they were
     TableError : another job wrote the tables meanwhile, or they have another schema
     """
     clock = _Clock()
     tables.watch(*BRONZE)
+    _refuse_other_ids(tables, settings)
     source = source_of(settings)
     with clock.time("find files"):
         metadata = find_metadata(settings.metadata)
         written = [*BRONZE, *(["bronze_metadata"] if metadata else [])]
         read_all = not all(tables.exists(table) for table in written)
         drop_gone = settings.ingest.gone == "drop"
-        compare = partial(take_inventory, tables, source.find(), metadata, drop_gone=drop_gone)
-        source.settle(tables.spark, {})
-        readings = _readings(source)
-        inventory = compare(readings=readings, read_all=read_all)
-    with clock.time("settle how to read them"):
-        if inventory.ratings:
-            source.settle(tables.spark, inventory.ratings)
-        if readings != _readings(source):
-            readings = _readings(source)
-            inventory = compare(readings=readings, read_all=True)
-            _refuse_keeping(inventory)
+        readings = {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
+        inventory = take_inventory(
+            tables, source.find(), metadata, readings=readings, read_all=read_all, drop_gone=drop_gone
+        )
     if not inventory.files and not inventory.dropped:
         return _report(inventory, [], clock)
     staging = Staging(tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None)
@@ -118,7 +118,7 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
     try:
         with staging:
             with clock.time("read lines"):
-                survey = take_survey(lines)
+                survey = _surveyed(lines)
             _refuse(survey, inventory, settings)
             _refuse_drop(tables, inventory, survey, settings)
             with clock.time("commit rows"):
@@ -129,11 +129,6 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
         for rows in kept:
             rows.unpersist()
     return _report(inventory, survey.tallies, clock)
-
-
-def _readings(source: Source) -> dict[str, str]:
-    """See take_inventory."""
-    return {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
 
 
 @dataclass(frozen=True)
@@ -147,21 +142,40 @@ class _Clock:
         self.seconds[part] = time.perf_counter() - begun
 
 
+def _surveyed(lines: DataFrame) -> Survey:
+    """The lines counted; a file that Spark's readers find damaged is a DataError, as one that ours do."""
+    try:
+        return take_survey(lines)
+    except Exception as error:
+        damaged = _DAMAGED.search(str(error))
+        if damaged is None:
+            raise
+        causes = [*_CAUSE.findall(str(error)), "no further word"]
+        why = _TOO_LONG if "ArrayIndexOutOfBounds" in str(error) else causes[-2 if len(causes) > 1 else 0]
+        path = unquote(re.sub("^file:/+", "/", damaged[1]))
+        raise DataError(f"{path}: {UNREADABLE} to its end: {why}; nothing was written") from error
+
+
 def _refuse(survey: Survey, inventory: Inventory, settings: Settings) -> None:
     """Raise DataError where the lines are not to be kept."""
     refuse_damaged(survey.tallies, inventory.files)
-    for files in (inventory.ratings, inventory.items, inventory.metadata):
-        refuse_rejects(survey.tallies, files, max_share=settings.ingest.max_reject_share)
+    share = settings.ingest.max_reject_share
+    unit = "row" if settings.data.source in {"own", "events"} else "byte"
+    refuse_rejects(survey.tallies, inventory.ratings, max_share=share, unit=unit)
+    for files in (inventory.items, inventory.metadata):
+        refuse_rejects(survey.tallies, files, max_share=share)
 
 
-def _refuse_keeping(inventory: Inventory) -> None:
-    """Raise DataError where rows are to stay that cannot be read again as all others have to be."""
-    if not inventory.replaces_all:
-        raise DataError(
-            f"ids were numbers and are text now, so that all files have to be read again, and {inventory.gone} that "
-            'are gone cannot be: ingest.gone = "drop" leaves out their ratings, or put the files back; nothing was '
-            "written"
-        )
+def _refuse_other_ids(tables: Tables, settings: Settings) -> None:
+    """Raise ConfigurationError where tables that are there have ids of another type than data.ids asks for."""
+    asked = ID_TYPES[settings.data.ids]
+    for table in ("bronze_ratings", "bronze_items"):
+        there = dict(tables.read(table).dtypes)["item_id"] if tables.exists(table) else asked
+        if there != asked:
+            raise ConfigurationError(
+                f'data.ids = "{settings.data.ids}": the ids in {tables.name(table)} are {there}, not {asked}: set '
+                "data.ids as it was, name another tables.dataset, or remove the dataset's tables; nothing was written"
+            )
 
 
 def _refuse_drop(tables: Tables, inventory: Inventory, survey: Survey, settings: Settings) -> None:
@@ -197,20 +211,13 @@ def _write(
         lambda: _put(tables, "bronze_quarantine", quarantine, inventory),
         lambda: _put_ratings(tables, inventory, source, survey.written),
     ]
-    if inventory.items or _has_other_ids(tables, items):
+    if inventory.items or not tables.exists("bronze_items"):
         writes.append(lambda: tables.replace("bronze_items", items.rows))
     if inventory.metadata:
         writes.append(lambda: tables.replace("bronze_metadata", films.rows))
     with ThreadPoolExecutor(len(writes)) as pool:
         for write in [pool.submit(write) for write in writes]:
             write.result()
-
-
-def _has_other_ids(tables: Tables, items: Described) -> bool:
-    """Whether bronze_items is not there, or its ids are of another type than the ratings' now are."""
-    if not tables.exists("bronze_items"):
-        return True
-    return dict(tables.read("bronze_items").dtypes)["item_id"] != dict(items.rows.dtypes)["item_id"]
 
 
 def _put_ratings(tables: Tables, inventory: Inventory, source: Source, written: Sequence[TableFile]) -> None:

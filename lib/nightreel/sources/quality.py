@@ -55,20 +55,24 @@ class DataQuality:
     def lines(self) -> list[str]:
         """What a person reads of it."""
         shares = ", ".join(f"{value}: {count / self.ratings:.1%}" for value, count in self.rated.items())
-        told = [f"{self.density:.2%} of all pairs of the {self.users:,} users and {self.items:,} items are rated"]
-        told += [f"ratings by value: {shares}"] if shares else []
+        lines = [f"{self.density:.2%} of all pairs of the {self.users:,} users and {self.items:,} items are rated"]
+        lines += [f"ratings by value: {shares}"] if shares else []
         if self.first and self.last:
-            told.append(f"rated from {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}")
+            lines.append(f"rated from {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}")
         if self.repeated:
-            told.append(f"{self.repeated:,} ratings repeat a user and item")
+            lines.append(f"{self.repeated:,} ratings repeat a user and item")
         if self.without_title:
-            told.append(f"{self.without_title:,} rated items have no title")
-        return told
+            lines.append(f"{self.without_title:,} rated items have no title")
+        return lines
 
 
 def measure(tables: Tables, report: IngestReport) -> DataQuality:
-    """Look at bronze_ratings and bronze_items once they are written."""
-    ratings, items = tables.read("bronze_ratings"), tables.read("bronze_items")
+    """Describe bronze_ratings and bronze_items once they are written."""
+    return describe(tables.read("bronze_ratings"), tables.read("bronze_items"), report)
+
+
+def describe(ratings: DataFrame, items: DataFrame, report: IngestReport) -> DataQuality:
+    """Describe rows of bronze_ratings and bronze_items as the ingest left them."""
     # At once: of small data most of the time goes into planning, one query on one core.
     with ThreadPoolExecutor(3) as pool:
         by_user, by_item = pool.submit(_by_user, ratings), pool.submit(_by_item, ratings, items)

@@ -15,7 +15,7 @@ from nightreel.sources.datasets.finding import Form, Published, find_published
 from nightreel.sources.datasets.kmrd import KMRD_FILES
 from nightreel.sources.datasets.movielens import FORMS as MOVIELENS_FORMS
 from nightreel.sources.files import find
-from nightreel.sources.lines.tasks import first_line
+from nightreel.sources.lines.segments import first_line
 
 _NAMES_SHOWN = 6
 _SHOWN = 3
@@ -48,7 +48,7 @@ def recognise(paths: Sequence[str]) -> Recognised:
     ConfigurationError : they hold none, or several; a path does not exist
     DataError : a file cannot be read
     """
-    begun = [(one, first_line(one.ratings[0])) for one in find_published(paths, _FORMS)]
+    begun = [(one, _first_line(one)) for one in find_published(paths, _FORMS)]
     datasets = [one for one, line in begun if re.match(one.form.begins, line)]
     sources = {_SOURCE_OF[one.form.said] for one in datasets}
     if len(sources) == 1:
@@ -63,6 +63,11 @@ def recognise(paths: Sequence[str]) -> Recognised:
         f"{where}: none of {', '.join(_SOURCES)}: looked for {looked_for}; found {there}; if these are ratings of "
         'another form, set data.source = "own"'
     )
+
+
+def _first_line(dataset: Published) -> str:
+    """Of the first of its rating files that is not empty."""
+    return next(filter(None, map(first_line, dataset.ratings)), "")
 
 
 def _said(dataset: Published) -> str:

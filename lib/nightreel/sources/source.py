@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +19,11 @@ SURVEY_COLUMNS = "file_id int, position bigint, line string, reason string, line
 
 UNREADABLE = "the file cannot be read"
 """The reason a survey gives for a file that is damaged or closed to us; its line tells what went wrong."""
+
+
+def digest(*parts: object) -> str:
+    """Sixteen hexadecimal digits that differ where one of the parts does; parts are what JSON can say."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -62,13 +69,6 @@ class Source(Protocol):
 
     def pairs_to_score(self) -> str | None:
         """A file beside the ratings whose pairs wait for a prediction, if the format has such files."""
-
-    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> None:
-        """Find out how all of the source's files are read: from the tables, and from rating files to be read next.
-
-        `reading` may then be another than before, and all files have to be read again. To be called without files
-        first, which gives the way in which the tables' rows were read.
-        """
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         """What the rating files hold, without their rows.

@@ -1,4 +1,4 @@
-"""How many lines of the raw files are good, and whether that is enough to go on."""
+"""What lines of the raw files are rejected and why, how many are good, and whether that is enough to go on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,34 @@ from nightreel.sources.files import RawFile
 from nightreel.sources.source import UNREADABLE
 from nightreel.tables.delta_rs import TableFile
 
+BOM = b"\xef\xbb\xbf"
+BLANKS = b" \t\r"
+SHOWN_CHARACTERS = 1_000
+"""Of a rejected line, in quarantine."""
+SHOWN_BYTES = 4 * SHOWN_CHARACTERS  # UTF-8 takes at most four bytes a character
 _REASONS_SHOWN = 3
 _CHARACTERS_SHOWN = 80
 
 
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line for quarantine: the offset of its first byte in the unpacked file, its text and why."""
+
+    position: int
+    line: str
+    reason: str
+
+
+def quarantined_text(line: bytes) -> str:
+    """A line as quarantine keeps it: cut at 1,000 characters, bytes that are no UTF-8 replaced."""
+    return line[:SHOWN_BYTES].rstrip(BLANKS).decode("utf-8", "replace")[:SHOWN_CHARACTERS]
+
+
 @dataclass(frozen=True)
 class Tally:
-    """A file's lines of one reason (None: the good ones), and the first of them.
+    """How many lines of a file have this reason to be rejected (None: the good ones), with the first as an example.
 
-    Of no lines where the reason tells of rows that were kept without something.
+    `lines` is 0 for warnings: rows kept although a column of theirs was unreadable.
     """
 
     file_id: int
@@ -72,7 +91,7 @@ def rejects(tallies: Collection[Tally]) -> Counter[str]:
 
 
 def kept_without(tallies: Collection[Tally]) -> Counter[str]:
-    """What rows were kept without, by reason."""
+    """Warnings by reason: rows kept although a column of theirs was unreadable."""
     counted: Counter[str] = Counter()
     for one in tallies:
         if one.reason is not None and not one.lines:
@@ -86,8 +105,15 @@ def refuse_damaged(tallies: Collection[Tally], files: Mapping[int, RawFile]) -> 
         raise DataError(f"{files[one.file_id].path}: {UNREADABLE} to its end: {one.line}; nothing was written")
 
 
-def refuse_rejects(tallies: Sequence[Tally], files: Mapping[int, RawFile], *, max_share: float) -> None:
-    """Raise DataError where the files' rejects exceed the share of their lines that settings allow."""
+def refuse_rejects(
+    tallies: Sequence[Tally], files: Mapping[int, RawFile], *, max_share: float, unit: str = "byte"
+) -> None:
+    """Raise DataError where the files' rejects exceed the share of their lines that settings allow.
+
+    Parameters
+    ----------
+    unit : what positions count
+    """
     reasons = rejects([one for one in tallies if one.file_id in files])
     rejected = reasons.total()
     lines = rejected + good_lines([one for one in tallies if one.file_id in files])
@@ -101,5 +127,5 @@ def refuse_rejects(tallies: Sequence[Tally], files: Mapping[int, RawFile], *, ma
     raise DataError(
         f"{rejected:,} of {lines:,} lines ({rejected / lines:.2%}) are rejects, and ingest.max_reject_share allows "
         f"{max_share:.2%}: {common}; such as {(first.line or '')[:_CHARACTERS_SHOWN]!r} in {files[first.file_id].path} "
-        f"at byte {first.position}; nothing was written"
+        f"at {unit} {first.position}; nothing was written"
     )

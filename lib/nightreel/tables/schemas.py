@@ -103,7 +103,9 @@ _TABLES = (
         "rejected line",
         {
             "file_id": "int",
-            "position": "bigint",  # byte offset of the line's first byte in the unpacked file
+            # Byte offset of the line in the unpacked file. Of own data: the row's number in its Parquet file, else its
+            # place in the order in which Spark reads files of its form, with gaps.
+            "position": "bigint",
             "line": "string",  # cut at 1,000 characters, bytes that are no UTF-8 replaced
             "reason": "string",
         },

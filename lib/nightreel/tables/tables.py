@@ -122,17 +122,18 @@ class Tables:
     def replace_where(self, table: str, rows: DataFrame, condition: str) -> None:
         """The rows matching the SQL condition, which every new row must match too, in one commit.
 
-        Where ids were numbers in the table or the rows and are text in the other, all of the table's become text.
+        Raises
+        ------
+        TableError : the ids in the table are numbers and those of the rows text, or the other way round
         """
         self._check_unchanged(table)
         there, given = self._check_as_it_stands(table), dict(rows.dtypes)
-        ids = [name for name, kind in SCHEMAS[table].columns.items() if kind == ID]
-        if there and any(there[name] != given.get(name) for name in ids):
-            kept = self._load(table).where(f"NOT coalesce({condition}, false)")
-            as_text, both = {name: F.col(name).cast("string") for name in ids}, (*SCHEMAS[table].columns,)
-            merged = kept.select(*both).withColumns(as_text).unionByName(rows.select(*both).withColumns(as_text))
-            self._save(table, self._writer(table, merged).mode("overwrite").option("overwriteSchema", "true"))
-            return
+        for name in (name for name, kind in SCHEMAS[table].columns.items() if kind == ID):
+            if there and there[name] != given.get(name):
+                raise TableError(
+                    f"{self.name(table)}: column {name} is {there[name]}, and {given.get(name)} in the rows to write: "
+                    "data.ids was another when the table was made; remove it, or name another tables.dataset"
+                )
         writer = self._writer(table, rows).mode("overwrite")
         self._save(table, writer.option("replaceWhere", condition) if there else writer)
 

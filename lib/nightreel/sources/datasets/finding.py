@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +11,13 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import ScaleSettings, Settings
-from nightreel.sources import delimited, files
+from nightreel.sources import files
 from nightreel.sources.files import EVERY_FOLDER, RawFile, find
+from nightreel.sources.judging import CONTROL, TITLE_CONTROL, rejected_where
+from nightreel.sources.lines.datasource import read_lines, read_survey
+from nightreel.sources.lines.rating_lines import RatingLines
 from nightreel.sources.records import Dialect, read_records
-from nightreel.sources.source import Described, Found
+from nightreel.sources.source import Described, Found, digest
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class Part:
     """A kind of file, as Form.others names it: how it is read, and what its records tell.
 
     columns : by the header's names, or by place where there is no header
-    judge : adds to the records what they tell, and reasons to the bad ones (see nightreel.sources.records.judging)
+    judge : adds to the records what they tell, and reasons to the bad ones (see nightreel.sources.judging)
     """
 
     form: Form
@@ -198,6 +199,8 @@ def read_parts(
         if theirs:
             read = read_records(spark, theirs, part.dialect, part.columns, max_record_bytes=max_record_bytes)
             judged = part.judge(read).withColumn("part", F.lit(part.name))
+            if "title" in judged.columns:
+                judged = rejected_where(judged, F.col("title").rlike(CONTROL), TITLE_CONTROL)
             judged = judged.withColumn("line", F.when(F.col("reason").isNotNull(), F.col("line")))
             kept = [name for name in records.columns if name in judged.columns]
             records = records.unionByName(judged.select(*kept), allowMissingColumns=True)
@@ -212,7 +215,7 @@ class Format:
     forms: Sequence[Form]
     version: int
     """Counted up when a file would be read into other rows than before."""
-    rating_lines: Callable[[Form, RawFile, ScaleSettings], delimited.RatingLines]
+    rating_lines: Callable[[Form, RawFile, ScaleSettings], RatingLines]
     read_items: Callable[[SparkSession, Mapping[int, RawFile], int], Described]
     """Of the files, by file_id, with the bytes that a record may have."""
 
@@ -228,9 +231,8 @@ class PublishedSource:
 
     @property
     def reading(self) -> str:
-        depends_on = [self._format.name, self._format.version, self._scale.lowest, self._scale.highest]
-        text = json.dumps([*depends_on, self._ingest.max_line_bytes])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        limits = (self._scale.lowest, self._scale.highest, self._ingest.max_line_bytes)
+        return digest(self._format.name, self._format.version, *limits)
 
     def find(self) -> Found:
         dataset = find_one(self._data.path, self._format.forms, name=self._format.name)
@@ -242,24 +244,18 @@ class PublishedSource:
     def pairs_to_score(self) -> str | None:
         return None
 
-    def settle(self, spark: SparkSession, files: Mapping[int, RawFile]) -> None:
-        """The format says how."""
-
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
-        return delimited.survey(spark, self._lines(files), self._ingest, into=into)
+        return read_survey(spark, files, self._lines(files), self._ingest, into=into)
 
     def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
-        return delimited.ratings(spark, self._lines(files), self._ingest)
+        return read_lines(spark, files, self._lines(files), self._ingest)
 
     def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
         return self._format.read_items(spark, files, self._ingest.max_line_bytes)
 
-    def _lines(self, files: Mapping[int, RawFile]) -> dict[int, tuple[RawFile, delimited.RatingLines]]:
-        forms = {file_id: self._form(file) for file_id, file in files.items()}
-        return {
-            file_id: (file, self._format.rating_lines(forms[file_id], file, self._scale))
-            for file_id, file in files.items()
-        }
-
-    def _form(self, file: RawFile) -> Form:
-        return next(form for form in self._format.forms if form.is_ratings(file.name))
+    def _lines(self, files: Mapping[int, RawFile]) -> RatingLines:
+        """How the lines of the file are ratings; how those of no file would be."""
+        for file in files.values():
+            form = next(form for form in self._format.forms if form.is_ratings(file.name))
+            return self._format.rating_lines(form, file, self._scale)
+        return RatingLines(",", 3, user=0, item=1, rating=2, time=None, header=False, lowest=0.0, highest=0.0)

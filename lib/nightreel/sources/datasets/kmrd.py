@@ -10,11 +10,11 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.settings import ScaleSettings, Settings
 from nightreel.sources.datasets.finding import Form, Format, Part, PublishedSource, read_parts
-from nightreel.sources.delimited import RatingLines
 from nightreel.sources.files import RawFile
-from nightreel.sources.lines.tasks import first_line
+from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
+from nightreel.sources.lines.rating_lines import RatingLines
+from nightreel.sources.lines.segments import first_line
 from nightreel.sources.records import Dialect, survey_of
-from nightreel.sources.records.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.source import Described, with_all_columns
 
 _YEAR = r"(^|,)\s*((18|19|20)[0-9]{2})\s*$"
@@ -167,7 +167,7 @@ def _names(ordered: Column) -> Column:
     return F.array_distinct(F.transform(F.array_sort(F.collect_list(ordered)), lambda one: one["name"]))
 
 
-_FORMAT = Format("KMRD", [KMRD_FILES], version=1, rating_lines=rating_lines, read_items=read_items)
+_FORMAT = Format("KMRD", [KMRD_FILES], version=2, rating_lines=rating_lines, read_items=read_items)
 
 
 class KMRD(PublishedSource):

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel.errors import ConfigurationError, DataError
+from nightreel.errors import DataError
 from nightreel.settings import ScaleSettings, Settings
-from nightreel.sources import delimited
-from nightreel.sources.datasets.finding import Form, Format, Part, PublishedSource, find_one, read_parts
-from nightreel.sources.delimited import RatingLines
-from nightreel.sources.files import RawFile, find
-from nightreel.sources.lines.segments import Segment, open_lines
-from nightreel.sources.lines.tasks import FAULTS, first_line
+from nightreel.sources.datasets.finding import Form, Format, Part, PublishedSource, read_parts
+from nightreel.sources.files import RawFile
+from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
+from nightreel.sources.lines.rating_lines import RatingLines
+from nightreel.sources.lines.segments import FAULTS, Segment, first_line, open_lines
 from nightreel.sources.records import UTF8_OR_LATIN1, Dialect, survey_of
-from nightreel.sources.records.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.source import Described, with_all_columns
 
 _YEAR = r"(18|19|20)[0-9]{2}"
@@ -62,7 +59,15 @@ U_DATA = Form(
     others={"movies": r"u\.item", "genres": r"u\.genre"},
 )
 
-FORMS = (CSV, DAT, U_DATA)
+SMALL = Form(
+    said="MovieLens CSV, as a sample in The Movies Dataset",
+    ratings=r"ratings_small\.csv",
+    looked_for="ratings_small.csv",
+    begins=CSV.begins,
+    others={"links": r"links_small\.csv"},
+)
+
+FORMS = (CSV, DAT, U_DATA, SMALL)
 
 
 _NEEDED = ("userId", "movieId", "rating")
@@ -75,7 +80,7 @@ def rating_lines(form: Form, file: RawFile, scale: ScaleSettings) -> RatingLines
     ------
     DataError : the header lacks a name, or the file cannot be read
     """
-    if form is CSV:
+    if form in (CSV, SMALL):
         return _by_header(file, scale)
     separator = "::" if form is DAT else "\t"
     return RatingLines(
@@ -102,7 +107,6 @@ def _by_header(file: RawFile, scale: ScaleSettings) -> RatingLines:
         header=True,
         lowest=scale.lowest,
         highest=scale.highest,
-        quoted='"' in line,
     )
 
 
@@ -131,6 +135,7 @@ def _parts(genres: RawFile | None) -> tuple[Part, ...]:
         Part(CSV, "movies", csv, ("movieId", "title", "genres"), _films),
         Part(CSV, "links", csv, ("movieId", "imdbId", "tmdbId"), _links),
         Part(CSV, "tags", csv, ("movieId", "tag"), _tags),
+        Part(SMALL, "links", csv, ("movieId", "imdbId", "tmdbId"), _links),
         Part(DAT, "movies", dat, ("movieId", "title", "genres"), _films),
         Part(DAT, "tags", dat, ("userId", "movieId", "tag", "timestamp"), _tags),
         Part(U_DATA, "movies", bars, ITEM_COLUMNS, of_u_item),
@@ -250,63 +255,7 @@ def _beginning(file: RawFile) -> str:
         return ""  # the survey, which reads the file too, tells that it is damaged
 
 
-FOLDS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
-
-
-@dataclass(frozen=True)
-class PublishedPairs:
-    """What a fold holds out, and the rejected lines of its file.
-
-    pairs : grain user x item; user_id bigint, item_id bigint
-    rejects : grain rejected line; position bigint, line string, reason string
-    """
-
-    pairs: DataFrame
-    rejects: DataFrame
-
-
-def published_pairs(spark: SparkSession, settings: Settings) -> PublishedPairs:
-    """The pairs of the .test file of split.fold.
-
-    Raises
-    ------
-    ConfigurationError, DataError : as `find_fold`
-    """
-    files = {0: (find_fold(settings), rating_lines(U_DATA, find_fold(settings), settings.scale))}
-    ratings = delimited.ratings(spark, files, settings.ingest)
-    survey = delimited.survey(spark, files, settings.ingest)
-    return PublishedPairs(
-        pairs=ratings.select("user_id", "item_id").distinct(),
-        rejects=survey.where(F.col("reason").isNotNull()).select("position", "line", "reason"),
-    )
-
-
-def find_fold(settings: Settings) -> RawFile:
-    """The .test file of split.fold, beside u.data.
-
-    Raises
-    ------
-    ConfigurationError : no fold of that name is published, the dataset is another, or the file is not there
-    DataError : there are no ratings, or their archive is damaged
-    """
-    fold = settings.split.fold
-    if fold not in FOLDS:
-        raise ConfigurationError(f'split.fold = "{fold}": must be one of {", ".join(FOLDS)}')
-    asked = f'split.strategy = "published": {fold}.test'
-    if settings.data.source != "movielens":
-        raise ConfigurationError(f'{asked} is of MovieLens 100K, and data.source = "{settings.data.source}"')
-    dataset = find_one(settings.data.path, FORMS, name="MovieLens")
-    if dataset.form is not U_DATA:
-        raise ConfigurationError(f"{asked} is of MovieLens 100K, and {dataset.folder} holds {dataset.form.said}")
-    names = {f"{fold}.test", f"{fold}.test.gz"}
-    found = find(dataset.folder, setting="data.path", in_folder=names.__contains__, in_glob=names.__contains__)
-    files = [file for file in found if file.folder == dataset.folder]
-    if not files:
-        raise ConfigurationError(f"{asked} is not beside {dataset.ratings[0].path}")
-    return files[0]
-
-
-_FORMAT = Format("MovieLens", FORMS, version=1, rating_lines=rating_lines, read_items=read_items)
+_FORMAT = Format("MovieLens", FORMS, version=2, rating_lines=rating_lines, read_items=read_items)
 
 
 class MovieLens(PublishedSource):

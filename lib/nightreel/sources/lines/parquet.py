@@ -1,7 +1,7 @@
 """Good rows straight into a Parquet file with bronze_ratings' columns, as they are parsed.
 
-What goes from Python through Spark into Parquet crosses a socket and is turned from columns to rows and back; that
-takes several times as long as to parse it.
+Rows that go from Python through Spark into Parquet cross a socket and are turned from columns to rows and back, which
+takes several times as long as to parse them.
 """
 
 from __future__ import annotations
@@ -19,28 +19,14 @@ from nightreel.tables.delta_rs import TableFile
 _ROWS_PER_GROUP = 1_048_576  # 28 MB where ids are numbers: what is held in memory
 
 
-def ratings_schema(ids: pa.DataType) -> pa.Schema:
-    """The columns of bronze_ratings, with ids of that type."""
-    return pa.schema(
-        [
-            ("user_id", ids),
-            ("item_id", ids),
-            ("rating", pa.float32()),
-            ("rated_at", pa.timestamp("us", tz="UTC")),
-            ("file_id", pa.int32()),
-        ]
-    )
-
-
 @dataclass
 class RatingsFile:
-    """A file begun with its first row. `close` tells what was written; nothing where there were no rows."""
+    """A file begun with its first row. `close` returns what was written, None where there were no rows."""
 
     prefix: str
     """How its path begins."""
     schema: pa.Schema
-    few_values: Sequence[str]
-    """The columns worth a dictionary."""
+    dictionary_columns: Sequence[str]
     _path: Path = field(init=False)
     _writer: pq.ParquetWriter | None = None
     _held: list[pa.RecordBatch] = field(default_factory=list)
@@ -80,7 +66,7 @@ class RatingsFile:
                 self._path,
                 self.schema,
                 compression="zstd",
-                use_dictionary=list(self.few_values),
+                use_dictionary=list(self.dictionary_columns),
                 write_statistics=["file_id"],
             )
         self._writer.write_table(pa.Table.from_batches(self._held, self.schema), row_group_size=2 * _ROWS_PER_GROUP)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import gzip
 import math
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
-from nightreel.sources.files import open_bytes
-from nightreel.sources.lines.quarantine import SHOWN_BYTES
+from nightreel.errors import DataError
+from nightreel.sources.files import RawFile, open_bytes
+from nightreel.sources.source import UNREADABLE
+from nightreel.sources.survey import BOM, SHOWN_BYTES
 
-PADDING = 24
-"""Bytes before a block's first line, so that every eight-byte word that ends in a line lies inside the block."""
+FAULTS = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
+"""What reading a damaged or closed file raises."""
 
 _OPENING_COST = 65_536  # bytes one could read in the time it takes to open a file
 AT_A_TIME = 1_048_576
 """Bytes read at once when looking for one line."""
+_FIRST_LINE_BYTES = 4_096
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """PADDING zero bytes, then whole lines, each with its line feed; `position` is the first one's offset."""
+    """Whole lines, at least one, each with its line feed; `position` is the first one's offset."""
 
     position: int
     data: bytes
@@ -75,10 +81,34 @@ def open_lines(segment: Segment) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(raw, "rb")) if segment.gzipped else raw
 
 
+def first_line(file: RawFile) -> str:
+    """The file's first line, unpacked, without what ends it; bytes that are no UTF-8 replaced, cut at 4,096 bytes.
+
+    Raises
+    ------
+    DataError : the file cannot be read, or is in UTF-16
+    """
+    try:
+        with open_lines(Segment(0, file.path, 0, file.size)) as stream:
+            refuse_utf16(stream)
+            line = stream.readline(_FIRST_LINE_BYTES)
+    except FAULTS as error:
+        raise DataError(f"{file.path}: {UNREADABLE}: {error}") from None
+    return line.removeprefix(BOM).decode("utf-8", "replace").rstrip()
+
+
+def refuse_utf16(stream: IO[bytes]) -> None:
+    """Raise OSError where the file begins with the byte order mark of UTF-16; leaves the stream at its beginning."""
+    stream.seek(0)
+    if stream.read(2) in _UTF16:
+        raise OSError("it is in UTF-16: convert it to UTF-8")
+    stream.seek(0)
+
+
 def read_blocks(
     stream: IO[bytes], segment: Segment, *, position: int, chunk_bytes: int, max_line_bytes: int
 ) -> Iterator[Block]:
-    """The segment's lines from `position` (see `first_line`), in blocks of about `chunk_bytes`.
+    """The segment's lines from `position` (see `first_start`), in blocks of about `chunk_bytes`.
 
     A line that is longer than `max_line_bytes` and in more than one chunk comes cut, but still longer than that, so
     that the grammar rejects it and shows the same text.
@@ -109,10 +139,10 @@ def read_blocks(
 
 
 def _block(position: int, begun: bytes, data: bytes | memoryview) -> Block:
-    return Block(position, b"".join((bytes(PADDING), begun, data)))
+    return Block(position, b"".join((begun, data)))
 
 
-def first_line(stream: IO[bytes], segment: Segment, *, chunk_bytes: int) -> int | None:
+def first_start(stream: IO[bytes], segment: Segment, *, chunk_bytes: int) -> int | None:
     """The offset of the first line that starts in the segment, None where none does."""
     if segment.start == 0:
         return 0

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nightreel.sources.lines.quarantine import BLANKS, BOM, Rejected, quarantined_text
-from nightreel.sources.lines.segments import PADDING, Block
-from nightreel.sources.netflix.grammar import LARGEST_ID
+from nightreel.sources.netflix.lines import LARGEST_ID
+from nightreel.sources.survey import BLANKS, BOM, Rejected, quarantined_text
 
 _LINE = re.compile(r"([0-9]{1,10}),([0-9]{4}|NULL),(.*\S.*)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Terminals obey these; those from 0x80 on are single bytes in Latin-1."""
 
 
 class TitleReason(StrEnum):
@@ -48,24 +48,22 @@ def parse_title(line: bytes) -> Title | TitleReason:
     return Title(item_id, match[3].strip(), None if match[2] == "NULL" else int(match[2]))
 
 
-def parse_titles(blocks: Iterable[Block], *, max_line_bytes: int) -> Iterator[list[Title | Rejected]]:
-    """The lines of each block, blank ones left out; the first of a movie's titles counts, later ones are rejected."""
+def parse_titles(lines: Iterable[bytes], *, max_line_bytes: int) -> Iterator[Title | Rejected]:
+    """The lines of a file, each with its line feed; the first of a movie's titles counts, later ones are rejected."""
     seen: set[int] = set()
-    for block in blocks:
-        position = block.position
-        found: list[Title | Rejected] = []
-        for line in block.data[PADDING:-1].split(b"\n"):
-            if line.strip():
-                parsed = TitleReason.TOO_LONG if len(line) > max_line_bytes else parse_title(line)
-                if isinstance(parsed, Title) and parsed.item_id in seen:
-                    parsed = TitleReason.REPEATED
-                if isinstance(parsed, Title):
-                    seen.add(parsed.item_id)
-                    found.append(parsed)
-                else:
-                    found.append(Rejected(position, quarantined_text(line), parsed))
-            position += len(line) + 1
-        yield found
+    position = 0
+    for line in lines:
+        content = line.removesuffix(b"\n")
+        if content.strip():
+            parsed = TitleReason.TOO_LONG if len(content) > max_line_bytes else parse_title(content)
+            if isinstance(parsed, Title) and parsed.item_id in seen:
+                parsed = TitleReason.REPEATED
+            if isinstance(parsed, Title):
+                seen.add(parsed.item_id)
+                yield parsed
+            else:
+                yield Rejected(position, quarantined_text(content), parsed)
+        position += len(line)
 
 
 def _decoded(line: bytes) -> str:

@@ -1,5 +1,5 @@
 """A user's own ratings or events, with columns of any names: CSV, JSON lines, Parquet, Delta tables."""
 
-from nightreel.sources.own.own_data import OwnData
+from nightreel.sources.own.ratings import OwnData
 
 __all__ = ["OwnData"]

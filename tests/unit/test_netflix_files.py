@@ -10,7 +10,7 @@ import pytest
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.sources.files import open_bytes
-from nightreel.sources.netflix.layout import find_pairs, find_ratings, find_titles
+from nightreel.sources.netflix.source import find_pairs, find_ratings, find_titles
 
 NAMES = ["combined_data_2.txt", "combined_data_1.txt.gz", "movie_titles.csv", "probe.txt", "README", "notes.txt"]
 
@@ -66,6 +66,12 @@ def test_what_is_not_there_is_named(folder: Path) -> None:
         find_ratings([str(folder / "training_set" / "empty")])
     with pytest.raises(ConfigurationError, match=r"pairs: .*no such file"):
         find_pairs(str(folder / "qualifying.txt"))
+
+
+def test_several_files_are_not_one_list_of_pairs(folder: Path) -> None:
+    (folder / "qualifying.txt").write_bytes(b"1:\n2\n")
+    with pytest.raises(ConfigurationError, match=r"must be one file such as probe\.txt, found 2"):
+        find_pairs(str(folder))
 
 
 @pytest.fixture

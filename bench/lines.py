@@ -1,8 +1,8 @@
-"""The reader of delimited rating files against pandas' C engine on the same generated lines, one core each.
+"""The reader of rating lines against pandas' C engine on the same generated ratings, one core each.
 
 Every figure is the best of some rounds, in CPU seconds of this process; the files stay for the next time.
 
-    PYTHONPATH=lib .venv/bin/python bench/delimited.py --work /tmp/bench --rows 10000000
+    PYTHONPATH=lib .venv/bin/python bench/lines.py --work /tmp/bench --rows 10000000
 """
 
 from __future__ import annotations
@@ -19,30 +19,33 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
 
-from nightreel.sources.delimited import RatingLines
-from nightreel.sources.delimited.block import parse_block
-from nightreel.sources.delimited.grammar import Grammar
-from nightreel.sources.lines.segments import Segment, open_lines, read_blocks
+from nightreel.settings import load
+from nightreel.sources.lines.datasource import parse_segment
+from nightreel.sources.lines.rating_lines import LineFormat, RatingLines
+from nightreel.sources.lines.segments import Segment
+from nightreel.sources.netflix.lines import DumpLines
 
-CHUNK_BYTES, MAX_LINE_BYTES = 8_388_608, 1_000
+INGEST = load("local", []).ingest
 _ROWS_AT_A_TIME = 1_000_000
 _LIMITS = ((1, 209_172), (1, 11), (789_652_009, 1_574_327_703))  # of movies, half stars, seconds since 1970
+_USERS_A_MOVIE = 36  # as many movies as the first quarter of the Prize's has
 CSV = RatingLines(",", 4, user=0, item=1, rating=2, time=3, header=True, lowest=0.5, highest=5.0)
-FORMS = {
+FORMATS: dict[str, LineFormat] = {
     "MovieLens CSV": CSV,
-    "CSV, fields may be quoted": replace(CSV, quoted=True),
-    "CSV, ids as text": replace(CSV, ids="string"),
+    "MovieLens CSV, a line in 100,000 broken": CSV,
+    "MovieLens CSV, a line in 1,000 broken": CSV,
+    "MovieLens CSV, times as quoted dates": CSV,
     "MovieLens :: (.dat)": replace(CSV, separator="::", header=False),
-    "one line in a thousand broken": CSV,
-    "JSON lines": replace(CSV, header=False, keys=("userId", "movieId", "rating", "timestamp")),
+    "Netflix Prize": DumpLines("ratings", lowest=0.5, highest=5.0),
 }
+LAST = "Netflix Prize"
 
 
 def generate(folder: Path, *, rows: int) -> dict[str, Path]:
-    """The same ratings in each form: users in order, half stars, seconds since 1970."""
+    """The same ratings in each format: users in order (of the Prize's, movies), half stars, seconds since 1970."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {name: folder / f"{number}.txt" for number, name in enumerate(FORMS)}
-    if not paths["JSON lines"].exists():
+    paths = {name: folder / f"{number}.txt" for number, name in enumerate(FORMATS)}
+    if not paths[LAST].exists():
         random = np.random.default_rng(0)
         users = np.sort(random.integers(1, 162_542, rows))
         with paths["MovieLens CSV"].open("wb") as file:
@@ -62,26 +65,27 @@ def _rewrite(given: Path, path: Path, name: str) -> None:
         return
     with given.open("rb") as lines, path.open("wb") as file:
         header = next(lines)
-        if FORMS[name].header:
+        if FORMATS[name].header:
             file.write(header)
+        movie = b""
         for number, line in enumerate(lines):
+            user, item, rating, _ = line.split(b",")
             if name == "MovieLens :: (.dat)":
                 line = line.replace(b",", b"::")
-            elif name == "JSON lines":
-                line = b'{"userId":%b,"movieId":%b,"rating":%b,"timestamp":%b}\n' % tuple(line.strip().split(b","))
-            elif name == "one line in a thousand broken" and number % 1_000 == 500:
+            elif name.endswith("dates"):
+                line = b'%b,%b,%b,"2005-04-02 23:53:47"\n' % (user, item, rating)
+            elif name == "Netflix Prize":
+                movie, above = b"%d:\n" % (int(user) // _USERS_A_MOVIE + 1), movie
+                line = movie * (movie != above) + b"%b,%b,2005-04-02\n" % (item, rating)
+            elif name.endswith("broken") and number % (100_000 if "100,000" in name else 1_000) == 500:
                 line = line.replace(b",", b",?", 1)
             file.write(line)
 
 
-def parse(path: Path, form: RatingLines) -> int:
+def parse(path: Path, lines: LineFormat) -> int:
     """Good rows and rejects."""
-    segment, lines = Segment(1, str(path), 0, path.stat().st_size), 0
-    with open_lines(segment) as stream:
-        for block in read_blocks(stream, segment, position=0, chunk_bytes=CHUNK_BYTES, max_line_bytes=MAX_LINE_BYTES):
-            for rows in parse_block(block, Grammar(form, MAX_LINE_BYTES)):
-                lines += rows.rows.num_rows + len(rows.rejected)
-    return lines
+    parsed = parse_segment(Segment(1, str(path), 0, path.stat().st_size), lines, INGEST)
+    return sum(len(some) + len(some.rejected) for some in parsed)
 
 
 def best(action: Callable[[], int], *, rounds: int, rows: int) -> float:
@@ -103,13 +107,13 @@ def main() -> None:
     arguments = parser.parse_args()
     pa.set_cpu_count(1)
     rows, rounds = arguments.rows, arguments.rounds
-    paths = generate(arguments.work / f"delimited {rows}", rows=rows)
+    paths = generate(arguments.work / f"lines {rows}", rows=rows)
     print("| lines | program | M lines / CPU s |\n|---|---|---|")
     plain = paths["MovieLens CSV"]
     pandas = best(lambda: len(pd.read_csv(plain, engine="c")), rounds=rounds, rows=rows)
     print(f"| MovieLens CSV | pandas.read_csv, C engine | {pandas:.2f} |", flush=True)
-    for name, form in FORMS.items():
-        ours = best(partial(parse, paths[name], form), rounds=rounds, rows=rows)
+    for name, lines in FORMATS.items():
+        ours = best(partial(parse, paths[name], lines), rounds=rounds, rows=rows)
         print(f"| {name} | nightreel | {ours:.2f} |", flush=True)
 
 

@@ -1,0 +1,287 @@
+"""Films' descriptions: The Movies Dataset's and TMDB 5000's files to bronze_metadata."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from functools import partial
+from typing import IO
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from nightreel.errors import ConfigurationError
+from nightreel.settings import IngestSettings, MetadataSettings
+from nightreel.sources.files import RawFile, find
+from nightreel.sources.judging import CONTROL, TITLE_CONTROL
+from nightreel.sources.records import FIRST_FIELDS, Cells, Dialect, Record, names_in_header, read_columns, read_files
+from nightreel.sources.source import Described, with_all_columns
+
+METADATA_READING = "films 2"
+"""Another when a file would be read into other rows than before."""
+
+NO_ID = "a film's id is not a whole number"
+KEPT_WITHOUT = "{column} cannot be read; the row is kept without it"
+DIALECT = Dialect(",", quoted=True, header=True)
+FILM_COLUMNS = frozenset({"id", "title", "overview", "genres", "release_date"})
+"""What the header of a file that has a row a film must name."""
+
+_FURTHER_COLUMNS = ({"id", "keywords"}, {"id", "cast", "crew"}, {"movie_id", "cast", "crew"})
+_BESIDE = {"keywords.csv", "credits.csv", "tmdb_5000_credits.csv"}
+_SETTING = "metadata.path"
+_EXPECTED = f"movies_metadata.csv and tmdb_5000_movies.csv name {', '.join(sorted(FILM_COLUMNS))} in their headers"
+_MAX_RECORD_BYTES = 1_048_576  # a film's cast and crew take up to 200 KB
+_FURTHER = ("keywords", "cast", "directors")
+
+
+class Kind(Enum):
+    """What a file has to tell."""
+
+    FILMS = "a row a film: movies_metadata.csv, tmdb_5000_movies.csv"
+    FURTHER = "more of films that others describe: keywords.csv, credits.csv, tmdb_5000_credits.csv"
+
+
+def find_metadata(settings: MetadataSettings) -> Sequence[RawFile]:
+    """The files of films that the settings name, and what lies beside them with more of the same films.
+
+    Files are recognised by the names in their headers; in folders, globs and archives others are passed over. A packed
+    file beside its unpacked twin is left out.
+
+    Raises
+    ------
+    ConfigurationError : a path does not exist or holds no such file, or none of them has a row a film
+    DataError : a file's header cannot be read
+    """
+    if not settings.path:
+        return []
+    named = [file for path in settings.path for file in _named(path)]
+    films = [file for file in named if _kind(file) is Kind.FILMS]
+    if not films:
+        raise ConfigurationError(f"{_SETTING}: {', '.join(settings.path)}: no file with a row a film; {_EXPECTED}")
+    found = {file.path: file for file in (*named, *_beside(films))}
+    return [found[path] for path in sorted(found) if path.removesuffix(".gz") == path or path[:-3] not in found]
+
+
+def _named(path: str) -> list[RawFile]:
+    files = [file for file in _listed(path, lambda name: name.removesuffix(".gz").endswith(".csv")) if _kind(file)]
+    if not files:
+        raise ConfigurationError(f"{_SETTING}: {path}: no film metadata there; {_EXPECTED}")
+    return files
+
+
+def _beside(films: Iterable[RawFile]) -> list[RawFile]:
+    folders = sorted({file.folder for file in films})
+    listed = (file for folder in folders for file in _listed(folder, lambda name: name.removesuffix(".gz") in _BESIDE))
+    return [file for file in listed if _kind(file)]
+
+
+def _listed(path: str, wanted: Callable[[str], bool]) -> list[RawFile]:
+    return find(path, setting=_SETTING, in_folder=wanted, in_glob=wanted)
+
+
+def _kind(file: RawFile) -> Kind | None:
+    header = {*names_in_header(file, DIALECT)}
+    if header >= FILM_COLUMNS:
+        return Kind.FILMS
+    return Kind.FURTHER if any(header >= names for names in _FURTHER_COLUMNS) else None
+
+
+def read_metadata(spark: SparkSession, files: Mapping[int, RawFile], settings: IngestSettings) -> Described:
+    """Films as their files deliver them, the same one perhaps more than once.
+
+    What a film's own row does not tell of keywords, cast and directors comes from the first row with its id that does.
+    """
+    read = partial(film_rows, max_record_bytes=max(_MAX_RECORD_BYTES, settings.max_line_bytes))
+    records = read_files(spark, files, read, SCHEMA)
+    lines = records.select("file_id", "position", "line", "reason", "lines")
+    return Described(records, with_all_columns(_films(records.where("reason IS NULL")), "bronze_metadata"), lines)
+
+
+def _films(good: DataFrame) -> DataFrame:
+    films = good.where("is_film")
+    places = F.struct("file_id", "position")
+    first = [F.min_by(name, F.when(F.col(name).isNotNull(), places)).alias(f"first_{name}") for name in _FURTHER]
+    further = good.where(F.coalesce(*_FURTHER).isNotNull()).groupBy("metadata_id").agg(*first)
+    whole = {name: F.coalesce(name, f"first_{name}") for name in _FURTHER}
+    return films.join(further, "metadata_id", "left").withColumns(whole)
+
+
+def film_rows(stream: IO[bytes], *, max_record_bytes: int) -> Iterator[Cells]:
+    """The records of an unpacked file, good and bad; columns as in SCHEMA.
+
+    A column that cannot be read, of a record that has an id, is null and has a row of its own that tells so.
+    """
+    for record in read_columns(stream, DIALECT, _NAMED, optional=_NAMED, max_record_bytes=max_record_bytes):
+        if record.reason:
+            yield _told(record, record.reason, lines=1)
+        else:
+            yield from _rows(record)
+
+
+def _rows(record: Record) -> Iterator[Cells]:
+    given = dict(zip(_NAMED, record.fields, strict=True))
+    try:
+        metadata_id = whole_number(given["movie_id"] or given["id"] or "")
+    except ValueError:
+        yield _told(record, NO_ID, lines=1)
+        return
+    cells: list[object] = []
+    for name, read, _ in _COLUMNS.values():
+        text = given[name]
+        try:
+            cells.append(read(text) if text and not text.isspace() else None)
+        except _ControlError:
+            yield _told(record, TITLE_CONTROL, lines=1)
+            return
+        except ValueError:
+            cells.append(None)
+            yield _told(record, KEPT_WITHOUT.format(column=name), lines=0)
+    is_film = all(given[name] is not None for name in FILM_COLUMNS)
+    yield (record.position, None, None, 1, is_film, metadata_id, *cells)
+
+
+def _told(record: Record, reason: str, *, lines: int) -> Cells:
+    cells: Sequence[object] = (record.position, record.line, reason, lines)
+    return (*cells, *[None] * (len(SCHEMA) - 1 - len(cells)))
+
+
+# The columns of a film. Each function raises ValueError for what is no such value.
+
+_WHOLE = re.compile(r"([0-9]{1,18})(?:\.0+)?")
+_DATE = re.compile(r"([0-9]{4})(?:-[0-9]{1,2}-[0-9]{1,2})?")
+_IMDB_ID = re.compile(r"tt[0-9]{7,}")
+_NO_OVERVIEW = re.compile(r"no (?:movie )?overview(?: found| yet| available)?\.?", re.IGNORECASE)
+
+
+class _ControlError(ValueError):
+    pass
+
+
+def whole_number(text: str) -> int:
+    """862, also where it was kept as 862.0."""
+    match = _WHOLE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(text)
+    return int(match[1])
+
+
+def number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def year(text: str) -> int:
+    """Of a date such as 1995-10-30."""
+    match = _DATE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(text)
+    return int(match[1])
+
+
+def imdb_id(text: str) -> str | None:
+    """tt0114709; 0 is none."""
+    if text.strip() == "0":
+        return None
+    if not _IMDB_ID.fullmatch(text.strip()):
+        raise ValueError(text)
+    return text.strip()
+
+
+def title(text: str) -> str | None:
+    """In one line."""
+    plain = " ".join(text.split())
+    if re.search(CONTROL, plain):
+        raise _ControlError(text)
+    return plain or None
+
+
+def overview(text: str) -> str | None:
+    """None also where it says that there is none."""
+    stripped = re.sub(r"\r(?!\n)", " ", text.strip())
+    return None if _NO_OVERVIEW.fullmatch(stripped) else stripped or None
+
+
+def names(text: str) -> list[str]:
+    """The names in a list of objects, such as [{'id': 16, 'name': 'Animation'}], in their order, each once."""
+    return _names(_objects(text))
+
+
+def directors(text: str) -> list[str]:
+    """The names of those in a crew whose job is to direct."""
+    return _names(member for member in _objects(text) if member.get("job") == "Director")
+
+
+def _objects(text: str) -> Sequence[Mapping[str, object]]:
+    value = value_of(text)
+    if not isinstance(value, list) or not all(isinstance(one, dict) and "name" in one for one in value):
+        raise ValueError("no list of objects with names")
+    return value
+
+
+def _names(objects: Iterable[Mapping[str, object]]) -> list[str]:
+    found = (one["name"] for one in objects)
+    plain = (_plain(name) for name in found if isinstance(name, str))
+    return list(dict.fromkeys(name for name in plain if name))
+
+
+def _plain(name: str) -> str:
+    """In one line, and without what cannot be shown or written as UTF-8: an escape may stand for half a character."""
+    return re.sub(CONTROL, "?", " ".join(name.encode("utf-8", "replace").decode("utf-8").split()))
+
+
+def value_of(text: str) -> object:
+    """The value that the text is a literal of, as JSON or as Python writes it; nothing of it is evaluated.
+
+    Raises
+    ------
+    ValueError : it is neither, or is longer than a record may be
+    """
+    if len(text) > _MAX_RECORD_BYTES:
+        raise ValueError("longer than a record may be")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:  # the last two: nested too deep
+        raise ValueError(f"neither JSON nor a Python literal: {type(error).__name__}") from None
+
+
+_NAMES = pa.list_(pa.string())
+_COLUMNS: Mapping[str, tuple[str, Callable[[str], object], pa.DataType]] = {
+    "imdb_id": ("imdb_id", imdb_id, pa.string()),
+    "title": ("title", title, pa.string()),
+    "original_title": ("original_title", title, pa.string()),
+    "year": ("release_date", year, pa.int32()),
+    "overview": ("overview", overview, pa.string()),
+    "genres": ("genres", names, _NAMES),
+    "keywords": ("keywords", names, _NAMES),
+    "cast": ("cast", names, _NAMES),
+    "directors": ("crew", directors, _NAMES),
+    "countries": ("production_countries", names, _NAMES),
+    "vote_average": ("vote_average", number, pa.float64()),
+    "vote_count": ("vote_count", whole_number, pa.int64()),
+}
+"""By their names in bronze_metadata: the file's name of the column, what reads it, and what it becomes."""
+
+_NAMED = ("movie_id", "id", *dict.fromkeys(name for name, _, _ in _COLUMNS.values()))
+
+SCHEMA = pa.schema(
+    [
+        *FIRST_FIELDS,
+        pa.field("lines", pa.int64()),
+        pa.field("is_film", pa.bool_()),
+        pa.field("metadata_id", pa.int64()),
+        *(pa.field(name, kind) for name, (_, _, kind) in _COLUMNS.items()),
+    ]
+)
+"""Of `film_rows`, the file's id before them. `is_film`: the file has a row a film; else it tells more of films that
+other files describe. `lines`: 1; 0 where a reason tells what a row that is kept lacks."""

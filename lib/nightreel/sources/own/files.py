@@ -1,0 +1,290 @@
+"""Which files and tables are a user's own data, of which kind each is, and which columns it has."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from functools import lru_cache
+from itertools import islice
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from fsspec.core import url_to_fs
+from pyspark.sql import SparkSession
+
+from nightreel.errors import ConfigurationError, DataError
+from nightreel.settings import DataSettings
+from nightreel.sources.files import PARTITIONS, RawFile, find, open_bytes
+from nightreel.sources.lines.segments import FAULTS, Segment, open_lines
+from nightreel.sources.records import UTF8_OR_LATIN1, Dialect, names_in_header
+from nightreel.sources.source import UNREADABLE
+
+_CATALOG_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){1,2}")
+_TEXT = (".csv", ".tsv")
+_JSON = (".jsonl", ".ndjson", ".json")
+_PARQUET = ".parquet"
+_LOG = "/_delta_log"
+_COMMIT = re.compile(r"[0-9]{20}\.json")
+_LOOKED_FOR = "*.csv, *.tsv, *.jsonl, *.ndjson, *.json (each also as .gz), *.parquet, or a Delta table"
+_LINES_LOOKED_AT = 100
+_LONGEST_LINE = 1_048_576
+_COLUMNS_SHOWN = 30
+_FILES_KNOWN = 4_096
+_SEPARATORS = (",", ";", "\t", "|", "::")
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
+_INT96 = "timestamp[us, tz=UTC]"
+_SPARK_TYPES = (
+    (r"u?int(8|16)|int32|null", "int"), (r"uint32|int64", "bigint"), (r"uint64", "decimal(20,0)"), (r"bool", "boolean"),
+    (r"float|double|binary|string", r"\g<0>"), (r"large_(string|binary)", r"\1"), (r"date32\[day\]", "date"),
+    (r"decimal\d+(\(\d+, \d+\))", r"decimal\1"), (r"timestamp\[ns.*", "bigint"),
+    (r"timestamp\[\w+, tz=.*", "timestamp"), (r"timestamp\[\w+\]", "timestamp_ntz"),
+    (r"(large_)?list<\w+: (large_)?string>", "array<string>"),
+)  # fmt: skip
+"""As which types of Spark columns of Parquet are read, by how Arrow writes theirs; nanoseconds as their number."""
+
+
+class Kind(StrEnum):
+    """What a file is: by its name, or CSV where its name tells nothing."""
+
+    CSV = "CSV"
+    JSON = "JSON lines"
+    PARQUET = "Parquet"
+    DELTA = "Delta table"
+    CATALOG = "table in the catalog"
+
+
+def kind_of(file: RawFile) -> Kind:
+    if "/" not in file.path:
+        return Kind.CATALOG
+    if file.path.endswith(_LOG):
+        return Kind.DELTA
+    name = _bare(file.name)
+    return Kind.JSON if name.endswith(_JSON) else Kind.PARQUET if name.endswith(_PARQUET) else Kind.CSV
+
+
+def separator_of(file: RawFile, data: DataSettings) -> str:
+    """What stands between the fields of a CSV file: a tab in a .tsv, else as the settings say."""
+    return "\t" if _bare(file.name).endswith(".tsv") else data.separator
+
+
+def partitions_of(file: RawFile) -> dict[str, str]:
+    """The columns that the file's folders name (`year=2024/`), with their values as written."""
+    named = (part.partition("=") for part in file.folder.split("/"))
+    return {name: value for name, equals, value in named if name and equals}
+
+
+def find_data(paths: Sequence[str], *, setting: str, archives: bool = False) -> list[RawFile]:
+    """The files and tables that paths, globs and catalog names name, each once, in the order of their paths.
+
+    In a folder, those in its partitions (`year=2024/`) count too. A Delta table counts as one file: the path is that
+    of its log (or its name in the catalog), the size its version, the time that of the version. Before there is a
+    Spark session a catalog is not looked into.
+
+    Parameters
+    ----------
+    archives : CSV in zip archives is read; Spark cannot
+
+    Raises
+    ------
+    ConfigurationError : a path does not exist, a glob matches nothing, or a file cannot be read by Spark
+    DataError : no data is there
+    """
+    found: dict[str, RawFile] = {}
+    for path in paths:
+        files = _find(path, setting)
+        packed = [file.path for file in files if "::" in file.path and not (archives and kind_of(file) is Kind.CSV)]
+        if packed:
+            raise ConfigurationError(
+                f"{setting}: {packed[0]}: unpack the archive: own data is not read from within one"
+            )
+        hidden = [file.path for file in files if file.name.startswith((".", "_")) and kind_of(file) is not Kind.DELTA]
+        if hidden:
+            raise ConfigurationError(f"{setting}: {hidden[0]}: rename it: Spark passes over names that begin so")
+        if not files:
+            raise DataError(f"{setting}: {path}: no data there; looked for {_LOOKED_FOR}")
+        found |= {file.path: file for file in files}
+    return [found[path] for path in sorted(found)]
+
+
+@lru_cache(_FILES_KNOWN)  # asked by every way of reading the file
+def columns_of(file: RawFile, data: DataSettings) -> Mapping[str, str] | None:
+    """The file's columns in their order, those of its partitions first, with their types where the file has types.
+
+    Of JSON lines those that the first hundred have; of CSV without a header the places, from 1. None: a table that
+    cannot be looked into without Spark.
+
+    Raises
+    ------
+    DataError : the file cannot be read, or has no columns
+    """
+    try:
+        match kind_of(file):
+            case Kind.CSV:
+                columns: Mapping[str, str] | None = dict.fromkeys(csv_columns(file, data), "")
+            case Kind.JSON:
+                columns = dict.fromkeys(_keys(file), "")
+            case Kind.PARQUET:
+                columns = _of_parquet(file)
+            case Kind.DELTA:
+                columns = _of_delta(file)
+            case Kind.CATALOG:
+                spark = SparkSession.getActiveSession()
+                columns = dict(spark.table(file.path).dtypes) if spark else None
+    except (*FAULTS, pa.ArrowInvalid) as error:
+        raise DataError(f"{file.path}: {UNREADABLE}: {error}") from None
+    if columns is not None and not columns:
+        raise DataError(f"{file.path}: has no columns: it is empty, or no {kind_of(file)}")
+    return columns and {**dict.fromkeys(partitions_of(file), ""), **columns}
+
+
+@lru_cache(_FILES_KNOWN)
+def csv_columns(file: RawFile, data: DataSettings) -> tuple[str, ...]:
+    """The names in the first record of a CSV file, of which some may be the same; without a header, their places."""
+    _refuse_utf16(file)
+    names = names_in_header(file, csv_dialect(file, data))
+    return names if data.header else tuple(str(place) for place in range(1, len(names) + 1))
+
+
+def csv_dialect(file: RawFile, data: DataSettings) -> Dialect:
+    """How Python reads the file. Fields that more than one sign separates are not quoted."""
+    separator = separator_of(file, data)
+    return Dialect(
+        separator, quoted=len(separator) == 1, header=data.header, encoding=UTF8_OR_LATIN1, escape=data.escape
+    )
+
+
+def check_columns(file: RawFile, data: DataSettings, wanted: Mapping[str, str], *, setting: str) -> None:
+    """Raise ConfigurationError for the first of `wanted`, names by their setting's last word, that is no column.
+
+    Also where a column is of a type that cannot be read. Where another separator or a missing header explains it, the
+    line says so.
+    """
+    columns = columns_of(file, data)
+    if columns is None:
+        return
+    missing = [role for role, name in wanted.items() if name not in columns]
+    if missing:
+        names = [*columns]
+        more = f" and {len(names) - _COLUMNS_SHOWN} more" if len(names) > _COLUMNS_SHOWN else ""
+        raise ConfigurationError(
+            f"{setting}.{missing[0]} = {wanted[missing[0]]!r}: no such column in {file.path}; "
+            f"it has {', '.join(names[:_COLUMNS_SHOWN])}{more}{_explained(file, data, wanted)}"
+        )
+    if len(set(wanted.values())) < len(wanted):
+        raise ConfigurationError(f"{setting}: {dict(wanted)}: two of these are the same column")
+    for role, name in wanted.items() if kind_of(file) is Kind.PARQUET else ():
+        if columns[name] and spark_type(columns[name]) is None:
+            raise ConfigurationError(
+                f"{setting}.{role} = {name!r}: {file.path} has it as {columns[name]}, which cannot be read"
+            )
+
+
+def spark_type(arrow: str) -> str | None:
+    """See _SPARK_TYPES; None: a column of this type cannot be read."""
+    arrow = re.sub(r"dictionary<values=(.*), indices=.*", r"\1", arrow)
+    return next((re.sub(of, to, arrow) for of, to in _SPARK_TYPES if re.fullmatch(of, arrow)), None)
+
+
+def _explained(file: RawFile, data: DataSettings, wanted: Mapping[str, str]) -> str:
+    """What to set where the file is CSV of another form than the settings say."""
+    if kind_of(file) is not Kind.CSV:
+        return ""
+    for separator in _SEPARATORS:
+        other = data.model_copy(update={"separator": separator})
+        if separator != data.separator and {*wanted.values()} <= {*csv_columns(file, other)}:
+            return f"; with another separator it has them: --set data.separator={json.dumps(separator)}"
+    names = csv_columns(file, data)
+    if data.header and not {*wanted.values()} & {*names} and any(_NUMBER.fullmatch(name) for name in names):
+        return (
+            "; no header: the first line looks like data; --set data.header=false, and name columns by place: "
+            "--set 'data.columns.user=\"1\"'"
+        )
+    return ""
+
+
+def _find(path: str, setting: str) -> list[RawFile]:
+    if not _exists(path):
+        name = _CATALOG_NAME.fullmatch(path)
+        if name and not _is_data(path):
+            return [_in_catalog(path)]
+    elif _exists(f"{path.rstrip('/')}{_LOG}"):
+        return [_newest(path.rstrip("/"), setting)]
+    return find(path, setting=setting, in_folder=_is_data, in_glob=_is_data, below=("", PARTITIONS))
+
+
+def _exists(path: str) -> bool:
+    try:
+        store, place = url_to_fs(path)
+        return bool(store.exists(place))
+    except (ValueError, ImportError):
+        return False
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix(".gz").lower()
+
+
+def _is_data(name: str) -> bool:
+    return _bare(name).endswith((*_TEXT, *_JSON, _PARQUET)) and not name.startswith((".", "_"))
+
+
+def _newest(folder: str, setting: str) -> RawFile:
+    def is_commit(name: str) -> bool:
+        return _COMMIT.fullmatch(name) is not None
+
+    commits = find(f"{folder}{_LOG}", setting=setting, in_folder=is_commit, in_glob=is_commit)
+    if not commits:
+        raise DataError(f"{setting}: {folder}: a Delta table without a commit")
+    return RawFile(commits[-1].folder, int(commits[-1].name[:20]), commits[-1].modified_at)
+
+
+def _in_catalog(name: str) -> RawFile:
+    spark = SparkSession.getActiveSession()
+    if spark is None:
+        return RawFile(name, 0, None)
+    if not spark.catalog.tableExists(name):
+        raise ConfigurationError(f"data.path: {name}: neither a file or folder nor a table in the catalog")
+    newest = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").select("version", "timestamp").first()
+    if newest is None:
+        raise DataError(f"data.path: {name}: a Delta table without a commit")
+    return RawFile(name, int(newest[0]), newest[1].astimezone())
+
+
+def _refuse_utf16(file: RawFile) -> None:
+    with open_lines(Segment(0, file.path, 0, file.size)) as stream:
+        begins = stream.read(_LINES_LOOKED_AT)
+    if begins.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in begins:
+        raise DataError(f"{file.path}: is UTF-16, or no text at all: save it as UTF-8")
+
+
+def _keys(file: RawFile) -> Sequence[str]:
+    _refuse_utf16(file)
+    found: dict[str, None] = {}
+    with open_lines(Segment(0, file.path, 0, file.size)) as stream:
+        for line in islice(iter(lambda: stream.readline(_LONGEST_LINE), b""), _LINES_LOOKED_AT):
+            try:
+                record = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
+            except (ValueError, RecursionError):
+                continue
+            found |= dict.fromkeys(record if isinstance(record, dict) else ())
+    return [*found]
+
+
+def _of_parquet(file: RawFile) -> Mapping[str, str]:
+    """Times in nanoseconds are told from those of 96 bits, which Arrow calls the same and Spark reads."""
+    with open_bytes(file.path) as stream, pq.ParquetFile(stream) as parquet:
+        columns = {field.name: str(field.type) for field in parquet.schema_arrow}
+        leaves = [parquet.schema.column(place) for place in range(len(parquet.schema))]
+    return columns | {leaf.path: _INT96 for leaf in leaves if leaf.physical_type == "INT96"}
+
+
+def _of_delta(file: RawFile) -> Mapping[str, str] | None:
+    try:
+        return {field.name: getattr(field.type, "type", "nested") for field in DeltaTable(file.folder).schema().fields}
+    except (DeltaError, OSError):
+        spark = SparkSession.getActiveSession()  # which may have ways to the table that delta-rs lacks
+        return dict(spark.read.format("delta").load(file.folder).dtypes) if spark else None

@@ -1,0 +1,357 @@
+"""Small files of records, such as movies.csv: each read whole in one task by Python's csv module, bad records told."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from itertools import islice
+from typing import IO, Literal
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from nightreel.errors import DataError
+from nightreel.sources.files import RawFile
+from nightreel.sources.lines.segments import FAULTS, Segment, open_lines
+from nightreel.sources.source import UNREADABLE
+from nightreel.sources.survey import BOM, quarantined_text
+
+UTF8_OR_LATIN1 = "utf-8 or latin-1"
+"""The encoding of files that are one or the other: a line that is no UTF-8 is Latin-1."""
+
+_ROWS_PER_BATCH = 1_024
+_MAX_HEADER_BYTES = 1_048_576
+_STRAY_RETURN = "\uffff"  # stands for one within a line, where the csv module sees the record's end
+
+FIRST_FIELDS = (
+    pa.field("file_id", pa.int32()),
+    pa.field("position", pa.int64()),
+    pa.field("line", pa.string()),
+    pa.field("reason", pa.string()),
+)
+"""What the rows of every file of records begin with."""
+
+Cells = Sequence[object]
+"""A row without its file_id, in the order of the schema."""
+
+
+class RecordReason(StrEnum):
+    """Why a record is quarantined."""
+
+    FIELDS = "not as many fields as the file's other records"
+    QUOTE = "a quote that is not closed, or not written as those of its format"
+    BINARY = "bytes that are no plain text"
+    TOO_LONG = "longer than a record may be"
+    HEADER = "a header without the columns that are read"
+    NO_HEADER = "below a rejected header"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a file's bytes become records.
+
+    separator : one character; two or more only where nothing is quoted
+    quoted : fields may stand in double quotes, and then hold separators and line feeds; else a line is a record
+    header : the first record names the fields
+    encoding : utf-8 or UTF8_OR_LATIN1
+    escape : how a quote within a quoted field is written, `""` or `\\"`
+    """
+
+    separator: str
+    quoted: bool
+    header: bool
+    encoding: str = "utf-8"
+    escape: Literal["double", "backslash"] = "double"
+
+    def __post_init__(self) -> None:
+        if not self.separator or (self.quoted and len(self.separator) > 1):
+            raise ValueError(f"separator {self.separator!r}: must be one character where fields are quoted")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record: the offset of its first byte in the unpacked file, as much of its text as quarantine shows, its fields,
+    and what is wrong with it."""
+
+    position: int
+    line: str
+    fields: Sequence[str | None]
+    reason: str | None = None
+
+
+def parse_records(
+    stream: IO[bytes], dialect: Dialect, *, width: int | None = None, max_record_bytes: int
+) -> Iterator[Record]:
+    """An unpacked file's records in their order, bad ones included, blank lines left out.
+
+    Parameters
+    ----------
+    width : how many fields a record has; None: as many as the first good one
+    max_record_bytes : longer records are rejected; the most that is held in memory
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), max_record_bytes))  # the module's own bound, of a process
+    lines = _Lines(stream, dialect, max_record_bytes)
+    records: Iterator[list[str]] = map(partial(_split, separator=dialect.separator), lines)
+    if dialect.quoted:
+        records = csv.reader(lines, delimiter=dialect.separator, strict=True)
+    while True:
+        position = lines.begin_record()
+        fields: list[str] = []
+        reason: str | None = None
+        try:
+            fields = next(records)
+        except StopIteration:
+            return
+        except csv.Error:
+            fields = _without_blanks(lines, dialect.separator)
+            reason = None if fields else RecordReason.QUOTE
+        except UnicodeDecodeError:
+            reason = RecordReason.BINARY
+        except _TooLongError:
+            reason = RecordReason.TOO_LONG
+        if reason is None and _is_blank(lines.data, dialect.separator):
+            continue
+        if reason is None and width not in {None, len(fields)}:
+            reason = RecordReason.FIELDS
+        width = width or (None if reason else len(fields))
+        fields = [field.replace(_STRAY_RETURN, "\r") for field in fields]
+        yield Record(position, quarantined_text(lines.data.rstrip(b"\r\n")), fields, reason)
+
+
+class _TooLongError(Exception):
+    pass
+
+
+class _Lines:
+    """A stream's lines as text; `data` holds the bytes of those taken since a record began, `max_bytes` + 1 at most,
+    and `last` the text of the last one."""
+
+    def __init__(self, stream: IO[bytes], dialect: Dialect, max_bytes: int) -> None:
+        self._stream = stream
+        self._dialect = dialect
+        self._max_bytes = max_bytes
+        self._position = 0
+        self.data = b""
+        self.last = ""
+
+    def begin_record(self) -> int:
+        self.data = b""
+        return self._position
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        room = self._max_bytes + 1 - len(self.data)
+        line = self._stream.readline(room)
+        if not line:
+            raise StopIteration
+        begins = self._position == 0
+        self._position += len(line)
+        self.data += line
+        if len(self.data) > self._max_bytes:
+            while line and not line.endswith(b"\n"):
+                line = self._stream.readline(self._max_bytes)
+                self._position += len(line)
+            raise _TooLongError
+        self.last = self._text(line.removeprefix(BOM) if begins else line)
+        return self.last
+
+    def _text(self, line: bytes) -> str:
+        if b"\0" in line:
+            raise UnicodeDecodeError("utf-8", line, 0, 1, "zero bytes")
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            if self._dialect.encoding != UTF8_OR_LATIN1:
+                raise
+            text = line.decode("latin-1")
+        if not self._dialect.quoted:
+            return text
+        bare = text.rstrip("\r\n")
+        text = bare.replace("\r", _STRAY_RETURN) + text[len(bare) :]
+        return _doubled(text, self._dialect.separator) if self._dialect.escape == "backslash" else text
+
+
+def _doubled(text: str, separator: str) -> str:
+    """A line whose quotes are escaped by backslashes, with doubled ones, as the csv module reads without touching other
+    backslashes; raises csv.Error where quotes are doubled already."""
+    marked = re.sub(r'\\(["\\])', lambda found: "\ufffe" if found[1] == '"' else "\ufdd0", text)
+    if re.search(rf'[^{re.escape(separator)}]""|""[^{re.escape(separator)}\r\n]', marked):
+        raise csv.Error("a doubled quote")
+    return marked.replace("\ufffe", '""').replace("\ufdd0", "\\")
+
+
+def _without_blanks(lines: _Lines, separator: str) -> list[str]:
+    """The fields of a record in one line with blanks behind closing quotes; none where that is not what is wrong."""
+    text = re.sub(rf'"[ \t]+(?={re.escape(separator)}|[\r\n]*$)', '"', lines.last)
+    try:
+        return next(csv.reader([text], delimiter=separator, strict=True)) if lines.data.count(b"\n") < 2 else []
+    except csv.Error:
+        return []
+
+
+def _split(line: str, separator: str) -> list[str]:
+    return line.rstrip("\r\n").split(separator)
+
+
+def _is_blank(line: bytes, separator: str) -> bool:
+    return not line.removeprefix(BOM).strip() and (not separator.isspace() or separator.encode() not in line)
+
+
+def read_columns(
+    stream: IO[bytes],
+    dialect: Dialect,
+    names: Sequence[str],
+    *,
+    optional: Collection[str] = (),
+    max_record_bytes: int,
+) -> Iterator[Record]:
+    """The records of an unpacked file (see `parse_records`), their fields in the order of `names`.
+
+    A header without the columns is rejected, and so is what stands below it.
+
+    Parameters
+    ----------
+    names : with a header the columns to read, the first of several with the same name; else all of a record's fields
+    optional : those of `names` that a header may lack; they are then null
+    """
+    records = parse_records(
+        stream, dialect, width=None if dialect.header else len(names), max_record_bytes=max_record_bytes
+    )
+    places: list[int | None] = [*range(len(names))]
+    if dialect.header:
+        header = next(records, None)
+        if header is None:
+            return
+        known = {name: place for place, name in reversed([*enumerate(_names(header))])}
+        places = [known.get(name) for name in names]
+        if any(name not in known for name in names if name not in optional):
+            yield replace(header, reason=header.reason or RecordReason.HEADER)
+            yield from (replace(one, reason=one.reason or RecordReason.NO_HEADER) for one in records)
+    for one in records:
+        yield one if one.reason else replace(one, fields=[None if at is None else one.fields[at] for at in places])
+
+
+def _names(header: Record) -> tuple[str, ...]:
+    """The names in a file's first record, without blanks around them; none where it is bad."""
+    return () if header.reason else tuple((name or "").strip() for name in header.fields)
+
+
+def names_in_header(file: RawFile, dialect: Dialect) -> tuple[str, ...]:
+    """The fields of the first record of a file; none where it is empty, or no record.
+
+    Raises
+    ------
+    DataError : the file cannot be read
+    """
+    try:
+        with _open(file.path) as stream:
+            records = parse_records(stream, dialect, max_record_bytes=_MAX_HEADER_BYTES)
+            return next((_names(record) for record in records), ())
+    except FAULTS as error:
+        raise DataError(f"{file.path}: {UNREADABLE}: {error}") from None
+
+
+def read_records(
+    spark: SparkSession,
+    files: Mapping[int, RawFile],
+    dialect: Dialect,
+    columns: Sequence[str],
+    *,
+    optional: Collection[str] = (),
+    max_record_bytes: int,
+) -> DataFrame:
+    """The records of files that have the same columns.
+
+    Parameters
+    ----------
+    columns, optional : as `names` and `optional` of `read_columns`
+
+    Returns
+    -------
+    grain record, bad ones included; file_id int, position bigint (offset of its first byte in the unpacked file),
+    line string (its text, cut at 1,000 characters), reason string (null in good ones), then a string column for each
+    of `columns`. A file that cannot be read to its end has a row more, with reason UNREADABLE
+    """
+    read = partial(_cells, dialect=dialect, names=tuple(columns), optional=optional, max_record_bytes=max_record_bytes)
+    # A file's column may be called as one of the first fields: the names are given once the rows are there.
+    cells = [pa.field(f"cell{place}", pa.string()) for place in range(len(columns))]
+    rows = read_files(spark, files, read, pa.schema([*FIRST_FIELDS, *cells]))
+    return rows.toDF(*(field.name for field in FIRST_FIELDS), *columns)
+
+
+def survey_of(records: DataFrame) -> DataFrame:
+    """What a survey tells of records: see nightreel.sources.source.SURVEY_COLUMNS.
+
+    Parameters
+    ----------
+    records : columns file_id, position, line, reason; a record without a reason is good
+    """
+    rejected = F.col("reason").isNotNull()
+    return records.select(
+        "file_id",
+        F.when(rejected, F.col("position")).alias("position"),
+        F.when(rejected, F.col("line")).alias("line"),
+        "reason",
+        F.lit(1).cast("bigint").alias("lines"),
+    )
+
+
+def read_files(
+    spark: SparkSession, files: Mapping[int, RawFile], read: Callable[[IO[bytes]], Iterator[Cells]], schema: pa.Schema
+) -> DataFrame:
+    """The rows that `read`, which travels to the executors, makes of each file's unpacked bytes.
+
+    Parameters
+    ----------
+    schema : of the rows; it begins with FIRST_FIELDS. A file that cannot be read to its end has a row more, with
+        reason UNREADABLE
+    """
+    paths = [(file_id, file.path) for file_id, file in sorted(files.items())]
+    places = spark.range(0, len(paths), 1, max(1, len(paths)))
+    return places.mapInArrow(partial(_read_places, paths=paths, read=read, schema=schema), from_arrow_schema(schema))
+
+
+def _read_places(
+    places: Iterable[pa.RecordBatch],
+    *,
+    paths: Sequence[tuple[int, str]],
+    read: Callable[[IO[bytes]], Iterator[Cells]],
+    schema: pa.Schema,
+) -> Iterator[pa.RecordBatch]:
+    for place in (place for batch in places for place in batch.column(0).to_pylist()):
+        file_id, path = paths[place]
+        rows = ((file_id, *cells) for cells in _read_or_fault(path, read, width=len(schema) - 1))
+        while some := list(islice(rows, _ROWS_PER_BATCH)):
+            columns = zip(*some, strict=True)
+            yield pa.record_batch(
+                [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
+            )
+
+
+def _read_or_fault(path: str, read: Callable[[IO[bytes]], Iterator[Cells]], *, width: int) -> Iterator[Cells]:
+    """The file's rows, and last what kept it from being read to its end."""
+    try:
+        with _open(path) as stream:
+            yield from read(stream)
+    except FAULTS as error:
+        yield (-1, str(error), UNREADABLE, *[None] * (width - 3))
+
+
+def _cells(
+    stream: IO[bytes], dialect: Dialect, names: Sequence[str], optional: Collection[str], max_record_bytes: int
+) -> Iterator[Cells]:
+    for one in read_columns(stream, dialect, names, optional=optional, max_record_bytes=max_record_bytes):
+        values = [None] * len(names) if one.reason else one.fields
+        yield (one.position, one.line, one.reason, *values)
+
+
+def _open(path: str) -> IO[bytes]:
+    return open_lines(Segment(0, path, 0, 0))
