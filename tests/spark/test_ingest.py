@@ -16,7 +16,6 @@ from nightreel.settings import Settings, load
 from nightreel.sources import IngestReport, ingest
 from nightreel.sources.ingest import BRONZE
 from nightreel.sources.lines.rating_lines import Reason
-from nightreel.sources.lines.vector import NoHeader
 from nightreel.sources.netflix.lines import DumpReason
 from nightreel.sources.netflix.titles import TitleReason
 from nightreel.tables.tables import Tables
@@ -94,14 +93,14 @@ def test_good_lines_are_kept_and_bad_ones_quarantined_wherever_files_are_cut(pla
     assert [(row.position, row.reason) for row in quarantined] == [
         (TRAPS.index(line), reason)
         for line, reason in [
-            (b"\xef\xbb\xbf99,3", NoHeader.BEFORE_ANY),
+            (b"\xef\xbb\xbf99,3", Reason.NO_HEADER),
             (b"11,6", Reason.SCALE),
             (b"12,4,2005-02-29", DumpReason.DATE),
             (b"0,4,2005-02-28", DumpReason.USER_ID),
             (b"\x00\xff\xfe", Reason.BINARY),
             (b"9" * 3_000, Reason.TOO_LONG),
             (b"9999999999:", DumpReason.ITEM_ID),
-            (b"14,4", NoHeader.REJECTED),
+            (b"14,4", Reason.REJECTED_HEADER),
             (b"16,2,2005-0", DumpReason.DATE),
         ]
     ]

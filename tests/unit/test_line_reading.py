@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from nightreel.sources.lines.rating_lines import (
     parse_line,
 )
 from nightreel.sources.lines.segments import Block, Segment, cut
-from nightreel.sources.lines.vector import NoHeader, ParsedLines, _read_csv, parse_block
+from nightreel.sources.lines.vector import COLUMN_TYPES, ParsedLines, _read_csv, parse_block
 from nightreel.sources.netflix.lines import DumpLines, DumpReason
 from nightreel.sources.survey import quarantined_text
 
@@ -69,9 +70,9 @@ def line_by_line(data: bytes, lines: LineFormat) -> Read:
             item_id = item if parsed.item_id is None else parsed.item_id
             rating = None if parsed.rating is None else float(np.float32(parsed.rating))
             if parsed.item_id is None and item <= 0:
-                reason = NoHeader.REJECTED if item == UNDER_REJECTED_HEADER else NoHeader.BEFORE_ANY
+                reason = Reason.REJECTED_HEADER if item == UNDER_REJECTED_HEADER else Reason.NO_HEADER
             else:
-                read.rows.append((position, parsed.user_id, item_id, rating, parsed.micros))
+                read.rows.append((position, parsed.user_id, item_id, rating, parsed.seconds))
         if reason is not None:
             read.rejects.append((position, quarantined_text(line), str(reason)))
         position += len(line) + 1
@@ -94,9 +95,10 @@ def in_pieces(data: bytes, lines: LineFormat, *, chunk_bytes: int = 1 << 20, par
 def rows_of(parsed: ParsedLines) -> list[tuple[object, ...]]:
     columns = parsed.columns
     rating = [None if np.isnan(one) else one for one in columns["rating"].astype(np.float32).tolist()]
-    micros = [at if timed else None for at, timed in zip(columns["micros"].tolist(), columns["timed"], strict=True)]
+    rated_at = parsed.batch(1, pa.schema([("rated_at", COLUMN_TYPES["rated_at"])])).column(0).view(pa.int64())
+    seconds = [None if at is None else at // 1_000_000 for at in rated_at.to_pylist()]
     ids = (columns[name].tolist() for name in ("position", "user_id", "item_id"))
-    return list(zip(*ids, rating, micros, strict=True))
+    return list(zip(*ids, rating, seconds, strict=True))
 
 
 GOOD_ID = st.one_of(st.integers(1, 2_649_429), st.integers(0, 2**63 - 1), st.sampled_from([2**31 - 1, 2**31])).map(str)
@@ -222,11 +224,11 @@ def test_a_line_longer_than_a_chunk_is_rejected_once_and_hides_nothing_else(size
     assert read == line_by_line(DUMP_LINES, DUMP)
     assert [user for _, user, *_ in read.rows] == [1488844, 822109, 885013, 2147483647, 124105]
     assert [reason for *_, reason in read.rejects] == [
-        NoHeader.BEFORE_ANY,
+        Reason.NO_HEADER,
         Reason.SCALE,
         Reason.BINARY,
         DumpReason.ITEM_ID,
-        NoHeader.REJECTED,
+        Reason.REJECTED_HEADER,
         Reason.TOO_LONG,
         DumpReason.DATE,
     ]
@@ -267,7 +269,7 @@ def test_every_usual_line_beside_a_broken_one_needs_no_definition(monkeypatch: p
     for data, lines, odd in ((dump, DUMP, [b"1:", b"x"]), (b"h\n" + moments + b"x\n", CSV, [b"h", b"x"])):
         asked.clear()
         parsed = parse_block(Block(0, data), lines, item_above=0, max_line_bytes=MAX_LINE_BYTES)
-        days = parsed.columns["micros"] // 86_400_000_000
+        days = parsed.columns["seconds"] // 86_400
         assert days.tolist() == every.astype("datetime64[D]").astype(np.int64).tolist()
         assert asked == odd
 

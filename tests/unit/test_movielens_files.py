@@ -124,10 +124,10 @@ def test_the_header_tells_where_the_fields_are(tmp_path: Path) -> None:
 
 def test_the_older_forms_have_no_header(tmp_path: Path) -> None:
     scale = settings(tmp_path).scale
-    for form, separator in ((DAT, "::"), (U_DATA, "\t")):
-        lines = rating_lines(form, RawFile("/ratings", 1, None), scale)
+    for edition, separator in ((DAT, "::"), (U_DATA, "\t")):
+        lines = rating_lines(edition, RawFile("/ratings", 1, None), scale)
         assert (lines.separator, lines.fields, lines.header) == (separator, 4, False)
-        assert lines.rating_limits == (0.5, 5.0)
+        assert (lines.lowest, lines.highest) == (0.5, 5.0)
 
 
 def test_genres_are_named_by_their_file_or_as_published(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def parse(lines: DumpLines, line: bytes, position: int = 100) -> object:
 
 def entry(user_id: int, rating: float | None, day: date | None) -> Entry:
     days = None if day is None else day.toordinal() - date(1970, 1, 1).toordinal()
-    return Entry(user_id, None, rating, None if days is None else days * 86_400_000_000)
+    return Entry(user_id, None, rating, None if days is None else days * 86_400)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nightreel.sources.lines.rating_lines import Entry, RatingLines, Reason, micros_of, parse_line
+from nightreel.sources.lines.rating_lines import Entry, RatingLines, Reason, parse_line, seconds_of
 from nightreel.sources.survey import quarantined_text
 
 CSV = RatingLines(",", 4, user=0, item=1, rating=2, time=3, header=False, lowest=0.5, highest=5.0)
@@ -22,10 +22,10 @@ def parse(lines: RatingLines, line: bytes, position: int = 100) -> object:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (b"1,296,5.0,1147880044", Entry(1, 296, 5.0, 1_147_880_044_000_000)),
-        (b"0,007,.5,-1\r", Entry(0, 7, 0.5, -1_000_000)),
+        (b"1,296,5.0,1147880044", Entry(1, 296, 5.0, 1_147_880_044)),
+        (b"0,007,.5,-1\r", Entry(0, 7, 0.5, -1)),
         (b"1, 296 ,\t5e0, ", Entry(1, 296, 5.0, None)),
-        (b'"1", "2" ,3.5,"2005-04-02 23:53:47"', Entry(1, 2, 3.5, 1_112_486_027_000_000)),
+        (b'"1", "2" ,3.5,"2005-04-02 23:53:47"', Entry(1, 2, 3.5, 1_112_486_027)),
         (b"9223372036854775807,2,3,", Entry(2**63 - 1, 2, 3.0, None)),
         (b"", None),
         (b" \t\r", None),
@@ -61,11 +61,11 @@ def test_a_line_of_csv(line: bytes, expected: object) -> None:
 @pytest.mark.parametrize(
     ("lines", "line", "expected"),
     [
-        (TABS, b"1\t296\t5\t4 \r", Entry(1, 296, 5.0, 4_000_000)),
+        (TABS, b"1\t296\t5\t4 \r", Entry(1, 296, 5.0, 4)),
         (TABS, b"1\t296\t5\t", Entry(1, 296, 5.0, None)),
         (TABS, b"1\t296\t5\t4\t", Reason.FIELDS),
         (TABS, b"\t\t\t", Reason.NO_USER),
-        (COLONS, b"1::296::5::4", Entry(1, 296, 5.0, 4_000_000)),
+        (COLONS, b"1::296::5::4", Entry(1, 296, 5.0, 4)),
         (COLONS, b"1::296::5::", Entry(1, 296, 5.0, None)),
         (COLONS, b"1::296:::5::4", Reason.RATING),
         (COLONS, b"1:296::5::4", Reason.FIELDS),
@@ -76,7 +76,7 @@ def test_other_separators(lines: RatingLines, line: bytes, expected: object) -> 
 
 
 def test_a_byte_order_mark_and_a_header_count_only_where_the_file_begins() -> None:
-    assert parse(CSV, b"\xef\xbb\xbf1,2,3,4", 0) == Entry(1, 2, 3.0, 4_000_000)
+    assert parse(CSV, b"\xef\xbb\xbf1,2,3,4", 0) == Entry(1, 2, 3.0, 4)
     assert parse(replace(CSV, header=True), b"userId,movieId,rating,timestamp", 0) is None
     assert parse(replace(CSV, header=True), b"userId,movieId,rating,timestamp") == Reason.USER_ID
 
@@ -101,7 +101,7 @@ def test_a_byte_order_mark_and_a_header_count_only_where_the_file_begins() -> No
     ],
 )
 def test_times(text: bytes, moment: datetime | None) -> None:
-    assert micros_of(text) == (None if moment is None else int(moment.timestamp()) * 1_000_000)
+    assert seconds_of(text) == (None if moment is None else int(moment.timestamp()))
 
 
 def test_quarantine_cuts_at_a_thousand_characters_and_replaces_what_is_no_utf8() -> None:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from nightreel.errors import ConfigurationError
 from nightreel.settings import IngestSettings, Settings
 from nightreel.sources.datasets.finding import find_one
-from nightreel.sources.datasets.movielens import FORMS, U_DATA, rating_lines
+from nightreel.sources.datasets.movielens import EDITIONS, U_DATA, rating_lines
 from nightreel.sources.files import RawFile, find
 from nightreel.sources.lines.datasource import read_lines, read_survey
 from nightreel.sources.lines.rating_lines import LineFormat
@@ -92,9 +92,9 @@ def find_fold(settings: Settings) -> RawFile:
     asked = f'split.strategy = "published": {fold}.test'
     if settings.data.source != "movielens":
         raise ConfigurationError(f'{asked} is of MovieLens 100K, and data.source = "{settings.data.source}"')
-    dataset = find_one(settings.data.path, FORMS, name="MovieLens")
-    if dataset.form is not U_DATA:
-        raise ConfigurationError(f"{asked} is of MovieLens 100K, and {dataset.folder} holds {dataset.form.said}")
+    dataset = find_one(settings.data.path, EDITIONS, name="MovieLens")
+    if dataset.edition is not U_DATA:
+        raise ConfigurationError(f"{asked} is of MovieLens 100K, and {dataset.folder} holds {dataset.edition.name}")
     names = {f"{fold}.test", f"{fold}.test.gz"}
     found = find(dataset.folder, setting="data.path", in_folder=names.__contains__, in_glob=names.__contains__)
     files = [file for file in found if file.folder == dataset.folder]

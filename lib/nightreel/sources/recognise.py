@@ -11,25 +11,25 @@ from nightreel.errors import ConfigurationError
 from nightreel.settings import Settings, load
 from nightreel.settings.sections import Section
 from nightreel.sources import files
-from nightreel.sources.datasets.finding import Form, Published, find_published
+from nightreel.sources.datasets.finding import Edition, Published, find_published
 from nightreel.sources.datasets.kmrd import KMRD_FILES
-from nightreel.sources.datasets.movielens import FORMS as MOVIELENS_FORMS
+from nightreel.sources.datasets.movielens import EDITIONS as MOVIELENS_EDITIONS
 from nightreel.sources.files import find
 from nightreel.sources.lines.segments import first_line
 
 _NAMES_SHOWN = 6
 _SHOWN = 3
 _CHARACTERS_SHOWN = 60
-_NETFLIX = Form(
-    said="Netflix Prize",
+_NETFLIX = Edition(
+    name="Netflix Prize",
     ratings=r"(combined_data_\d+|mv_\d+)\.txt",
     looked_for="combined_data_*.txt, mv_*.txt",
     begins=r"\d+:$",
     others={"titles": r"movie_titles\.(csv|txt)"},
 )
-_SOURCES = {"netflix": (_NETFLIX,), "movielens": MOVIELENS_FORMS, "kmrd": (KMRD_FILES,)}
-_SOURCE_OF = {form.said: source for source, forms in _SOURCES.items() for form in forms}
-_FORMS = [form for forms in _SOURCES.values() for form in forms]
+_SOURCES = {"netflix": (_NETFLIX,), "movielens": MOVIELENS_EDITIONS, "kmrd": (KMRD_FILES,)}
+_SOURCE_OF = {edition.name: source for source, editions in _SOURCES.items() for edition in editions}
+_EDITIONS = [edition for editions in _SOURCES.values() for edition in editions]
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ def recognise(paths: Sequence[str]) -> Recognised:
     ConfigurationError : they hold none, or several; a path does not exist
     DataError : a file cannot be read
     """
-    begun = [(one, _first_line(one)) for one in find_published(paths, _FORMS)]
-    datasets = [one for one, line in begun if re.match(one.form.begins, line)]
-    sources = {_SOURCE_OF[one.form.said] for one in datasets}
+    begun = [(one, _first_line(one)) for one in find_published(paths, _EDITIONS)]
+    datasets = [one for one, line in begun if re.match(one.edition.begins, line)]
+    sources = {_SOURCE_OF[one.edition.name] for one in datasets}
     if len(sources) == 1:
         return Recognised(sources.pop(), said="; ".join(_said(one) for one in datasets[:_SHOWN]))
     where = f'data.source = "auto": {", ".join(paths)}'
@@ -58,7 +58,7 @@ def recognise(paths: Sequence[str]) -> Recognised:
         several = "; ".join(_said(one) for one in datasets[:_SHOWN])
         raise ConfigurationError(f"{where}: holds several datasets ({several}): name one in data.path")
     there = "; ".join(_but(one, line) for one, line in begun[:_SHOWN]) or _there(paths)
-    looked_for = ", ".join(form.looked_for for form in _FORMS)
+    looked_for = ", ".join(edition.looked_for for edition in _EDITIONS)
     raise ConfigurationError(
         f"{where}: none of {', '.join(_SOURCES)}: looked for {looked_for}; found {there}; if these are ratings of "
         'another form, set data.source = "own"'
@@ -74,12 +74,12 @@ def _said(dataset: Published) -> str:
     names = [file.name for file in [*dataset.ratings, *dataset.others().values()]]
     shown = ", ".join(names[:_NAMES_SHOWN]) + (f" and {len(names) - _NAMES_SHOWN:,} more" * (len(names) > _NAMES_SHOWN))
     inside, archive = files.split(dataset.folder)
-    return f"{dataset.form.said} ({shown}) in {(archive or inside).rpartition('/')[2] or '/'}"
+    return f"{dataset.edition.name} ({shown}) in {(archive or inside).rpartition('/')[2] or '/'}"
 
 
 def _but(dataset: Published, line: str) -> str:
     name = dataset.ratings[0].name
-    return f"{name}, which begins {line[:_CHARACTERS_SHOWN]!r} and so is not of {dataset.form.said}"
+    return f"{name}, which begins {line[:_CHARACTERS_SHOWN]!r} and so is not of {dataset.edition.name}"
 
 
 def _there(paths: Sequence[str]) -> str:

@@ -21,10 +21,10 @@ from nightreel.sources.source import Described, Found, digest
 
 
 @dataclass(frozen=True)
-class Form:
-    """One of the forms in which a dataset is published. File names are regular expressions, and may end in .gz too."""
+class Edition:
+    """One of the formats a dataset is published in. File names are regular expressions, and may end in .gz too."""
 
-    said: str
+    name: str
     """What a person calls it."""
     ratings: str
     looked_for: str
@@ -38,33 +38,33 @@ class Form:
         return _is(self.ratings, name)
 
     def part(self, name: str) -> str | None:
-        """What a file of this name beside the ratings holds; None: it is none of this form's."""
+        """What a file of this name beside the ratings holds; None: it is none of this edition's."""
         return next((part for part, pattern in self.others.items() if _is(pattern, name)), None)
 
 
 @dataclass(frozen=True)
 class Published:
-    """The ratings of a form in one folder, which may lie in an archive."""
+    """The ratings of an edition in one folder, which may lie in an archive."""
 
-    form: Form
+    edition: Edition
     folder: str
     ratings: Sequence[RawFile]
 
     def others(self) -> dict[str, RawFile]:
-        """What of Form.others lies in the folder, or else where the archive lies that holds it.
+        """What of Edition.others lies in the folder, or else where the archive lies that holds it.
 
         Raises
         ------
         ConfigurationError : several files there hold the same
         """
-        own = [file for file in _find_others(self.folder, self.form, "data.path") if file.folder == self.folder]
+        own = [file for file in _find_others(self.folder, self.edition, "data.path") if file.folder == self.folder]
         archive = files.split(self.folder)[1]
         if not own and archive:
-            own = _find_others(RawFile(archive, 0, None).folder, self.form, "data.path")
-        return _by_part(own, self.form)
+            own = _find_others(RawFile(archive, 0, None).folder, self.edition, "data.path")
+        return _by_part(own, self.edition)
 
 
-def find_published(paths: Sequence[str], forms: Sequence[Form]) -> list[Published]:
+def find_published(paths: Sequence[str], editions: Sequence[Edition]) -> list[Published]:
     """The datasets that files, folders, globs and archives hold.
 
     A folder that holds none itself is looked into one deep, and an archive as deep as its outermost.
@@ -74,7 +74,7 @@ def find_published(paths: Sequence[str], forms: Sequence[Form]) -> list[Publishe
     ConfigurationError : a path does not exist or a glob matches nothing
     DataError : an archive is damaged or encrypted
     """
-    named = _is_any([form.ratings for form in forms])
+    named = _is_any([edition.ratings for edition in editions])
     files: dict[str, RawFile] = {}
     for path in paths:
         listed = find(path, setting="data.path", in_folder=named, in_glob=named, below=("", EVERY_FOLDER))
@@ -82,59 +82,63 @@ def find_published(paths: Sequence[str], forms: Sequence[Form]) -> list[Publishe
     unpacked = _without_packed_twins(files.values())
     folders = sorted({file.folder for file in unpacked})
     datasets = (
-        Published(form, folder, [file for file in unpacked if file.folder == folder and form.is_ratings(file.name)])
+        Published(
+            edition, folder, [file for file in unpacked if file.folder == folder and edition.is_ratings(file.name)]
+        )
         for folder in folders
-        for form in forms
+        for edition in editions
     )
     return [one for one in datasets if one.ratings]
 
 
-def find_one(paths: Sequence[str], forms: Sequence[Form], *, name: str) -> Published:
-    """The only dataset of these forms that the paths hold; it has one file of ratings.
+def find_one(paths: Sequence[str], editions: Sequence[Edition], *, name: str) -> Published:
+    """The only dataset of these editions that the paths hold; it has one file of ratings.
 
     Raises
     ------
     ConfigurationError : there are several, or as `find_published`
     DataError : there is none, or as `find_published`
     """
-    found = find_published(paths, forms)
+    found = find_published(paths, editions)
     ratings = [file for one in found for file in one.ratings]
     where = f"data.path: {', '.join(paths)}"
     if not ratings:
-        looked_for = ", ".join(form.looked_for for form in forms)
+        looked_for = ", ".join(edition.looked_for for edition in editions)
         raise DataError(f"{where}: no ratings of {name} there; looked for {looked_for}, each also as .gz or in a .zip")
     if len(ratings) > 1:
         raise ConfigurationError(f"{where}: must be one dataset of {name}, found {_listed(ratings)}")
     return found[0]
 
 
-def find_named_others(path: str, form: Form) -> dict[str, RawFile]:
-    """What of Form.others a file, folder, glob or archive named in data.items holds.
+def find_named_others(path: str, edition: Edition) -> dict[str, RawFile]:
+    """What of Edition.others a file, folder, glob or archive named in data.items holds.
 
     Raises
     ------
     ConfigurationError : nothing, or several files that hold the same
     """
-    found = _by_part(_find_others(path, form, "data.items"), form)
+    found = _by_part(_find_others(path, edition, "data.items"), edition)
     if not found:
-        raise ConfigurationError(f"data.items: {path}: none of the files of {form.said}: {', '.join(form.others)}")
+        raise ConfigurationError(
+            f"data.items: {path}: none of the files of {edition.name}: {', '.join(edition.others)}"
+        )
     return found
 
 
-def _find_others(path: str, form: Form, setting: str) -> list[RawFile]:
-    named = _is_any(form.others.values())
+def _find_others(path: str, edition: Edition, setting: str) -> list[RawFile]:
+    named = _is_any(edition.others.values())
     files = find(path, setting=setting, in_folder=named, in_glob=named)
     return _without_packed_twins([file for file in files if named(file.name)])
 
 
-def _by_part(files: Sequence[RawFile], form: Form) -> dict[str, RawFile]:
+def _by_part(files: Sequence[RawFile], edition: Edition) -> dict[str, RawFile]:
     parts: dict[str, list[RawFile]] = {}
     for file in files:
-        parts.setdefault(form.part(file.name) or "", []).append(file)
+        parts.setdefault(edition.part(file.name) or "", []).append(file)
     for part, held_in in parts.items():
         if len(held_in) > 1:
             raise ConfigurationError(f"data.items: must name one file of {part}, found {_listed(held_in)}")
-    return {part: parts[part][0] for part in form.others if part in parts}
+    return {part: parts[part][0] for part in edition.others if part in parts}
 
 
 def _without_packed_twins(files: Collection[RawFile]) -> list[RawFile]:
@@ -165,13 +169,13 @@ def _listed(files: Sequence[RawFile]) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """A kind of file, as Form.others names it: how it is read, and what its records tell.
+    """A kind of file, as Edition.others names it: how it is read, and what its records tell.
 
     columns : by the header's names, or by place where there is no header
     judge : adds to the records what they tell, and reasons to the bad ones (see nightreel.sources.judging)
     """
 
-    form: Form
+    edition: Edition
     name: str
     dialect: Dialect
     columns: Sequence[str]
@@ -179,23 +183,23 @@ class Part:
 
 
 def read_parts(
-    spark: SparkSession, files: Mapping[int, RawFile], parts: Iterable[Part], *, told: str, max_record_bytes: int
+    spark: SparkSession, files: Mapping[int, RawFile], parts: Iterable[Part], *, columns: str, max_record_bytes: int
 ) -> DataFrame:
     """The judged records of all the files in one DataFrame, which so can be kept while rows and rejects are made of it.
 
     Parameters
     ----------
-    told : the columns to keep of what records tell, with their types, as SQL
+    columns : the columns to keep of judged records, with their types, as SQL
 
     Returns
     -------
-    grain record; columns file_id, position, line (null in good ones), reason, part string, and those of `told`, null
+    grain record; columns file_id, position, line (null in good ones), reason, part string, and those of `columns`, null
     where a part has none
     """
-    schema = f"file_id int, position bigint, line string, reason string, part string, {told}"
+    schema = f"file_id int, position bigint, line string, reason string, part string, {columns}"
     records = spark.createDataFrame([], schema)
     for part in parts:
-        theirs = {file_id: file for file_id, file in files.items() if part.form.part(file.name) == part.name}
+        theirs = {file_id: file for file_id, file in files.items() if part.edition.part(file.name) == part.name}
         if theirs:
             read = read_records(spark, theirs, part.dialect, part.columns, max_record_bytes=max_record_bytes)
             judged = part.judge(read).withColumn("part", F.lit(part.name))
@@ -212,10 +216,10 @@ class Format:
     """What tells one published dataset from another."""
 
     name: str
-    forms: Sequence[Form]
+    editions: Sequence[Edition]
     version: int
     """Counted up when a file would be read into other rows than before."""
-    rating_lines: Callable[[Form, RawFile, ScaleSettings], RatingLines]
+    rating_lines: Callable[[Edition, RawFile, ScaleSettings], RatingLines]
     read_items: Callable[[SparkSession, Mapping[int, RawFile], int], Described]
     """Of the files, by file_id, with the bytes that a record may have."""
 
@@ -235,10 +239,10 @@ class PublishedSource:
         return digest(self._format.name, self._format.version, *limits)
 
     def find(self) -> Found:
-        dataset = find_one(self._data.path, self._format.forms, name=self._format.name)
+        dataset = find_one(self._data.path, self._format.editions, name=self._format.name)
         for file in dataset.ratings:
-            self._format.rating_lines(dataset.form, file, self._scale)
-        others = find_named_others(self._data.items, dataset.form) if self._data.items else dataset.others()
+            self._format.rating_lines(dataset.edition, file, self._scale)
+        others = find_named_others(self._data.items, dataset.edition) if self._data.items else dataset.others()
         return Found(dataset.ratings, sorted(others.values(), key=lambda file: file.path))
 
     def pairs_to_score(self) -> str | None:
@@ -256,6 +260,6 @@ class PublishedSource:
     def _lines(self, files: Mapping[int, RawFile]) -> RatingLines:
         """How the lines of the file are ratings; how those of no file would be."""
         for file in files.values():
-            form = next(form for form in self._format.forms if form.is_ratings(file.name))
-            return self._format.rating_lines(form, file, self._scale)
+            edition = next(edition for edition in self._format.editions if edition.is_ratings(file.name))
+            return self._format.rating_lines(edition, file, self._scale)
         return RatingLines(",", 3, user=0, item=1, rating=2, time=None, header=False, lowest=0.0, highest=0.0)

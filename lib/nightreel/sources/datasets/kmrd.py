@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.settings import ScaleSettings, Settings
-from nightreel.sources.datasets.finding import Form, Format, Part, PublishedSource, read_parts
+from nightreel.sources.datasets.finding import Edition, Format, Part, PublishedSource, read_parts
 from nightreel.sources.files import RawFile
 from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.lines.rating_lines import RatingLines
@@ -30,8 +30,8 @@ def other_year(text: str | Column) -> Column:
     return F.nullif(F.regexp_extract(text, _YEAR, 2), F.lit("")).cast("int")
 
 
-KMRD_FILES = Form(
-    said="KMRD",
+KMRD_FILES = Edition(
+    name="KMRD",
     ratings=r"rates(-\w+)?\.csv",
     looked_for="rates.csv, rates-2m.csv, rates-5m.csv",
     begins="user,movie,rate,time",
@@ -48,7 +48,7 @@ KMRD_FILES = Form(
 _HEADER = "user,movie,rate,time"
 
 
-def rating_lines(form: Form, file: RawFile, scale: ScaleSettings) -> RatingLines:  # noqa: ARG001
+def rating_lines(edition: Edition, file: RawFile, scale: ScaleSettings) -> RatingLines:  # noqa: ARG001
     """How the file's lines are ratings: user, item, rating, seconds since 1970.
 
     Raises
@@ -70,7 +70,7 @@ NO_NAME = "no name"
 NOT_A_YEAR = "year is not four digits"
 NOT_A_PLACE = "order is not a whole number"
 NOT_LEADING = "leading is neither 0 nor 1"
-_TOLD = (
+_COLUMNS = (
     "item_id bigint, person_id bigint, title string, other_title string, year int, other_year int, grade string, "
     "name string, billing bigint, leads boolean"
 )
@@ -80,13 +80,13 @@ _ONE_A_FILM = ("title", "other_title", "year", "other_year", "grade")
 
 def read_items(spark: SparkSession, files: Mapping[int, RawFile], max_record_bytes: int) -> Described:
     """The films of the files; one that movies.txt does not have, but another file, has a row too, without a title."""
-    records = read_parts(spark, files, _PARTS, told=_TOLD, max_record_bytes=max_record_bytes)
+    records = read_parts(spark, files, _PARTS, columns=_COLUMNS, max_record_bytes=max_record_bytes)
     return Described(records, with_all_columns(_rows(records), "bronze_items"), survey_of(records))
 
 
 def _movies(records: DataFrame) -> DataFrame:
     year = text_or_null("year")
-    told = records.withColumns(
+    parsed = records.withColumns(
         {
             "item_id": whole_number("movie"),
             "title": text_or_null("title"),
@@ -97,21 +97,21 @@ def _movies(records: DataFrame) -> DataFrame:
             "grade": text_or_null("grade"),
         }
     )
-    judged = rejected_where(told, F.col("item_id").isNull(), NOT_AN_ID)
+    judged = rejected_where(parsed, F.col("item_id").isNull(), NOT_AN_ID)
     return rejected_repeats(rejected_where(judged, F.col("no_year"), NOT_A_YEAR), "item_id")
 
 
 def _named(column: str) -> Callable[[DataFrame], DataFrame]:
     def judge(records: DataFrame) -> DataFrame:
-        told = records.withColumns({"item_id": whole_number("movie"), "name": text_or_null(column)})
-        judged = rejected_where(told, F.col("item_id").isNull(), NOT_AN_ID)
+        parsed = records.withColumns({"item_id": whole_number("movie"), "name": text_or_null(column)})
+        judged = rejected_where(parsed, F.col("item_id").isNull(), NOT_AN_ID)
         return rejected_where(judged, F.col("name").isNull(), NO_NAME)
 
     return judge
 
 
 def _castings(records: DataFrame) -> DataFrame:
-    told = records.withColumns(
+    parsed = records.withColumns(
         {
             "item_id": whole_number("movie"),
             "person_id": whole_number("people"),
@@ -119,15 +119,15 @@ def _castings(records: DataFrame) -> DataFrame:
             "leads": F.when(F.trim("leading").isin("0", "1"), F.trim("leading") == "1"),
         }
     )
-    judged = rejected_where(told, F.col("item_id").isNull() | F.col("person_id").isNull(), NOT_AN_ID)
+    judged = rejected_where(parsed, F.col("item_id").isNull() | F.col("person_id").isNull(), NOT_AN_ID)
     judged = rejected_where(judged, F.col("billing").isNull(), NOT_A_PLACE)
     return rejected_where(judged, F.col("leads").isNull(), NOT_LEADING)
 
 
 def _people(records: DataFrame) -> DataFrame:
     name = F.coalesce(text_or_null("korean"), text_or_null("original"))
-    told = records.withColumns({"person_id": whole_number("people"), "name": name})
-    judged = rejected_where(told, F.col("person_id").isNull(), NOT_AN_ID)
+    parsed = records.withColumns({"person_id": whole_number("people"), "name": name})
+    judged = rejected_where(parsed, F.col("person_id").isNull(), NOT_AN_ID)
     return rejected_repeats(rejected_where(judged, F.col("name").isNull(), NO_NAME), "person_id")
 
 
@@ -149,11 +149,11 @@ def _rows(records: DataFrame) -> DataFrame:
     """
     good = records.where(F.col("reason").isNull())
     people = good.where("part = 'peoples'").select("person_id", F.col("name").alias("known_as"))
-    told = good.where("part != 'peoples'").join(people, "person_id", "left")
+    named = good.where("part != 'peoples'").join(people, "person_id", "left")
     as_listed = F.struct("file_id", "position", "name")
     known_as = F.coalesce("known_as", F.col("person_id").cast("string")).alias("name")
     billed = F.when(F.col("part") == "castings", F.struct("billing", "person_id", known_as))
-    return told.groupBy("item_id").agg(
+    return named.groupBy("item_id").agg(
         *(F.max(name).alias(name) for name in _ONE_A_FILM),
         _names(F.when(F.col("part") == "genres", as_listed)).alias("genres"),
         _names(F.when(F.col("part") == "countries", as_listed)).alias("countries"),

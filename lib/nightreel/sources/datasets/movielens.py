@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.settings import ScaleSettings, Settings
-from nightreel.sources.datasets.finding import Form, Format, Part, PublishedSource, read_parts
+from nightreel.sources.datasets.finding import Edition, Format, Part, PublishedSource, read_parts
 from nightreel.sources.files import RawFile
 from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
 from nightreel.sources.lines.rating_lines import RatingLines
@@ -34,8 +34,8 @@ def without_year(title: str | Column) -> Column:
     return F.coalesce(text_or_null(F.regexp_replace(title, _ENDING, "")), text_or_null(title))
 
 
-CSV = Form(
-    said="MovieLens CSV",
+CSV = Edition(
+    name="MovieLens CSV",
     ratings=r"ratings?\.csv",
     looked_for="ratings.csv",
     begins=r'"?userId"?,"?movieId"?,"?rating"?(,|$)',
@@ -43,46 +43,46 @@ CSV = Form(
 )
 """latest-small, 20M and later; a widespread copy of 20M leaves out the plural's s."""
 
-DAT = Form(
-    said="MovieLens 1M or 10M",
+DAT = Edition(
+    name="MovieLens 1M or 10M",
     ratings=r"ratings\.dat",
     looked_for="ratings.dat",
     begins=r"\d+::\d+::\d",
     others={"movies": r"movies\.dat", "tags": r"tags\.dat"},
 )
 
-U_DATA = Form(
-    said="MovieLens 100K",
+U_DATA = Edition(
+    name="MovieLens 100K",
     ratings=r"u\.data",
     looked_for="u.data",
     begins=r"\d+\t\d+\t\d",
     others={"movies": r"u\.item", "genres": r"u\.genre"},
 )
 
-SMALL = Form(
-    said="MovieLens CSV, as a sample in The Movies Dataset",
+SMALL = Edition(
+    name="MovieLens CSV, as a sample in The Movies Dataset",
     ratings=r"ratings_small\.csv",
     looked_for="ratings_small.csv",
     begins=CSV.begins,
     others={"links": r"links_small\.csv"},
 )
 
-FORMS = (CSV, DAT, U_DATA, SMALL)
+EDITIONS = (CSV, DAT, U_DATA, SMALL)
 
 
 _NEEDED = ("userId", "movieId", "rating")
 
 
-def rating_lines(form: Form, file: RawFile, scale: ScaleSettings) -> RatingLines:
+def rating_lines(edition: Edition, file: RawFile, scale: ScaleSettings) -> RatingLines:
     """How the file's lines are ratings: user, item, rating, seconds since 1970; of CSV by the names in its header.
 
     Raises
     ------
     DataError : the header lacks a name, or the file cannot be read
     """
-    if form in (CSV, SMALL):
+    if edition in (CSV, SMALL):
         return _by_header(file, scale)
-    separator = "::" if form is DAT else "\t"
+    separator = "::" if edition is DAT else "\t"
     return RatingLines(
         separator, 4, user=0, item=1, rating=2, time=3, header=False, lowest=scale.lowest, highest=scale.highest
     )
@@ -114,7 +114,7 @@ MOST_TAGS = 50
 NO_TAG = "no tag"
 NOT_A_LINK = "imdbId or tmdbId is not a whole number"
 _NO_GENRES = "(no genres listed)"
-_TOLD = "item_id bigint, title string, year int, genres array<string>, imdb_id string, tmdb_id bigint, tag string"
+_COLUMNS = "item_id bigint, title string, year int, genres array<string>, imdb_id string, tmdb_id bigint, tag string"
 _ONE_A_FILM = ("title", "year", "genres", "imdb_id", "tmdb_id")
 """Of which good records of a film tell at most one."""
 
@@ -122,7 +122,7 @@ _ONE_A_FILM = ("title", "year", "genres", "imdb_id", "tmdb_id")
 def read_items(spark: SparkSession, files: Mapping[int, RawFile], max_record_bytes: int) -> Described:
     """The films of the files; one that only links or tags speak of has a row too, without a title."""
     genres = next((file for file in files.values() if U_DATA.part(file.name) == "genres"), None)
-    records = read_parts(spark, files, _parts(genres), told=_TOLD, max_record_bytes=max_record_bytes)
+    records = read_parts(spark, files, _parts(genres), columns=_COLUMNS, max_record_bytes=max_record_bytes)
     return Described(records, with_all_columns(_rows(records), "bronze_items"), survey_of(records))
 
 
@@ -145,7 +145,7 @@ def _parts(genres: RawFile | None) -> tuple[Part, ...]:
 
 def _films(records: DataFrame) -> DataFrame:
     names = F.transform(F.split("genres", r"\|"), F.trim)
-    told = records.withColumns(
+    parsed = records.withColumns(
         {
             "item_id": whole_number("movieId"),
             "year": year_in("title"),
@@ -153,12 +153,12 @@ def _films(records: DataFrame) -> DataFrame:
             "genres": F.array_distinct(F.filter(names, lambda name: ~name.isin("", _NO_GENRES))),
         }
     )
-    return rejected_repeats(rejected_where(told, F.col("item_id").isNull(), NOT_AN_ID), "item_id")
+    return rejected_repeats(rejected_where(parsed, F.col("item_id").isNull(), NOT_AN_ID), "item_id")
 
 
 def _links(records: DataFrame) -> DataFrame:
     imdb, tmdb = whole_number("imdbId"), whole_number("tmdbId")
-    told = records.withColumns(
+    parsed = records.withColumns(
         {
             "item_id": whole_number("movieId"),
             "imdb_id": F.concat(F.lit("tt"), F.lpad(imdb.cast("string"), F.greatest(F.lit(7), F.length(imdb)), "0")),
@@ -166,7 +166,7 @@ def _links(records: DataFrame) -> DataFrame:
         }
     )
     bad = _no_number("imdbId", imdb) | _no_number("tmdbId", tmdb)
-    judged = rejected_where(told, F.col("item_id").isNull(), NOT_AN_ID)
+    judged = rejected_where(parsed, F.col("item_id").isNull(), NOT_AN_ID)
     return rejected_repeats(rejected_where(judged, bad, NOT_A_LINK), "item_id")
 
 
@@ -175,8 +175,8 @@ def _no_number(text: str, number: Column) -> Column:
 
 
 def _tags(records: DataFrame) -> DataFrame:
-    told = records.withColumns({"item_id": whole_number("movieId"), "tag": text_or_null("tag")})
-    judged = rejected_where(told, F.col("item_id").isNull(), NOT_AN_ID)
+    parsed = records.withColumns({"item_id": whole_number("movieId"), "tag": text_or_null("tag")})
+    judged = rejected_where(parsed, F.col("item_id").isNull(), NOT_AN_ID)
     return rejected_where(judged, F.col("tag").isNull(), NO_TAG)
 
 
@@ -189,9 +189,9 @@ def _rows(records: DataFrame) -> DataFrame:
     films = good.where("part IN ('movies', 'links')").select("item_id", *_ONE_A_FILM)
     tags = good.where("part = 'tags'").groupBy("item_id", F.lower("tag").alias("folded"))
     ranked = tags.agg(F.struct(-F.count(F.lit(1)), "folded", F.mode("tag", True).alias("tag")).alias("ranked"))
-    told = films.unionByName(ranked.select("item_id", "ranked"), allowMissingColumns=True)
+    described = films.unionByName(ranked.select("item_id", "ranked"), allowMissingColumns=True)
     most_frequent = F.slice(F.array_sort(F.collect_list("ranked")), 1, MOST_TAGS)
-    return told.groupBy("item_id").agg(
+    return described.groupBy("item_id").agg(
         *(F.max(name).alias(name) for name in _ONE_A_FILM),
         F.transform(most_frequent, lambda one: one["tag"]).alias("tags"),
     )
@@ -216,7 +216,7 @@ def films(records: DataFrame, genres: Sequence[str] = GENRES) -> DataFrame:
     """Records of u.item as films: item_id, title, year, genres; without a year in the title, that of the release."""
     released = F.nullif(F.regexp_extract("released", r"([0-9]{4})\s*$", 1), F.lit("")).cast("int")
     flagged = [F.when(F.trim(flag) == "1", name) for flag, name in zip(FLAGS, genres, strict=True) if name != _NO_GENRE]
-    told = records.withColumns(
+    parsed = records.withColumns(
         {
             "item_id": whole_number("movieId"),
             "year": F.coalesce(year_in("title"), released),
@@ -225,13 +225,13 @@ def films(records: DataFrame, genres: Sequence[str] = GENRES) -> DataFrame:
         }
     )
     flags = F.array(*(F.trim(flag) for flag in FLAGS))
-    judged = rejected_where(told, F.exists(flags, lambda flag: ~flag.isin("0", "1")), NOT_A_FLAG)
+    judged = rejected_where(parsed, F.exists(flags, lambda flag: ~flag.isin("0", "1")), NOT_A_FLAG)
     judged = rejected_where(judged, F.col("item_id").isNull(), NOT_AN_ID)
     return rejected_repeats(judged, "item_id")
 
 
 def genres_named(records: DataFrame) -> DataFrame:
-    """Records of u.genre, told good or bad."""
+    """Records of u.genre, the bad ones with a reason."""
     place = whole_number("place")
     good = text_or_null("genre").isNotNull() & place.isNotNull() & (place < len(GENRES))
     return rejected_where(records, ~good, NOT_A_GENRE)
@@ -255,7 +255,7 @@ def _beginning(file: RawFile) -> str:
         return ""  # the survey, which reads the file too, tells that it is damaged
 
 
-_FORMAT = Format("MovieLens", FORMS, version=2, rating_lines=rating_lines, read_items=read_items)
+_FORMAT = Format("MovieLens", EDITIONS, version=2, rating_lines=rating_lines, read_items=read_items)
 
 
 class MovieLens(PublishedSource):

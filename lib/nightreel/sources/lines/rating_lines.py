@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import IO, Literal, Protocol
+from typing import IO, Literal
 
 from nightreel.sources.survey import BLANKS, BOM
 
 LARGEST_ID = 2**63 - 1
-MICROS_PER_SECOND = 1_000_000
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 """The years 1 to 9999, in seconds since 1970."""
 
-_GROUPS = {"user": "user", "item": "item", "rating": "rating", "seconds": "time"}
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _WHOLE = re.compile(rb"0*([0-9]{1,19})")
 _NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SECONDS = re.compile(rb"-?0*[0-9]{1,12}")
 _MOMENT = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+_GROUPS = {"user": "user", "item": "item", "rating": "rating", "seconds": "time"}
 _DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -36,6 +36,8 @@ class Reason(StrEnum):
     ITEM_ID = f"item id is not a whole number from 0 to {LARGEST_ID}"
     RATING = "rating is not a number"
     SCALE = "rating outside the scale"
+    NO_HEADER = "before any header"
+    REJECTED_HEADER = "under a rejected header"
     TIME = "time is neither seconds since 1970 nor YYYY-MM-DD hh:mm:ss"
 
 
@@ -44,13 +46,13 @@ class Entry:
     """A good line: a rating, or a pair to be predicted (without one).
 
     item_id : None where the header above names the item
-    micros : when it was rated, in microseconds since 1970, UTC
+    seconds : when it was rated, since 1970, UTC
     """
 
     user_id: int
     item_id: int | None
     rating: float | None
-    micros: int | None
+    seconds: int | None
 
 
 BEFORE_ANY_HEADER, UNDER_REJECTED_HEADER = 0, -1
@@ -71,43 +73,39 @@ Parsed = Entry | Header | StrEnum
 Column = Literal["user", "item", "rating", "seconds", "date"]
 
 
-class LineFormat(Protocol):
+class LineFormat(ABC):
     """How the lines of a file are ratings. `parse` defines it; all else lets `vector.py` read most lines faster."""
 
-    @property
-    def separator(self) -> str:
-        """What stands between two fields."""
+    separator: str
+    """What stands between two fields."""
+    header: bool
+    """The file's first line names the fields."""
+    id_limits: tuple[int, int]
+    """The least and the largest id."""
+    lowest: float
+    """The least rating that is no reject."""
+    highest: float
+    dictionary_columns: tuple[str, ...]
+    """The columns of bronze_ratings worth a dictionary in Parquet, in the order in which files of the format are."""
+
+    @abstractmethod
+    def parse(self, content: bytes) -> Parsed:
+        """A line without its end and without blanks there; not empty."""
 
     @property
+    @abstractmethod
     def columns(self) -> tuple[Column | None, ...]:
         """What each field is (None: read over); empty where lines have different numbers of fields."""
 
     @property
+    @abstractmethod
     def pattern(self) -> str:
         """A regular expression with groups user, item, rating, time, date, for lines with their line feed. `parse`
         accepts what it matches where the numbers are within the limits, and may accept more."""
 
-    @property
-    def header(self) -> bool:
-        """Whether the file's first line names the fields."""
-
-    @property
-    def id_limits(self) -> tuple[int, int]:
-        """The least and the largest id."""
-
-    @property
-    def rating_limits(self) -> tuple[float, float]:
-        """The least and the largest rating."""
-
-    @property
-    def dictionary_columns(self) -> tuple[str, ...]:
-        """The columns of bronze_ratings worth a dictionary in Parquet, as files of the format are sorted."""
-
-    def parse(self, content: bytes) -> Parsed:
-        """A line without its end and without blanks there; not empty."""
-
-    def item_above(self, stream: IO[bytes], position: int, *, chunk_bytes: int, max_line_bytes: int) -> int:
-        """The item that a line starting at `position` falls under; BEFORE_ANY_HEADER in files without headers."""
+    def item_above(self, stream: IO[bytes], position: int, *, chunk_bytes: int, max_line_bytes: int) -> int:  # noqa: ARG002
+        """The item that a line starting at `position` falls under, where headers name items."""
+        return BEFORE_ANY_HEADER
 
 
 def parse_line(line: bytes, lines: LineFormat, *, position: int, max_line_bytes: int) -> Parsed | None:
@@ -130,7 +128,7 @@ def blanks(separator: str) -> bytes:
 
 
 @dataclass(frozen=True)
-class RatingLines:
+class RatingLines(LineFormat):
     """A rating a line, as MovieLens and KMRD have them. Places count from 0.
 
     Blanks around a field, and then a pair of double quotes, are no part of it; no field holds the separator.
@@ -147,15 +145,10 @@ class RatingLines:
     """Seconds since 1970, or YYYY-MM-DD hh:mm:ss in UTC; empty, and None, is no time."""
     header: bool
     lowest: float
-    """The least rating that is no reject."""
     highest: float
 
     id_limits = (0, LARGEST_ID)
     dictionary_columns = ("user_id", "item_id", "rating", "file_id")
-
-    @property
-    def rating_limits(self) -> tuple[float, float]:
-        return self.lowest, self.highest
 
     @property
     def columns(self) -> tuple[Column | None, ...]:
@@ -187,15 +180,12 @@ class RatingLines:
         user_id, item_id = whole_number(user, self.id_limits), whole_number(item, self.id_limits)
         if user_id is None or item_id is None:
             return Reason.USER_ID if user_id is None else Reason.ITEM_ID
-        rating = rating_within(fields[self.rating], self.rating_limits)
+        rating = rating_within(fields[self.rating], self)
         if isinstance(rating, Reason):
             return rating
         time = b"" if self.time is None else fields[self.time]
-        micros = micros_of(time) if time else None
-        return Reason.TIME if time and micros is None else Entry(user_id, item_id, rating, micros)
-
-    def item_above(self, stream: IO[bytes], position: int, *, chunk_bytes: int, max_line_bytes: int) -> int:  # noqa: ARG002
-        return BEFORE_ANY_HEADER
+        seconds = seconds_of(time) if time else None
+        return Reason.TIME if time and seconds is None else Entry(user_id, item_id, rating, seconds)
 
 
 LINE_END = "[ \t\r]*\n$"
@@ -218,31 +208,29 @@ def whole_number(text: bytes, limits: tuple[int, int]) -> int | None:
     return int(match[1]) if match and limits[0] <= int(match[1]) <= limits[1] else None
 
 
-def rating_within(text: bytes, limits: tuple[float, float]) -> float | Reason:
+def rating_within(text: bytes, lines: LineFormat) -> float | Reason:
     if not _NUMBER.fullmatch(text):
         return Reason.RATING
-    return float(text) if limits[0] <= float(text) <= limits[1] else Reason.SCALE
+    return float(text) if lines.lowest <= float(text) <= lines.highest else Reason.SCALE
 
 
-def micros_of(text: bytes) -> int | None:
-    """Microseconds since 1970 of a time in UTC: seconds since then, a date, or a date and time of day.
+def seconds_of(text: bytes) -> int | None:
+    """Seconds since 1970 of such a number or of YYYY-MM-DD hh:mm:ss in UTC.
 
-    None: the text is no time, or lies outside the years 1 to 9999.
+    None: the text is neither, or lies outside the years 1 to 9999.
     """
     if _SECONDS.fullmatch(text):
-        seconds = int(text)
-        return seconds * MICROS_PER_SECOND if FIRST_SECOND <= seconds <= LAST_SECOND else None
-    return _calendar_micros(text) if _MOMENT.fullmatch(text) else None
+        return int(text) if FIRST_SECOND <= int(text) <= LAST_SECOND else None
+    return _calendar_seconds(text) if _MOMENT.fullmatch(text) else None
 
 
-def micros_of_date(text: bytes) -> int | None:
-    """Microseconds since 1970 at the beginning of YYYY-MM-DD in UTC; None: it is no calendar date."""
-    return _calendar_micros(text) if _DATE.fullmatch(text) else None
+def seconds_of_date(text: bytes) -> int | None:
+    """Seconds since 1970 at the beginning of YYYY-MM-DD in UTC; None: it is no calendar date."""
+    return _calendar_seconds(text) if _DATE.fullmatch(text) else None
 
 
-def _calendar_micros(text: bytes) -> int | None:
+def _calendar_seconds(text: bytes) -> int | None:
     try:
-        moment = datetime.fromisoformat(text.decode("ascii")).replace(tzinfo=UTC)
+        return int(datetime.fromisoformat(text.decode("ascii")).replace(tzinfo=UTC).timestamp())
     except ValueError:
         return None
-    return int(moment.timestamp()) * MICROS_PER_SECOND

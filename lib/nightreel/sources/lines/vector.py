@@ -20,11 +20,11 @@ from pyarrow import csv
 from nightreel.sources.lines.rating_lines import (
     FIRST_SECOND,
     LAST_SECOND,
-    MICROS_PER_SECOND,
     UNDER_REJECTED_HEADER,
     Entry,
     Header,
     LineFormat,
+    Reason,
     parse_line,
 )
 from nightreel.sources.lines.segments import Block
@@ -49,6 +49,8 @@ _CSV_TYPES = {  # uint64, as Arrow takes -0 for an int64
 }
 _PLAIN_BYTES = b"0123456789.-:\r\n"
 _SECONDS_PER_DAY = 86_400
+_MICROS_PER_SECOND = 1_000_000
+_NO_TIME = np.iinfo(np.int64).min
 _MOMENT_CHARACTERS = len("2005-04-02 23:53:47")
 
 Longs = NDArray[np.int64]
@@ -56,19 +58,12 @@ Mask = NDArray[np.bool_]
 Columns = dict[str, NDArray[Any]]
 
 
-class NoHeader(StrEnum):
-    """Why a good line without an item of its own is quarantined."""
-
-    BEFORE_ANY = "before any header"
-    REJECTED = "under a rejected header"
-
-
 @dataclass(frozen=True)
 class ParsedLines:
     """Some lines of a file: the good ones as columns, one entry a line in file order, and those rejected.
 
-    columns : user_id, item_id int64; rating float64 (NaN in pairs to be predicted); micros int64, since 1970; timed
-        bool, whether the line has a time; position int64, offset of the line's first byte
+    columns : user_id, item_id int64; rating float64 (NaN in pairs to be predicted); seconds int64, since 1970
+        (_NO_TIME where the line has no time); position int64, offset of the line's first byte
     item_below : what the line after these falls under, where headers name items
     """
 
@@ -90,8 +85,9 @@ class ParsedLines:
             case "rating":
                 return pa.array(self.columns["rating"].astype(np.float32))
             case "rated_at":
-                micros, timed = self.columns["micros"], self.columns["timed"]
-                return pa.array(micros, mask=None if timed.all() else ~timed).view(COLUMN_TYPES["rated_at"])
+                seconds = self.columns["seconds"]
+                micros = pa.array(seconds * _MICROS_PER_SECOND, mask=seconds == _NO_TIME)
+                return micros.view(COLUMN_TYPES["rated_at"])
             case _:
                 return pa.array(self.columns[name])
 
@@ -103,9 +99,9 @@ def parse_block(block: Block, lines: LineFormat, *, item_above: int, max_line_by
     starts = np.append(0, ends[:-1] + 1)
     begin = 1 if block.position == 0 else 0  # a file's first line may hold a byte order mark, or name the fields
     shift = int(ends[0]) + 1 if begin else 0
-    columns, numbers = _by_arrow(data[shift:], starts[begin:] - shift, lines)
+    columns, numbers, good = _by_arrow(data[shift:], starts[begin:] - shift, lines)
     numbers += begin
-    good = _within_limits(columns, lines) & ((ends - starts)[numbers] <= max_line_bytes)
+    good &= (ends - starts)[numbers] <= max_line_bytes
     if not good.all():
         columns, numbers = {name: column[good] for name, column in columns.items()}, numbers[good]
     odd = _by_definition(block, starts, ends, _others(numbers, len(ends)), lines, max_line_bytes)
@@ -125,24 +121,27 @@ def parse_block(block: Block, lines: LineFormat, *, item_above: int, max_line_by
     return ParsedLines(columns, rejected, item_below)
 
 
-def _by_arrow(data: bytes, starts: Longs, lines: LineFormat) -> tuple[Columns, Longs]:
-    """Lines that Arrow reads as the definition does but for limits, and their numbers."""
+def _by_arrow(data: bytes, starts: Longs, lines: LineFormat) -> tuple[Columns, Longs, Mask]:
+    """Lines that Arrow reads as the definition does, their numbers, and which of them are within the limits."""
     try:
         found, numbers = _read_csv(data, len(starts), lines)
     except pa.ArrowInvalid:
         found, numbers = _match(data, starts, lines)
-    time = found.get("seconds", found.get("date"))
-    if time is None:
-        time = pa.nulls(len(numbers), pa.int64())
-    timed = np.ones(len(numbers), np.bool_) if not time.null_count else time.is_valid().to_numpy(zero_copy_only=False)
-    seconds = time.view(pa.int32()).cast(pa.int64()) if pa.types.is_date(time.type) else time
-    columns: Columns = {
-        f"{name}_id": found[name].to_numpy().view(np.int64) for name in ("user", "item") if name in found
-    }
+    columns = {f"{name}_id": found[name].to_numpy().view(np.int64) for name in ("user", "item") if name in found}
     columns["rating"] = found["rating"].to_numpy() if "rating" in found else np.full(len(numbers), np.nan)
-    columns["seconds"] = seconds.fill_null(0).to_numpy() * (_SECONDS_PER_DAY if "date" in found else 1)
-    columns["timed"] = timed
-    return columns, numbers
+    time = pa.nulls(len(numbers), pa.int64())
+    if "date" in found:
+        time = pc.multiply(found["date"].view(pa.int32()).cast(pa.int64()), _SECONDS_PER_DAY)
+    time = found.get("seconds", time)
+    columns["seconds"] = time.fill_null(0).to_numpy()
+    good: Mask = (columns["seconds"] >= FIRST_SECOND) & (columns["seconds"] <= LAST_SECOND)
+    if time.null_count:
+        columns["seconds"] = time.fill_null(_NO_TIME).to_numpy()
+    least, largest = lines.id_limits
+    for name in columns.keys() & {"user_id", "item_id"}:
+        good &= (columns[name] >= least) & (columns[name] <= largest)
+    outside = (columns["rating"] < lines.lowest) | (columns["rating"] > lines.highest)  # which NaN is not
+    return columns, numbers, good & ~outside
 
 
 def _read_csv(data: bytes, line_count: int, lines: LineFormat) -> tuple[Mapping[str, pa.Array], Longs]:
@@ -205,17 +204,6 @@ def _seconds(times: pa.Array) -> pa.Array:
     return pc.coalesce(moments, counted)
 
 
-def _within_limits(columns: Columns, lines: LineFormat) -> Mask:
-    least, largest = lines.id_limits
-    lowest, highest = lines.rating_limits
-    seconds = columns["seconds"]
-    good: Mask = (seconds >= FIRST_SECOND) & (seconds <= LAST_SECOND)
-    columns["micros"] = columns.pop("seconds") * MICROS_PER_SECOND
-    for name in columns.keys() & {"user_id", "item_id"}:
-        good &= (columns[name] >= least) & (columns[name] <= largest)
-    return good & ~((columns["rating"] < lowest) | (columns["rating"] > highest))
-
-
 @dataclass
 class _Odd:
     """What the definition says of the lines left to it, by their numbers."""
@@ -254,8 +242,7 @@ def _with_entries(columns: Columns, numbers: Longs, entries: Mapping[int, Entry]
         "user_id": [one.user_id for one in entries.values()],
         "item_id": [one.item_id for one in entries.values()],
         "rating": [np.nan if one.rating is None else one.rating for one in entries.values()],
-        "micros": [one.micros or 0 for one in entries.values()],
-        "timed": [one.micros is not None for one in entries.values()],
+        "seconds": [_NO_TIME if one.seconds is None else one.seconds for one in entries.values()],
     }
     numbers = np.append(numbers, list(entries))
     order = np.argsort(numbers)
@@ -272,5 +259,5 @@ def _without_homeless(columns: Columns, numbers: Longs, rejected: dict[int, StrE
     """Good lines that fall under no item are rejected."""
     homeless = columns["item_id"] <= 0
     for line, item_id in zip(numbers[homeless].tolist(), columns["item_id"][homeless].tolist(), strict=True):
-        rejected[line] = NoHeader.REJECTED if item_id == UNDER_REJECTED_HEADER else NoHeader.BEFORE_ANY
+        rejected[line] = Reason.REJECTED_HEADER if item_id == UNDER_REJECTED_HEADER else Reason.NO_HEADER
     return {name: column[~homeless] for name, column in columns.items()}, numbers[~homeless]

@@ -18,11 +18,12 @@ from nightreel.sources.lines.rating_lines import (
     Column,
     Entry,
     Header,
+    LineFormat,
     Parsed,
     Reason,
-    micros_of_date,
     parse_line,
     rating_within,
+    seconds_of_date,
     whole_number,
 )
 from nightreel.sources.lines.segments import AT_A_TIME
@@ -42,8 +43,8 @@ class DumpReason(StrEnum):
 
 
 @dataclass(frozen=True)
-class DumpLines:
-    """A LineFormat: a header is the movie of the rows below it.
+class DumpLines(LineFormat):
+    """A header is the movie of the rows below it.
 
     rows : ratings: `user,rating,YYYY-MM-DD`. pairs: `user` (probe.txt) or `user,YYYY-MM-DD` (qualifying.txt)
     lowest, highest : the scale, both ends included
@@ -57,10 +58,6 @@ class DumpLines:
     header = False
     id_limits = (1, LARGEST_ID)
     dictionary_columns = ("item_id", "rating", "rated_at", "file_id")
-
-    @property
-    def rating_limits(self) -> tuple[float, float]:
-        return self.lowest, self.highest
 
     @property
     def columns(self) -> tuple[Column | None, ...]:
@@ -84,11 +81,11 @@ class DumpLines:
         user_id = whole_number(user, self.id_limits)
         if user_id is None:
             return DumpReason.USER_ID
-        rating = rating_within(others[0], self.rating_limits) if self.rows == "ratings" else None
+        rating = rating_within(others[0], self) if self.rows == "ratings" else None
         if isinstance(rating, Reason):
             return rating
-        micros = micros_of_date(others[-1]) if others else None
-        return DumpReason.DATE if others and micros is None else Entry(user_id, None, rating, micros)
+        seconds = seconds_of_date(others[-1]) if others else None
+        return DumpReason.DATE if others and seconds is None else Entry(user_id, None, rating, seconds)
 
     def item_above(self, stream: IO[bytes], position: int, *, chunk_bytes: int, max_line_bytes: int) -> int:
         """Found by reading backwards."""

@@ -39,7 +39,7 @@ class NetflixDump:
 
     @property
     def reading(self) -> str:
-        return digest("netflix", _VERSION, *self._lines.rating_limits, self._ingest.max_line_bytes)
+        return digest("netflix", _VERSION, self._lines.lowest, self._lines.highest, self._ingest.max_line_bytes)
 
     def find(self) -> Found:
         ratings = find_ratings(self._data.path)
