@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import runpy
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from pyspark.sql import SparkSession
 
 JOBS = Path(__file__).parents[2] / "jobs"
+DATE = ("--run-date", "2005-12-31")
 
 
 @dataclass(frozen=True)
@@ -28,29 +33,52 @@ class Ended:
 
 
 RunJob = Callable[..., Ended]
+SettingsFor = Callable[..., list[str]]
+
+
+def run_here(name: str, *arguments: str) -> Ended:
+    """jobs/<name>.py <arguments> in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    argv = [str(JOBS / f"{name}.py"), *arguments]
+    with (
+        patch.object(sys, "argv", argv),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        runpy.run_path(argv[0], run_name="__main__")
+    return Ended(code=int(ended.value.code or 0), out=out.getvalue(), err=err.getvalue())
+
+
+def settings_in(folder: Path, data: Path, **more: str) -> list[str]:
+    """--set arguments that keep a job's tables in the folder."""
+    pairs = {"data.path": str(data), "tables.root": str(folder / "tables")}
+    pairs |= {name.replace("__", "."): value for name, value in more.items()}
+    return [argument for name, value in pairs.items() for argument in ("--set", f"{name}={value}")]
+
+
+@pytest.fixture(scope="session")
+def run_job(spark: SparkSession) -> RunJob:
+    return run_here
 
 
 @pytest.fixture
-def run_job(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunJob:
-    def run(name: str, *arguments: str) -> Ended:
-        capsys.readouterr()
-        monkeypatch.setattr("sys.argv", [str(JOBS / f"{name}.py"), *arguments])
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_path(str(JOBS / f"{name}.py"), run_name="__main__")
-        printed = capsys.readouterr()
-        return Ended(code=int(ended.value.code or 0), out=printed.out, err=printed.err)
+def run_without_spark(monkeypatch: pytest.MonkeyPatch) -> RunJob:
+    """A job that is to end before it starts Spark: the test fails if it tries."""
 
-    return run
+    def start(*_: object, **__: object) -> None:
+        pytest.fail("the job starts Spark")
+
+    monkeypatch.setattr("nightreel.session.spark_session.start", start)
+    return run_here
 
 
 @pytest.fixture
-def settings_for(tmp_path: Path) -> Callable[..., list[str]]:
+def settings_for(tmp_path: Path) -> SettingsFor:
     """--set arguments that keep a job inside the test's folder."""
 
     def make(data: Path, **more: str) -> list[str]:
-        pairs = {"data.path": str(data), "tables.root": str(tmp_path / "tables")}
-        pairs |= {name.replace("__", "."): value for name, value in more.items()}
-        return [argument for name, value in pairs.items() for argument in ("--set", f"{name}={value}")]
+        return settings_in(tmp_path, data, **more)
 
     return make
 

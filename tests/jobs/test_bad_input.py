@@ -4,19 +4,53 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from tests.jobs.conftest import RunJob, write_dump
+from tests.jobs.conftest import DATE, Ended, RunJob, SettingsFor, settings_in, write_dump
 
+from nightreel.models.classical import means
 from nightreel.settings import load
 from nightreel.tables.tables import Tables
 
-SettingsFor = Callable[..., list[str]]
 SMALL = {"filter__min_ratings_per_user": "0", "filter__min_ratings_per_item": "0", "split__test_share": "0.3"}
+
+
+TWO_MODELS = [*DATE, "--set", 'nightly.models=["item_mean", "popular"]', "--set", "recommend.model=item_mean"]
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A night on a small dump that failed at its second model: the dump, and the tables of the steps before."""
+
+    ended: Ended
+    raw: Path
+    tables: Path
+
+
+@pytest.fixture(scope="module")
+def stopped(run_job: RunJob, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    folder = tmp_path_factory.mktemp("stopped")
+    raw = write_dump(folder / "raw")
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the lights went out")
+
+    with patch.object(means.Popular, "fit", fail):
+        ended = run_job("nightly", *settings_in(folder, raw, **SMALL), *TWO_MODELS)
+    return Stopped(ended, raw, folder / "tables")
+
+
+@pytest.fixture
+def prepared(stopped: Stopped, tmp_path: Path) -> Path:
+    """A small dump, not to be changed; its tables, with a run of item_mean, are in the test's own folder."""
+    shutil.copytree(stopped.tables, tmp_path / "tables")
+    return stopped.raw
 
 
 def tables_of(spark: SparkSession, root: Path) -> Tables:
@@ -35,8 +69,10 @@ def tables_of(spark: SparkSession, root: Path) -> Tables:
         (["--nonsense"], ["--nonsense", "--help"]),
     ],
 )
-def test_bad_usage_is_one_line_and_exit_code_2(run_job: RunJob, arguments: list[str], names: list[str]) -> None:
-    ended = run_job("prepare", *arguments)
+def test_bad_usage_is_one_line_and_exit_code_2(
+    run_without_spark: RunJob, arguments: list[str], names: list[str]
+) -> None:
+    ended = run_without_spark("prepare", *arguments)
     assert ended.code == 2
     assert len(ended.err.strip().splitlines()) == 1
     assert all(name in ended.complaint for name in names), ended.complaint
@@ -50,15 +86,17 @@ def test_bad_usage_is_one_line_and_exit_code_2(run_job: RunJob, arguments: list[
     ],
 )
 def test_bad_hyperparameters_name_the_key(
-    run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, override: str, names: list[str]
+    run_without_spark: RunJob, settings_for: SettingsFor, tmp_path: Path, override: str, names: list[str]
 ) -> None:
-    ended = run_job("train", "--model", "als", *settings_for(tmp_path), "--set", override)
+    ended = run_without_spark("train", "--model", "als", *settings_for(tmp_path), "--set", override)
     assert ended.code == 2
     assert all(name in ended.complaint for name in names), ended.complaint
 
 
-def test_an_unknown_model_lists_the_known_ones(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
-    ended = run_job("train", "--model", "svd++", *settings_for(tmp_path))
+def test_an_unknown_model_lists_the_known_ones(
+    run_without_spark: RunJob, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    ended = run_without_spark("train", "--model", "svd++", *settings_for(tmp_path))
     assert ended.code == 2
     assert "svd++" in ended.complaint
     assert "als" in ended.complaint
@@ -74,19 +112,22 @@ def test_an_unknown_model_lists_the_known_ones(run_job: RunJob, settings_for: Se
     ],
 )
 def test_what_is_plainly_wrong_is_said_before_spark_starts(
-    run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, job: str, arguments: list[str]
+    run_without_spark: RunJob, settings_for: SettingsFor, tmp_path: Path, job: str, arguments: list[str]
 ) -> None:
-    ended = run_job(job, *settings_for(tmp_path), *arguments)
+    ended = run_without_spark(job, *settings_for(tmp_path), *arguments)
     assert ended.code == 2
     assert "start Spark" not in ended.err
 
 
 def test_a_prepare_that_was_cut_off_is_noticed(
-    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession,
+    run_job: RunJob,
+    settings_for: SettingsFor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prepared: Path,
 ) -> None:
-    raw = settings_for(write_dump(tmp_path / "raw"), **SMALL)
-    for job in (["ingest"], ["prepare"], ["train", "--model", "item_mean"]):
-        assert run_job(*job, *raw).code == 0
+    raw = settings_for(prepared, **SMALL)
     replace = Tables.replace
 
     def only_the_users(self: Tables, table: str, rows: object, **stamp: str) -> None:
@@ -106,10 +147,10 @@ def test_a_prepare_that_was_cut_off_is_noticed(
     assert run_job("evaluate", "--model", "item_mean", *raw).code == 0, "the same prepare as the run was trained on"
 
 
-def test_a_run_of_other_indices_is_refused(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
-    raw = settings_for(write_dump(tmp_path / "raw"), **SMALL)
-    for job in (["ingest"], ["prepare"], ["train", "--model", "item_mean"]):
-        assert run_job(*job, *raw).code == 0
+def test_a_run_of_other_indices_is_refused(
+    run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, prepared: Path
+) -> None:
+    raw = settings_for(prepared, **SMALL)
     shutil.rmtree(tmp_path / "tables" / "netflix" / "silver_interactions")
     assert run_job("prepare", *raw, "--set", "split.seed=7").code == 0
     ended = run_job("evaluate", "--model", "item_mean", *raw)
@@ -118,37 +159,38 @@ def test_a_run_of_other_indices_is_refused(run_job: RunJob, settings_for: Settin
 
 
 def test_a_night_with_an_unknown_model_stops_before_it_reads_anything(
-    run_job: RunJob, settings_for: SettingsFor, tmp_path: Path
+    run_without_spark: RunJob, settings_for: SettingsFor, tmp_path: Path
 ) -> None:
-    ended = run_job("nightly", *settings_for(write_dump(tmp_path / "raw")), "--set", 'nightly.models=["als", "alz"]')
+    ended = run_without_spark(
+        "nightly", *settings_for(write_dump(tmp_path / "raw")), "--set", 'nightly.models=["als", "alz"]'
+    )
     assert ended.code == 2
     assert "alz" in ended.complaint
     assert not (tmp_path / "tables" / "netflix").exists()
 
 
-def test_a_path_that_does_not_exist(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
-    ended = run_job("ingest", *settings_for(tmp_path / "nowhere"))
+def test_a_path_that_does_not_exist(run_without_spark: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
+    ended = run_without_spark("ingest", *settings_for(tmp_path / "nowhere"))
     assert ended.code in (1, 2)
     assert str(tmp_path / "nowhere") in ended.complaint
     assert "Traceback" not in ended.err
 
 
 def test_a_folder_without_a_dump_says_what_is_looked_for(
-    run_job: RunJob, settings_for: SettingsFor, tmp_path: Path
+    run_without_spark: RunJob, settings_for: SettingsFor, tmp_path: Path
 ) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "README.txt").write_text("nothing here\n")
-    ended = run_job("ingest", *settings_for(tmp_path / "raw"))
+    ended = run_without_spark("ingest", *settings_for(tmp_path / "raw"))
     assert ended.code in (1, 2)
     assert str(tmp_path / "raw") in ended.complaint
     assert "combined_data_" in ended.complaint
 
 
 def test_too_many_rejects_refuse_before_anything_is_replaced(
-    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, prepared: Path
 ) -> None:
-    raw = write_dump(tmp_path / "raw")
-    assert run_job("ingest", *settings_for(raw)).code == 0
+    raw = shutil.copytree(prepared, tmp_path / "raw")
     tables = tables_of(spark, tmp_path / "tables")
     before = {name: tables.version(name) for name in ("bronze_ratings", "bronze_files", "bronze_quarantine")}
     write_dump(raw, broken=10)
@@ -158,10 +200,10 @@ def test_too_many_rejects_refuse_before_anything_is_replaced(
     assert before == {name: tables.version(name) for name in before}
 
 
-def test_filters_that_leave_nothing(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path) -> None:
-    raw = write_dump(tmp_path / "raw")
-    assert run_job("ingest", *settings_for(raw)).code == 0
-    ended = run_job("prepare", *settings_for(raw), "--set", "filter.min_ratings_per_user=1000")
+def test_filters_that_leave_nothing(run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, prepared: Path) -> None:
+    for silver in (tmp_path / "tables" / "netflix").glob("silver_*"):
+        shutil.rmtree(silver)
+    ended = run_job("prepare", *settings_for(prepared), "--set", "filter.min_ratings_per_user=1000")
     assert ended.code == 1
     assert "min_ratings_per_user" in ended.complaint
     assert not (tmp_path / "tables" / "netflix" / "silver_interactions").exists()
@@ -199,11 +241,12 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_keeps_the_table_that_was_there(
-    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, tiny_disk: Path
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, tiny_disk: Path, prepared: Path
 ) -> None:
-    raw = write_dump(tmp_path / "raw")
+    raw = shutil.copytree(prepared, tmp_path / "raw")
+    for bronze in (tmp_path / "tables" / "netflix").glob("bronze_*"):
+        shutil.copytree(bronze, tiny_disk / "netflix" / bronze.name)
     inside = settings_for(raw, tables__root=str(tiny_disk))
-    assert run_job("ingest", *inside).code == 0
     tables = tables_of(spark, tiny_disk)
     before = tables.version("bronze_ratings")
     rows = tables.read("bronze_ratings").count()
@@ -216,14 +259,12 @@ def test_a_full_disk_keeps_the_table_that_was_there(
 
 
 def test_a_table_of_an_older_schema_is_named_and_kept(
-    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, prepared: Path
 ) -> None:
-    raw = write_dump(tmp_path / "raw")
-    assert run_job("ingest", *settings_for(raw)).code == 0
     tables = tables_of(spark, tmp_path / "tables")
     old = tables.read("bronze_ratings").drop("rated_at").localCheckpoint()
     old.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(tables.path("bronze_ratings"))
-    ended = run_job("prepare", *settings_for(raw))
+    ended = run_job("prepare", *settings_for(prepared))
     assert ended.code == 1
     assert "bronze_ratings" in ended.complaint
     assert "rated_at" in ended.complaint
@@ -236,10 +277,8 @@ def test_of_two_jobs_writing_at_once_the_second_stops(
     settings_for: SettingsFor,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    prepared: Path,
 ) -> None:
-    raw = write_dump(tmp_path / "raw")
-    assert run_job("ingest", *settings_for(raw)).code == 0
-    assert run_job("prepare", *settings_for(raw, **SMALL)).code == 0
     tables = tables_of(spark, tmp_path / "tables")
     replace = Tables.replace
 
@@ -250,7 +289,40 @@ def test_of_two_jobs_writing_at_once_the_second_stops(
         replace(self, table, rows, **stamp)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Tables, "replace", replace_after_another_has)
-    ended = run_job("prepare", *settings_for(raw, **SMALL))
+    ended = run_job("prepare", *settings_for(prepared, **SMALL))
     assert ended.code == 1
     assert "another job" in ended.complaint
     assert {row[0] for row in tables.read("silver_users").select("n_ratings").distinct().collect()} == {777}
+
+
+def test_a_night_that_stopped_goes_on_where_it_was(
+    spark: SparkSession,
+    run_job: RunJob,
+    settings_for: SettingsFor,
+    tmp_path: Path,
+    stopped: Stopped,
+    prepared: Path,
+) -> None:
+    assert stopped.ended.code == 1
+    assert "the lights went out" in stopped.ended.complaint
+    assert "Traceback" not in stopped.ended.err
+    tables = tables_of(spark, tmp_path / "tables")
+    runs = {row["model"]: row["finished_at"] for row in tables.read("gold_runs").collect()}
+    silver = tables.version("silver_interactions")
+    assert set(runs) == {"item_mean"}
+
+    resumed = run_job("nightly", *settings_for(prepared, **SMALL), *TWO_MODELS)
+    assert resumed.code == 0, resumed.err
+    assert tables.version("silver_interactions") == silver
+    after = {row["model"]: row["finished_at"] for row in tables.read("gold_runs").collect()}
+    assert after["item_mean"] == runs["item_mean"]
+    assert set(after) == {"item_mean", "popular"}
+
+
+def test_a_network_without_a_folder_is_refused(
+    run_job: RunJob, settings_for: SettingsFor, monkeypatch: pytest.MonkeyPatch, prepared: Path
+) -> None:
+    monkeypatch.setattr("nightreel.nightly.training._networks", lambda _: None)
+    ended = run_job("train", "--model", "ncf", *settings_for(prepared, **SMALL), *DATE)
+    assert ended.code == 2
+    assert "neural.folder" in ended.complaint

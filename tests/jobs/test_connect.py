@@ -16,14 +16,14 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def test_a_night_over_spark_connect(tmp_path: Path) -> None:
-    generate(tmp_path / "raw", ratings=5_000, seed=3, broken_lines=3)
+    generate(tmp_path / "raw", ratings=3_000, seed=3, broken_lines=3)
     ended = subprocess.run(
         [
             sys.executable,
             str(CHECKOUT / "jobs" / "nightly.py"),
             *("--remote", "local[2]", "--run-date", "2005-12-31"),
             *("--set", f"data.path={tmp_path / 'raw'}", "--set", f"tables.root={tmp_path / 'tables'}"),
-            *("--set", 'nightly.models=["item_mean", "als"]'),
+            *("--set", 'nightly.models=["item_mean", "als"]', "--set", "models.als.iterations=2"),
         ],
         env=os.environ | {"JAVA_TOOL_OPTIONS": QUICK_JVM},
         cwd=tmp_path,

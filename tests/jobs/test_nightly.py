@@ -1,27 +1,50 @@
-"""A whole night on small dumps: its tables, its resumption, and that the same date twice is the same rows."""
+"""A whole night: its tables, that the same date twice is the same rows, and a network trained from its tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from tests.jobs.conftest import Ended, RunJob
+from tests.jobs.conftest import DATE, Ended, RunJob, settings_in
 
 from nightreel.sample import generate
 from nightreel.settings import load
 from nightreel.tables.tables import Tables
 
-NIGHT = ["--run-date", "2005-12-31", "--set", 'nightly.models=["item_mean", "als"]']
+NIGHT = [*DATE, "--set", 'nightly.models=["item_mean", "als"]', "--set", "models.als.blocks=2"]
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night on a generated dump: what it printed, the dump, and its tables, for tests to copy."""
+
+    ended: Ended
+    raw: Path
+    folder: Path
 
 
 @pytest.fixture(scope="module")
-def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("raw dump")
-    generate(folder, ratings=12_000, seed=7, broken_lines=9)
-    return folder
+def night(run_job: RunJob, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    folder = tmp_path_factory.mktemp("the night")
+    generate(folder / "raw dump", ratings=12_000, seed=7, broken_lines=9)
+    ended = run_job("nightly", *settings_in(folder, folder / "raw dump"), *NIGHT)
+    assert ended.code == 0, ended.err
+    return Night(ended=ended, raw=folder / "raw dump", folder=folder)
+
+
+@pytest.fixture
+def arguments(night: Night, tmp_path: Path) -> list[str]:
+    """The night's arguments for another job on a copy of its tables, in the test's own folder."""
+    shutil.copytree(night.folder / "tables", tmp_path / "tables")
+    return [*settings_in(tmp_path, night.raw), *NIGHT]
+
+
+def tables_in(spark: SparkSession, folder: Path) -> Tables:
+    return Tables(spark, load("local", [f"tables.root={folder / 'tables'}"]).tables)
 
 
 Rows = dict[tuple[object, ...], list[float]]
@@ -48,17 +71,18 @@ def check_same(again: Rows, before: Rows) -> None:
     assert all(again[key] == pytest.approx(before[key], abs=1e-4, nan_ok=True) for key in shared)
 
 
-@pytest.mark.timeout(1_500)
-def test_a_night_leaves_every_table_and_the_same_date_twice_the_same_rows(
-    spark: SparkSession, run_job: RunJob, settings_for: Callable[..., list[str]], tmp_path: Path, raw: Path
-) -> None:
-    arguments = [*settings_for(raw), *NIGHT]
-    first = run_job("nightly", *arguments)
-    assert first.code == 0, first.err
-    tables = Tables(spark, load("local", [f"tables.root={tmp_path / 'tables'}"]).tables)
+def test_a_night_leaves_every_table(spark: SparkSession, night: Night) -> None:
+    tables = tables_in(spark, night.folder)
     check_bronze(tables)
     check_silver(tables)
     check_gold(tables)
+    check_summary(night.ended)
+
+
+def test_the_same_date_twice_is_the_same_rows(
+    spark: SparkSession, run_job: RunJob, arguments: list[str], tmp_path: Path
+) -> None:
+    tables = tables_in(spark, tmp_path)
     stable = ("silver_interactions", "gold_metrics", "gold_recommendations", "gold_similar_items")
     before = {name: (tables.version(name), rows(tables.read(name))) for name in stable}
 
@@ -67,11 +91,12 @@ def test_a_night_leaves_every_table_and_the_same_date_twice_the_same_rows(
     assert "already done" in second.err
     assert {name: (tables.version(name), rows(tables.read(name))) for name in stable} == before
 
-    again = run_job("nightly", *arguments, "--again")
-    assert again.code == 0, again.err
-    for name, (_, kept) in before.items():
+    for job in (["evaluate"], ["recommend"]):
+        again = run_job(*job, *arguments)
+        assert again.code == 0, again.err
+    for name, (version, kept) in before.items():
+        assert (tables.version(name) == version) == (name == "silver_interactions"), name
         check_same(rows(tables.read(name)), kept)
-    check_summary(first)
 
 
 def check_bronze(tables: Tables) -> None:
@@ -114,36 +139,37 @@ def check_summary(ended: Ended) -> None:
     assert "als" in ended.out
 
 
-def test_a_night_that_stopped_goes_on_where_it_was(
-    spark: SparkSession,
-    run_job: RunJob,
-    settings_for: Callable[..., list[str]],
-    tmp_path: Path,
-    raw: Path,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.slow
+def test_a_network_is_trained_measured_and_recommends(
+    spark: SparkSession, run_job: RunJob, arguments: list[str], tmp_path: Path
 ) -> None:
-    from nightreel.models.classical import means
+    """From the night's tables, by the jobs, then used like any other model."""
+    arguments += ["--set", "neural.device=cpu"]
+    epochs = ["--set", "models.ncf.training.epochs=3", "--set", "models.ncf.training.patience=0"]
+    trained = run_job("train", "--model", "ncf", *epochs, *arguments)
+    assert trained.code == 0, trained.err
+    tables = tables_in(spark, tmp_path)
+    run = tables.read("gold_runs").where("model = 'ncf'").collect()[0]
+    train_rows = tables.read("silver_interactions").where("split = 'train'").count()
+    history = tables.read("gold_metrics").where(F.col("run_id") == run["run_id"])
+    losses = {row["metric"]: row["value"] for row in history.where("split = 'validation'").collect()}
+    assert set(losses) == {"loss@epoch1", "loss@epoch2", "loss@epoch3"}
+    assert {row["rows"] for row in history.where("split = 'train'").collect()} == {train_rows}
+    assert list((tmp_path / "tables").glob("netflix/networks/2005-12-31-ncf-*/model.safetensors"))
+    assert not list((tmp_path / "tables").glob("netflix/networks/*/rows")), "the snapshot's own files were read"
 
-    arguments = [*settings_for(raw), "--run-date", "2005-12-31", "--set", 'nightly.models=["item_mean", "popular"]']
-    arguments += ["--set", "recommend.model=item_mean"]
-    with monkeypatch.context() as planted:
+    models = ["--model", "ncf", "--model", "item_mean"]
+    assert run_job("evaluate", *models, *arguments).code == 0
+    rmse = {row["model"]: row["value"] for row in tables.read("gold_metrics").where("metric = 'rmse'").collect()}
+    assert rmse["ncf"] < rmse["item_mean"]
+    assert history.where("metric LIKE 'loss@%' AND split = 'validation'").count() == 3, "evaluate leaves the epochs"
 
-        def fail(*_: object, **__: object) -> None:
-            raise RuntimeError("the lights went out")
+    assert run_job("recommend", "--model", "ncf", *arguments).code == 0
+    recommended = tables.read("gold_recommendations")
+    assert recommended.select("user_id").distinct().count() == tables.read("silver_users").count()
+    assert {row[0] for row in recommended.select("run_id").distinct().collect()} == {run["run_id"]}
+    assert tables.read("gold_similar_items").where(F.col("run_id") == run["run_id"]).count() > 0
 
-        planted.setattr(means.Popular, "fit", fail)
-        stopped = run_job("nightly", *arguments)
-    assert stopped.code == 1
-    assert "the lights went out" in stopped.complaint
-    assert "Traceback" not in stopped.err
-    tables = Tables(spark, load("local", [f"tables.root={tmp_path / 'tables'}"]).tables)
-    runs = {row["model"]: row["finished_at"] for row in tables.read("gold_runs").collect()}
-    silver = tables.version("silver_interactions")
-    assert set(runs) == {"item_mean"}
-
-    resumed = run_job("nightly", *arguments)
-    assert resumed.code == 0, resumed.err
-    assert tables.version("silver_interactions") == silver
-    after = {row["model"]: row["finished_at"] for row in tables.read("gold_runs").collect()}
-    assert after["item_mean"] == runs["item_mean"]
-    assert set(after) == {"item_mean", "popular"}
+    again = run_job("train", "--model", "ncf", *epochs, *arguments, "--resume")
+    assert again.code == 0
+    assert "already done" in again.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -59,7 +60,10 @@ def test_a_clean_environment_runs_it(wheel: Path, tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
     subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
     (site / "requirements.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-    ended = subprocess.run([python, "-c", IMPORTS], capture_output=True, text=True, check=False, cwd=tmp_path)
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ended = subprocess.run(
+        [python, "-c", IMPORTS], capture_output=True, text=True, check=False, cwd=tmp_path, env=alone
+    )
     assert ended.stdout == f"{site / 'nightreel' / '__init__.py'} netflix\n", ended.stderr
     command = [tmp_path / "venv" / "bin" / "nightreel", "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("nightreel ")

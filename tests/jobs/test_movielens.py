@@ -1,12 +1,11 @@
-"""Real ratings through the whole night: MovieLens latest-small."""
+"""Real ratings, MovieLens latest-small, from the files to the metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from pyspark.sql import SparkSession
-from tests.jobs.conftest import RunJob
+from tests.jobs.conftest import RunJob, SettingsFor
 
 from nightreel.settings import load
 from nightreel.tables.tables import Tables
@@ -15,7 +14,7 @@ MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
 
 
 def test_als_is_below_the_baseline_and_the_baseline_below_every_mean(
-    spark: SparkSession, run_job: RunJob, settings_for: Callable[..., list[str]], tmp_path: Path, real_data: Path
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, real_data: Path
 ) -> None:
     settings = settings_for(
         real_data / "ml-latest-small",
@@ -23,10 +22,12 @@ def test_als_is_below_the_baseline_and_the_baseline_below_every_mean(
         filter__min_ratings_per_user="0",
         filter__min_ratings_per_item="0",
         split__validation_share="0.0",
-        nightly__models=f"{[*MEANS, 'baseline', 'als']}",
+        models__als__blocks="2",
     )
-    ended = run_job("nightly", *settings)
-    assert ended.code == 0, ended.err
+    models = [word for name in (*MEANS, "baseline", "als") for word in ("--model", name)]
+    for job in (["ingest"], ["prepare"], ["train", *models], ["evaluate", *models]):
+        ended = run_job(*job, *settings)
+        assert ended.code == 0, ended.err
     chosen = load("local", ["data.source=movielens", f"tables.root={tmp_path / 'tables'}"])
     tables = Tables(spark, chosen.tables)
     assert tables.read("bronze_ratings").count() == 100_836
