@@ -76,7 +76,7 @@ class Tables:
         return None if newest is None else int(newest[0])
 
     def state(self, table: str) -> str | None:
-        """`<table's id>@<version>`, which changes whenever rows may have changed, also when the table is created again."""
+        """`<table's id>@<version>`: changes whenever rows may have changed, also when the table is created again."""
         version = self.version(table)
         if version is None:
             return None
