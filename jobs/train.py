@@ -1,7 +1,7 @@
 """Train one or more models on the train split and record each as a run.
 
 Reads silver_interactions, silver_item_text. Writes gold_runs and the model's own tables (gold_user_factors,
-gold_item_factors); of a network also its weights, beside the tables, and its epochs to gold_metrics.
+gold_item_factors); of a network also its weights, next to the tables, and its epochs to gold_metrics.
 
     ./spark-submit.sh train --model als --set models.als.rank=32
     ./spark-submit.sh train --model ncf --set neural.processes=2

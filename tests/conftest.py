@@ -14,9 +14,19 @@ from nightreel.session import spark_session
 # Several processes on few cores: threads that wait for one another spin, and a step takes many times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m"
+QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseSerialGC"
 """Many small queries: compiling each well costs more than it brings. Without room for all the code that Spark generates
-the JVM throws compiled code away and ends up interpreting."""
+the JVM throws compiled code away and ends up interpreting. A collector of one thread leaves the second core to the
+other test process."""
+
+QUICK_QUERIES = {
+    "spark.default.parallelism": "2",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""Few rows: compiling Java for a query takes longer than interpreting it. Spark keeps its own settings where a test
+starts it as a user does, over Spark Connect and by spark-submit.sh."""
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +36,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         checkpoints=str(folder / "checkpoints"),
         spark__master="local[2]",
         spark__driver__memory="3g",
-        spark__sql__shuffle__partitions="2",
         spark__driver__extraJavaOptions=QUICK_JVM,
         spark__sql__warehouse__dir=str(folder / "warehouse"),
+        **{name.replace(".", "__"): value for name, value in QUICK_QUERIES.items()},
     )
     yield started
     started.stop()

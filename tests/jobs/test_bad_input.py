@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from tests.jobs.conftest import DATE, RunJob, SettingsFor, settings_in, write_dump
+from tests.jobs.conftest import DATE, Ended, RunJob, SettingsFor, settings_in, write_dump
 
 from nightreel.models.classical import means
 from nightreel.settings import load
@@ -19,22 +21,36 @@ from nightreel.tables.tables import Tables
 SMALL = {"filter__min_ratings_per_user": "0", "filter__min_ratings_per_item": "0", "split__test_share": "0.3"}
 
 
+TWO_MODELS = [*DATE, "--set", 'nightly.models=["item_mean", "popular"]', "--set", "recommend.model=item_mean"]
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A night on a small dump that failed at its second model: the dump, and the tables of the steps before."""
+
+    ended: Ended
+    raw: Path
+    tables: Path
+
+
 @pytest.fixture(scope="module")
-def prepared_once(run_job: RunJob, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small dump, `raw`, and its `tables` after ingest, prepare and train: for tests to copy."""
-    folder = tmp_path_factory.mktemp("prepared")
-    arguments = [*settings_in(folder, write_dump(folder / "raw"), **SMALL), *DATE]
-    for job in (["ingest"], ["prepare"], ["train", "--model", "item_mean"]):
-        ended = run_job(*job, *arguments)
-        assert ended.code == 0, ended.err
-    return folder
+def stopped(run_job: RunJob, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    folder = tmp_path_factory.mktemp("stopped")
+    raw = write_dump(folder / "raw")
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the lights went out")
+
+    with patch.object(means.Popular, "fit", fail):
+        ended = run_job("nightly", *settings_in(folder, raw, **SMALL), *TWO_MODELS)
+    return Stopped(ended, raw, folder / "tables")
 
 
 @pytest.fixture
-def prepared(prepared_once: Path, tmp_path: Path) -> Path:
+def prepared(stopped: Stopped, tmp_path: Path) -> Path:
     """A small dump, not to be changed; its tables, with a run of item_mean, are in the test's own folder."""
-    shutil.copytree(prepared_once / "tables", tmp_path / "tables")
-    return prepared_once / "raw"
+    shutil.copytree(stopped.tables, tmp_path / "tables")
+    return stopped.raw
 
 
 def tables_of(spark: SparkSession, root: Path) -> Tables:
@@ -284,27 +300,18 @@ def test_a_night_that_stopped_goes_on_where_it_was(
     run_job: RunJob,
     settings_for: SettingsFor,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    stopped: Stopped,
     prepared: Path,
 ) -> None:
-    arguments = [*settings_for(prepared, **SMALL), *DATE, "--set", 'nightly.models=["item_mean", "popular"]']
-    arguments += ["--set", "recommend.model=item_mean"]
-    with monkeypatch.context() as planted:
-
-        def fail(*_: object, **__: object) -> None:
-            raise RuntimeError("the lights went out")
-
-        planted.setattr(means.Popular, "fit", fail)
-        stopped = run_job("nightly", *arguments)
-    assert stopped.code == 1
-    assert "the lights went out" in stopped.complaint
-    assert "Traceback" not in stopped.err
+    assert stopped.ended.code == 1
+    assert "the lights went out" in stopped.ended.complaint
+    assert "Traceback" not in stopped.ended.err
     tables = tables_of(spark, tmp_path / "tables")
     runs = {row["model"]: row["finished_at"] for row in tables.read("gold_runs").collect()}
     silver = tables.version("silver_interactions")
     assert set(runs) == {"item_mean"}
 
-    resumed = run_job("nightly", *arguments)
+    resumed = run_job("nightly", *settings_for(prepared, **SMALL), *TWO_MODELS)
     assert resumed.code == 0, resumed.err
     assert tables.version("silver_interactions") == silver
     after = {row["model"]: row["finished_at"] for row in tables.read("gold_runs").collect()}

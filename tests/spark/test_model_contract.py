@@ -174,10 +174,12 @@ def recommended_to_all(spark: SparkSession, models: Models) -> Answers:
 
 
 @pytest.fixture(scope="module")
-def recommended_and_predicted(spark: SparkSession, models: Models) -> Answers:
-    user, nothing = frame(spark, [(2, 0, 0.0)]), frame(spark, [])
-    needed = (Capability.RECOMMEND, Capability.PREDICT)
-    return ask(models, lambda model: model.predict(model.recommend(user, n=ITEMS, seen=nothing)), *needed)
+def recommended_and_predicted(spark: SparkSession, models: Models, recommended_to_all: Answers) -> Answers:
+    def predicted(model: TrainedModel) -> DataFrame:
+        rows = recommended_to_all[model.algorithm].rows
+        return model.predict(spark.createDataFrame(rows.filter(pc.equal(rows["user_idx"], 2))))
+
+    return ask(models, predicted, Capability.RECOMMEND, Capability.PREDICT)
 
 
 @pytest.fixture(scope="module")

@@ -32,9 +32,9 @@ def explain(error: BaseException, *, root: str) -> NightreelError:
     if isinstance(error, OSError) and error.filename:
         return NightreelError(f"{error.filename}: {error.strerror}")
     text = _whole_text(error)
-    told = _OURS.findall(text)
-    if told:
-        return NightreelError(told[-1])
+    ours = _OURS.findall(text)
+    if ours:
+        return NightreelError(ours[-1])
     if _CONCURRENT.search(text):
         return TableError(
             f"{root}: another job wrote the same table at the same moment; it kept its rows, this job wrote none "

@@ -82,7 +82,7 @@ def run(main: Main, description: str | None, *, flags: Flags | None = None, chec
     Parameters
     ----------
     flags : adds the job's own arguments
-    check : raises what is wrong with the configuration or the arguments and can be told before Spark starts
+    check : raises what is wrong with the settings or the arguments, before Spark starts
     """
     sys.exit(_execute(main, description, Path(sys.argv[0]).stem, sys.argv[1:], flags=flags, check=check))
 

@@ -1,4 +1,4 @@
-"""Delta's jars beside Spark's own, fetched once, so that every later session has Delta without the network.
+"""Delta's jars, put among Spark's own once, so that every later session has Delta without the network.
 
 python -m nightreel.session.delta_jars [--repository URL]
 """
@@ -136,8 +136,8 @@ def _reason(said: str) -> str:
         r"Host repo1\.maven\.org not found|UnknownHost|Connection refused|timed out|Network is unreachable", said
     ):
         return "Maven Central cannot be reached: is there a network? (a proxy goes into SPARK_SUBMIT_OPTS)"
-    telling = [line.strip() for line in said.splitlines() if "Exception" in line or "UNRESOLVED" in line]
-    return telling[0][:200] if telling else "spark-submit ended with an error"
+    reasons = [line.strip() for line in said.splitlines() if "Exception" in line or "UNRESOLVED" in line]
+    return reasons[0][:200] if reasons else "spark-submit ended with an error"
 
 
 def _log() -> Path:

@@ -31,11 +31,11 @@ SESSION_PROPERTIES = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
-"""What the tables' meaning rests on: set in every session, also one that was running before."""
+"""The tables' contents depend on these: set in every session, also one that was already running."""
 
 ARROW_PROPERTIES = {"spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1)}
-"""No bound in bytes on what goes to Python at a time: Spark would measure the batch anew at every row, which costs
-more than to send it. Its bound in rows, spark.sql.execution.arrow.maxRecordsPerBatch, stays."""
+"""No limit in bytes on an Arrow batch: Spark would measure the batch again at every row, which costs more than sending
+it. The limit in rows, spark.sql.execution.arrow.maxRecordsPerBatch, stays."""
 
 
 def start(env: str = "local", *, checkpoints: str, remote: str | None = None, **overrides: str) -> SparkSession:
@@ -112,8 +112,8 @@ def _launch() -> None:
 
 def _reason(log: Path, began: int) -> str:
     said = log.read_bytes()[began:].decode(errors="replace").splitlines()
-    telling = [line for line in said if line.startswith(("Error", "Exception in thread"))]
-    return telling[0][:300] if telling else "its JVM ended at once"
+    reasons = [line for line in said if line.startswith(("Error", "Exception in thread"))]
+    return reasons[0][:300] if reasons else "its JVM ended at once"
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def close(session: SparkSession) -> None:
 
 
 def tasks(session: SparkSession) -> tuple[int, int] | None:
-    """How many tasks of the stages now running are done, and how many there are; None where Spark does not tell."""
+    """(done, all) tasks of the running stages; None over Spark Connect, which does not report them."""
     if not _is_classic(session):
         return None
     tracker = session.sparkContext.statusTracker()
@@ -194,7 +194,7 @@ def _is_classic(session: SparkSession) -> bool:
 
 
 def _log_to_file() -> None:
-    """pyspark prints each failed query as a line of JSON, also one whose exception is caught: into the log with it."""
+    """pyspark prints every failed query as a line of JSON, even if its exception is caught; send that to the log."""
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logger = PySparkLogger.getLogger(name)
         logger.handlers.clear()

@@ -1,4 +1,4 @@
-"""Every setting, its type and its range. Defaults stand in conf/base.toml, where a person looks for them."""
+"""Every setting, its type and its range. The defaults are in conf/base.toml and conf/models.toml."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class DataSettings(Section):
     """Files, directories or globs of ratings; anything fsspec opens (s3://, gs://, abfss://, hdfs://). Of own data
     also Delta tables, by path or catalog name."""
     items: str
-    """The file of titles or items; empty: looked for beside the ratings under the format's own names."""
+    """The file of titles or items; empty: the files next to the ratings that have the format's own names."""
     ids: Literal["number", "text"]
     """What external ids are in all tables, bigint or string. With number an id that is no whole number is rejected."""
     separator: Annotated[str, AfterValidator(_separator)]
@@ -223,7 +223,7 @@ class SplitSettings(Section):
 
 
 class TrainSettings(Section):
-    """What every training shares; hyperparameters stand in conf/models.toml."""
+    """What every training shares; hyperparameters are in conf/models.toml."""
 
     seed: Seed
 
@@ -257,7 +257,7 @@ class Recipe(Section):
 
 
 class NeuralSettings(Section):
-    """Where and how neural models are trained; what is tuned about them stands in conf/models.toml."""
+    """Where and how neural models are trained; their hyperparameters are in conf/models.toml."""
 
     processes: PositiveInt
     """Ranks; on GPUs, one each."""

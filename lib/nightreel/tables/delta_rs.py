@@ -28,11 +28,11 @@ from deltalake.transaction import (
 )
 
 _WRITER_VERSION = 2
-"""What a table of Spark's or ours asks of a writer; more means features that only Spark knows."""
+"""The writer version of plain Delta tables; a higher one means features that only Spark supports."""
 
 _WRITER = "nightreel"
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-"""What fails after a commit would look as if the commit had failed; Spark's own commits write the checkpoints."""
+"""A hook that fails would look like a failed commit; Spark's own commits write the checkpoints."""
 _CHECKPOINTS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 """For tables that Spark may never write."""
 
@@ -68,7 +68,7 @@ def newest_version(folder: str) -> int | None:
 
 
 def table_id(folder: str) -> str | None:
-    """What tells the table from one that stood there before, None where there is none."""
+    """The table's id, which differs from that of an earlier table in the same folder; None where there is none."""
     try:
         return str(DeltaTable(folder).metadata().id)
     except TableNotFoundError:
@@ -101,7 +101,7 @@ def commit_files(
     properties: Mapping[str, str],
     version: int | None,
 ) -> None:
-    """Make the files rows of the table, beside its others or in their place.
+    """Add the files to the table, or replace its rows by theirs.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def commit_rows(
     condition : SQL that DataFusion and Spark read alike
     partitions, properties : of the table, where this creates it
     version : of the table as it was looked at: a commit since then to rows of the condition makes this one fail.
-        None: it is tried again beside other commits
+        None: it is tried again after conflicts
     """
     delta_schema = Schema.from_json(json.dumps(schema))
     arrow = pa.schema(delta_schema)

@@ -1,4 +1,4 @@
-"""Every table nightreel keeps: its name, grain, columns and partitions. tables.py reads and writes them."""
+"""Every table nightreel keeps: its name, grain, columns, owner and partitions. tables.py reads and writes them."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ _TABLES = (
             "finished_at": "timestamp",
             "status": "string",
             "form": "string",  # factors, neighbours or network
-            "header": "string",  # JSON: what the form needs beside its tables, such as the global mean
+            "header": "string",  # JSON: what the form needs in addition to its tables, such as the global mean
         },
         owner="train",
     ),

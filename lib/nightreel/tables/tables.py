@@ -76,7 +76,7 @@ class Tables:
         return None if newest is None else int(newest[0])
 
     def state(self, table: str) -> str | None:
-        """`<table's id>@<version>`: another wherever the rows may be others, also once the table was made anew."""
+        """`<table's id>@<version>`: changes whenever rows may have changed, also when the table is created again."""
         version = self.version(table)
         if version is None:
             return None
@@ -180,7 +180,7 @@ class Tables:
         return folder if same and takes_files(folder) else None
 
     def adopt(self, table: str, files: Sequence[TableFile], *, replace: bool) -> None:
-        """Files that lie in the table's folder become its rows, alone or beside its others, in one commit.
+        """Parquet files in the table's folder become its rows, or are added to them, in one commit.
 
         Parameters
         ----------

@@ -207,7 +207,7 @@ def _exactly_n(scores: Floats, n: int) -> npt.NDArray[np.bool_]:
 
 
 def _places_in_rows(counts: Ints) -> Ints:
-    """0, 1, 2, ... anew for each row."""
+    """0, 1, 2, ... for each row."""
     return np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
 
 

@@ -146,7 +146,7 @@ def rank_unseen(users: DataFrame, seen: DataFrame, best: BestOfGroup) -> DataFra
 
     Parameters
     ----------
-    users : grain user; column user_idx int and what `best` needs beside it
+    users : grain user; column user_idx int and whatever `best` needs
     seen : grain user x item; columns user_idx, item_idx
     best : runs on the executors
 
@@ -201,7 +201,7 @@ def _rank_blocked(rows: DataFrame, items: DataFrame, *, rank: int, span: int, n:
 
     user_blocks = rows.where(F.col("item_block") == 0).count() // span + 1
     user_block = F.pmod(F.xxhash64("user_idx"), F.lit(user_blocks)).cast("int")
-    # Named anew: cogroup loses columns that both sides have from one frame, as those of similar_items.
+    # Renamed: cogroup loses columns that both sides have from one frame, as those of similar_items.
     right = items.select(
         *(F.col(name).alias(name) for name in ("item_idx", "bias", "factors")),
         F.expr(f"item_idx div {span}").cast("int").alias("item_block"),
@@ -273,9 +273,9 @@ def _pack(batches: list[pa.RecordBatch], groups: int) -> pa.RecordBatch:
     )
 
 
-def _order(keys: Ints, below: int) -> Ints:
+def _order(keys: Ints, bound: int) -> Ints:
     """Stable; numpy sorts 16-bit keys by radix, several times as fast as wider ones."""
-    return np.argsort(keys.astype(np.uint16) if below <= 1 << 16 else keys, kind="stable")
+    return np.argsort(keys.astype(np.uint16) if bound <= 1 << 16 else keys, kind="stable")
 
 
 def _strings(numbers: Ints, ends: Ints) -> pa.Array:
