@@ -79,6 +79,8 @@ class Layers:
             return said
         if isinstance(fault["input"], dict):
             return f"[{key}] ({self._origin(key)}): {said}"
+        if fault["type"] in {"model_type", "dict_type", "mapping_type"}:
+            said = "must be a table of keys"
         if fault["type"] == "string_type":
             said = "must be text, in quotes if it reads as a number, a date or true and false"
         return f"{key} = {_shown(fault['input'])} ({self._origin(key)}): {said}"
