@@ -112,7 +112,7 @@ def find_data(paths: Sequence[str], *, setting: str, archives: bool = False) -> 
 
 @lru_cache(_FILES_KNOWN)  # asked by every way of reading the file
 def columns_of(file: RawFile, data: DataSettings) -> Mapping[str, str] | None:
-    """The file's columns in their order, those of its partitions last, with their types where the file has types.
+    """The file's columns in their order, those of its partitions first, with their types where the file has types.
 
     Of JSON lines those that the first hundred have; of CSV without a header the places, from 1. None: a table that
     cannot be looked into without Spark.

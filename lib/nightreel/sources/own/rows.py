@@ -86,7 +86,8 @@ def _rows(
             schema = ", ".join(f"{_quoted(name)} string" for name in (*own, _RECORD))
             read = spark.read.schema(schema).json(paths, mode="PERMISSIVE", columnNameOfCorruptRecord=_RECORD)
             record = F.col(f"`{_RECORD}`")
-            nested = F.greatest(*(_is_nested(F.col(_quoted(name))) for name in own), F.lit(False), F.lit(False))
+            ids = [columns[role] for role in ("user", "item") if columns.get(role) in own]
+            nested = F.greatest(F.lit(False), F.lit(False), *(_is_nested(F.col(_quoted(name))) for name in ids))
             reason = F.when(record.isNotNull(), str(NoRecord.JSON)).when(nested, str(NoRecord.NESTED))
         case Kind.PARQUET:
             schema = ", ".join(f"{_quoted(name)} {spark_type(types[name])}" for name in own)
