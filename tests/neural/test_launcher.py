@@ -125,13 +125,13 @@ def test_cuda_on_executors_needs_gpus_of_spark() -> None:
 ON_EXECUTORS = """
 import sys
 from pathlib import Path
-from nightreel import session
 from nightreel.neural.launcher import launch
-from nightreel.neural.training.spec import hyperparameters, TrainingSpec
+from nightreel.neural.training.spec import TrainingSpec
+from nightreel.session import spark_session
 from nightreel.settings import NeuralSettings
 
 folder, library = Path(sys.argv[1]), sys.argv[2]
-spark = session.start(
+spark = spark_session.start(
     checkpoints=str(folder / "checkpoints"),
     spark__master="local-cluster[2,1,1024]",
     spark__driver__memory="1g",
