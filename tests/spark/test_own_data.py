@@ -246,6 +246,8 @@ def test_reasons_case_by_case(spark: SparkSession) -> None:
         (("1", "2", "3", "2021-02-30"), Reason.TIME.of("at")),
         (("1", "2", "3", "99999999999999999999"), Reason.TIME.of("at")),
         (("1", "2", "3", "1614816000000"), (1, 2, 3.0, SECONDS)),
+        (("1", "2", "3", "2021-03-04 01+01"), (1, 2, 3.0, SECONDS)),
+        (("1", "2", "3", "2021-03-04T00:00:00.5"), (1, 2, 3.0, SECONDS)),
     ]
     schema = "n int, user string, item string, rating string, time string, file_id int, position bigint, record string"
     rows = [(n, *cells, 1, n, None, None) for n, (cells, _) in enumerate(cases)]
@@ -295,13 +297,13 @@ def test_a_table_in_the_catalog_and_items_of_any_kind(place: Place) -> None:
         ("items.jsonl", [NoRecord.JSON, TITLE_CONTROL], [heat]),
         ("items.parquet", [], [heat]),
     ]:
-        source = place.source(*COLUMNS, f'data.items="{place.raw}/{file}"', *ITEM_NAMES)
+        items = [f'data.items="{place.raw}/{file}"', *ITEM_NAMES]
+        source = place.source(*COLUMNS, "data.path=default.own_ratings", *items)
         described = source.items(place.spark, dict(enumerate(source.find().items)))
         rows = described.rows.select("item_id", "title", "year", F.coalesce("genres", F.array())).orderBy("item_id")
         assert [tuple(row) for row in rows.collect()] == kept
         reasons = described.lines.where("reason IS NOT NULL").select("reason").collect()
         assert sorted(row["reason"] for row in reasons) == sorted(rejects)
-    items = [f'data.items="{place.raw}/items.parquet"', *ITEM_NAMES]
     place.ingest(*COLUMNS, "data.path=default.own_ratings", *items)
     assert place.ratings() == {"default.own_ratings": [("1", "2", 3.0, SECONDS)]}
     assert place.tables.read("bronze_items").select("item_id", "title").first() == ("2", "Heat")

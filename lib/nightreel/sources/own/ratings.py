@@ -270,7 +270,11 @@ def _time(rows: DataFrame, form: str) -> tuple[Column, Column]:
     if form:
         return text, F.unix_micros(F.try_to_timestamp(text, F.lit(form)))
     number = F.when(text.rlike(_SECONDS), text.try_cast("decimal(20,6)"))
-    moment = F.when(text.rlike(_ISO_8601), text.try_cast("timestamp"))
+    whole = F.regexp_replace(text, r"([T ][0-9]{2})(?=Z|[+-]|$)", "$1:00")
+    whole = F.regexp_replace(
+        whole, r"([T ][0-9]{2}:[0-9]{2})(?=Z|[+-]|$)", "$1:00"
+    )  # Spark wants seconds before a zone
+    moment = F.when(text.rlike(_ISO_8601), whole.try_cast("timestamp"))
     return text, F.coalesce(_counted(number), F.unix_micros(moment))
 
 
