@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -51,37 +51,28 @@ class FactorModel(TrainedModel):
 
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
         self.require(Capability.RECOMMEND)
-        best = top_n(
-            self._side_of(users.select("user_idx")),
-            self.items.select("item_idx", "bias", "factors"),
-            n=n,
-            seen=seen,
-        )
+        best = top_n(self._side_of(users.select("user_idx")), self.items, n=n, seen=seen)
         score = (F.col("score") + F.lit(self.mean)).cast("float").alias("score")
         return best.select("user_idx", "rank", "item_idx", score)
 
     def _side_of(self, users: DataFrame) -> DataFrame:
-        """Grain user asked for; columns user_idx, bias, factors: the average user's where the model knows none."""
+        """Grain user; columns user_idx, bias, factors: the average user's for users that the model does not have."""
+        vector = F.array(*[F.avg(F.get("factors", F.lit(place))) for place in range(self.rank)])
         average = self.users.agg(
-            F.avg("bias").cast("float").alias("average_bias"),
-            F.array(*[F.avg(F.get("factors", F.lit(place))) for place in range(self.rank)])
-            .cast("array<float>")
-            .alias("average_factors"),
+            F.avg("bias").cast("float").alias("average_bias"), vector.cast("array<float>").alias("average_factors")
         )
-        known = self.users.select("user_idx", "bias", "factors", F.lit(True).alias("known"))
-        # Outer joins, both: Spark leaves them out where only the largest user_idx is asked for.
-        rows = users.join(known, "user_idx", "left").join(F.broadcast(average), F.lit(True), "left")
-        return rows.select(
-            "user_idx",
-            *(
-                F.when(F.col("known"), F.col(name)).otherwise(F.col(f"average_{name}")).alias(name)
-                for name in ("bias", "factors")
-            ),
-        )
+        trained = self.users.select("user_idx", "bias", "factors", F.lit(True).alias("trained"))
+        # Outer joins, both: Spark leaves them out where only the largest user_idx is needed.
+        rows = users.join(trained, "user_idx", "left").join(F.broadcast(average), F.lit(True), "left")
+        own_or_average = [
+            F.when(F.col("trained"), F.col(name)).otherwise(F.col(f"average_{name}")).alias(name)
+            for name in ("bias", "factors")
+        ]
+        return rows.select("user_idx", *own_or_average)
 
     def similar(self, *, n: int) -> DataFrame:
         self.require(Capability.SIMILAR)
-        return similar_items(self.items.select("item_idx", "factors"), n=n)
+        return similar_items(self.items, n=n)
 
     def with_vectors(
         self, users: DataFrame, items: DataFrame, *, algorithm: str, rank: int, can: frozenset[Capability]
@@ -123,21 +114,6 @@ class FactorModel(TrainedModel):
             rank=header["rank"],
             capabilities=frozenset(map(Capability, header["capabilities"])),
         )
-
-
-def bias_model(
-    algorithm: str, *, users: DataFrame, items: DataFrame, mean: float, global_mean: float, can: Iterable[Capability]
-) -> FactorModel:
-    """A model without vectors, from users and items with columns <index>, bias, mean_rating."""
-    return FactorModel(
-        algorithm=algorithm,
-        users=without_factors(users, "user_idx"),
-        items=without_factors(items, "item_idx"),
-        mean=mean,
-        global_mean=global_mean,
-        rank=0,
-        capabilities=frozenset(can),
-    )
 
 
 def join_sides(pairs: DataFrame, *, users: DataFrame, items: DataFrame) -> DataFrame:
