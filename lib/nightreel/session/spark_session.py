@@ -111,8 +111,8 @@ def _launch() -> None:
 
 
 def _reason(log: Path, began: int) -> str:
-    said = log.read_bytes()[began:].decode(errors="replace").splitlines()
-    reasons = [line for line in said if line.startswith(("Error", "Exception in thread"))]
+    lines = log.read_bytes()[began:].decode(errors="replace").splitlines()
+    reasons = [line for line in lines if line.startswith(("Error", "Exception in thread"))]
     return reasons[0][:300] if reasons else "its JVM ended at once"
 
 

@@ -181,7 +181,7 @@ _TABLES = (
             "started_at": "timestamp",
             "finished_at": "timestamp",
             "status": "string",
-            "form": "string",  # factors, neighbours or network
+            "form": "string",  # factors or network
             "header": "string",  # JSON: what the form needs in addition to its tables, such as the global mean
         },
         owner="train",
@@ -278,4 +278,4 @@ _TABLES = (
 SCHEMAS: Mapping[str, TableSchema] = {table.name: table for table in _TABLES}
 
 EPOCH_METRICS = "(metric = 'best_epoch' OR metric LIKE '%@epoch%')"
-"""The SQL condition of the rows of gold_metrics that training leaves; the others are evaluate's."""
+"""SQL condition: the rows of gold_metrics that training writes; evaluate writes the others."""
