@@ -129,7 +129,15 @@ def join_sides(pairs: DataFrame, *, users: DataFrame, items: DataFrame) -> DataF
     the pairs' columns, then for both sides _<side>_bias double, _<side>_factors, _<side>_mean double: names that no
     column of the pairs has
     """
-    return pairs.join(_side(users, "user"), "user_idx", "left").join(_side(items, "item"), "item_idx", "left")
+    for side, table in (("user", users), ("item", items)):
+        columns = table.select(
+            f"{side}_idx",
+            F.col("bias").cast("double").alias(f"_{side}_bias"),
+            F.col("factors").alias(f"_{side}_factors"),
+            F.col("mean_rating").cast("double").alias(f"_{side}_mean"),
+        )
+        pairs = pairs.join(columns, f"{side}_idx", "left")
+    return pairs
 
 
 def with_fallback(joined: DataFrame, score: Column, *, columns: list[str], global_mean: float) -> DataFrame:
@@ -142,15 +150,6 @@ def with_fallback(joined: DataFrame, score: Column, *, columns: list[str], globa
         *(F.col(f"`{name}`") for name in columns),
         F.coalesce(score.cast("double"), fallback).cast("float").alias("prediction"),
         score.isNull().alias("cold"),
-    )
-
-
-def _side(table: DataFrame, side: str) -> DataFrame:
-    return table.select(
-        f"{side}_idx",
-        F.col("bias").cast("double").alias(f"_{side}_bias"),
-        F.col("factors").alias(f"_{side}_factors"),
-        F.col("mean_rating").cast("double").alias(f"_{side}_mean"),
     )
 
 
