@@ -68,7 +68,7 @@ def _new(given: dict[str, str], env: str, remote: str | None) -> SparkSession:
     if remote is not None and not remote.startswith("local"):
         return builder.remote(remote).getOrCreate()
     if "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ:  # launched by Spark
-        return builder.config(map=given).getOrCreate()
+        return builder.config(map={**given}).getOrCreate()
     require_java()
     if not delta_jars.installed():
         delta_jars.install()

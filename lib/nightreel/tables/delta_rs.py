@@ -97,7 +97,17 @@ def commit_files(
     properties : of the table, where it is created
     """
     delta_schema = Schema.from_json(schema)
-    additions = [_add(file) for file in files]
+    additions = [
+        AddAction(
+            path=file.name,
+            size=file.size,
+            partition_values={},
+            modification_time=int(time.time() * 1_000),
+            data_change=True,
+            stats=json.dumps({"numRecords": file.rows, "minValues": file.lowest, "maxValues": file.highest}),
+        )
+        for file in files
+    ]
     marked = CommitProperties(app_transactions=[Transaction(_WRITER, time.time_ns())])
     options: dict[str, Any] = {"commit_properties": marked, "post_commithook_properties": _NO_HOOKS}
     if version is None:
@@ -178,15 +188,3 @@ class Staging:
             if not emptied.is_dir() or any(emptied.iterdir()):
                 return
             emptied.rmdir()
-
-
-def _add(file: TableFile) -> AddAction:
-    stats = {"numRecords": file.rows, "minValues": dict(file.lowest), "maxValues": dict(file.highest)}
-    return AddAction(
-        path=file.name,
-        size=file.size,
-        partition_values={},
-        modification_time=int(time.time() * 1_000),
-        data_change=True,
-        stats=json.dumps(stats),
-    )

@@ -160,12 +160,7 @@ _TABLES = (
         {"item_idx": "int", "terms": "array<int>", "weights": "array<float>"},
         owner="prepare",
     ),
-    TableSchema(
-        "silver_vocabulary",
-        "term",
-        {"term_idx": "int", "term": "string", "idf": "double"},
-        owner="prepare",
-    ),
+    TableSchema("silver_vocabulary", "term", {"term_idx": "int", "term": "string", "idf": "double"}, owner="prepare"),
     TableSchema(
         "gold_runs",
         "training run",
@@ -250,7 +245,7 @@ _TABLES = (
         "run x pairs file x position",
         {
             "run_id": "string",
-            "pairs": "string",  # the file or table of pairs asked for
+            "pairs": "string",  # the file or table of the pairs
             "position": "bigint",
             "user_id": ID,
             "item_id": ID,

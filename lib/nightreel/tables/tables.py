@@ -16,7 +16,7 @@ from pyspark.sql.types import StructType
 
 from nightreel.errors import TableError
 from nightreel.session.spark_session import local_path, writes_here
-from nightreel.settings import TablesSettings
+from nightreel.settings.sections import TablesSettings
 from nightreel.tables.delta_rs import TableFile, commit_files, commit_rows, newest_stamp, open_table, takes_files
 from nightreel.tables.schemas import ID, SCHEMAS, TableSchema
 
@@ -276,16 +276,17 @@ def sql_text(text: str) -> str:
 def _check_schema(schema: TableSchema, columns: dict[str, str], where: str, *, exact_types: bool = True) -> None:
     for name, kind in schema.columns.items():
         allowed = _ID_TYPES if kind == ID else (kind,)
+        types = " or ".join(allowed)
         if name not in columns:
-            raise TableError(f"{where}: column {name} {' or '.join(allowed)} is missing{_older(schema)}")
-        if (exact_types or kind == ID) and columns[name] not in allowed:
-            raise TableError(
-                f"{where}: column {name} is {columns[name]}, must be {' or '.join(allowed)}{_older(schema)}"
-            )
-
-
-def _older(schema: TableSchema) -> str:
-    return f"; was it written by another version of nightreel? {schema.owner} writes it anew once removed"
+            fault = f"{types} is missing"
+        elif (exact_types or kind == ID) and columns[name] not in allowed:
+            fault = f"is {columns[name]}, must be {types}"
+        else:
+            continue
+        raise TableError(
+            f"{where}: column {name} {fault}; was it written by another version of nightreel? "
+            f"{schema.owner} writes it anew once removed"
+        )
 
 
 def _unless_absent(query: Callable[[], T]) -> T | None:
