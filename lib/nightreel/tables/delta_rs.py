@@ -180,7 +180,7 @@ class Staging:
             return
         prefix = Path(self.prefix)
         table = open_table(str(prefix.parent))
-        committed = {PurePosixPath(uri).name for uri in table.file_uris()} if table else set()
+        committed = {PurePosixPath(uri).name for uri in table.file_uris()} if table is not None else set()
         for file in prefix.parent.glob(f"{prefix.name}*"):
             if file.name not in committed:
                 file.unlink()
