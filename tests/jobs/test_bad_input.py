@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.jobs.conftest import DATE, Ended, RunJob, SettingsFor, settings_in, write_dump
 
-from nightreel.models.classical import means
+from nightreel.models import biases
 from nightreel.settings import load
 from nightreel.tables.tables import Tables
 
@@ -41,7 +41,7 @@ def stopped(run_job: RunJob, tmp_path_factory: pytest.TempPathFactory) -> Stoppe
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the lights went out")
 
-    with patch.object(means.Popular, "fit", fail):
+    with patch.object(biases.Popular, "fit", fail):
         ended = run_job("nightly", *settings_in(folder, raw, **SMALL), *TWO_MODELS)
     return Stopped(ended, raw, folder / "tables")
 

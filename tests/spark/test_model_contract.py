@@ -25,7 +25,6 @@ from nightreel.models import (
     TrainedModel,
     TrainingContext,
     create,
-    names,
 )
 from nightreel.settings import load
 from nightreel.tables import SCHEMAS
@@ -137,7 +136,7 @@ def interactions(spark: SparkSession) -> DataFrame:
 @pytest.fixture(scope="module")
 def models(spark: SparkSession, interactions: DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Models:
     """Their rows are collected, so that a question does not train a model anew."""
-    trained = train(names(), interactions, tmp_path_factory.mktemp("models"))
+    trained = train(HYPERPARAMETERS, interactions, tmp_path_factory.mktemp("models"))
     users, items = sides(trained)
     return {
         name: replace(
@@ -204,7 +203,7 @@ def trained_on_shuffled_rows(
 ) -> dict[str, tuple[Any, ...]]:
     shuffled = frame(spark, np.random.default_rng(1).permutation(np.array(ratings(), dtype=object)).tolist())
     folder = tmp_path_factory.mktemp("shuffled")
-    return contents(train(sorted(set(names()) - set(NETWORKS)), shuffled.repartition(5, "rating"), folder))
+    return contents(train(sorted(set(HYPERPARAMETERS) - set(NETWORKS)), shuffled.repartition(5, "rating"), folder))
 
 
 def restore(model: FactorModel | NetworkModel) -> FactorModel | NetworkModel:
@@ -231,7 +230,7 @@ def needs(model: TrainedModel, capability: Capability) -> None:
         pytest.skip(f"{model.algorithm} does not {capability}")
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", HYPERPARAMETERS)
 class TestEveryModel:
     def test_can_what_its_form_allows(self, name: str, model: TrainedModel, interactions: DataFrame) -> None:
         assert model.capabilities == EXPECTED_TO[name]

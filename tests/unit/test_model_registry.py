@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nightreel.errors import ConfigurationError
-from nightreel.models import HYPERPARAMETERS, check, create, names
+from nightreel.models import HYPERPARAMETERS, check, create
 from nightreel.settings import Settings, load, read_layers
 
 
@@ -14,8 +14,8 @@ def settings(*overrides: str) -> Settings:
 
 
 def test_every_model_has_its_hyperparameters_in_the_configuration() -> None:
-    assert set(read_layers("local").values["models"]) == set(names())
-    check(names(), settings())
+    assert set(read_layers("local").values["models"]) == set(HYPERPARAMETERS)
+    check(HYPERPARAMETERS, settings())
 
 
 def test_an_unknown_model_is_told_the_known_ones() -> None:

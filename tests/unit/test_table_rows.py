@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -16,18 +17,28 @@ from nightreel.sources.files import RawFile
 from nightreel.sources.inventory import Inventory
 from nightreel.tables.delta_rs import commit_rows
 
-SCHEMA = {
-    "type": "struct",
-    "fields": [
-        {"name": name, "type": kind, "nullable": True, "metadata": {}}
-        for name, kind in (("file_id", "integer"), ("reading", "string"))
-    ],
-}
+SCHEMA = json.dumps(
+    {
+        "type": "struct",
+        "fields": [
+            {"name": name, "type": kind, "nullable": True, "metadata": {}}
+            for name, kind in (("file_id", "integer"), ("reading", "string"))
+        ],
+    }
+)
 
 
 def put(folder: Path, rows: dict[int, str], condition: str, version: int | None = None) -> None:
     given = [{"file_id": file_id, "reading": reading} for file_id, reading in rows.items()]
-    commit_rows(str(folder), given, schema=SCHEMA, condition=condition, partitions=(), properties={}, version=version)
+    commit_rows(
+        str(folder),
+        given,
+        schema=SCHEMA,
+        condition=condition,
+        partitions=(),
+        properties={},
+        version=version,
+    )
 
 
 def rows_of(folder: Path) -> dict[int, str]:

@@ -1,9 +1,9 @@
 """The algorithms by name, the contract they share, and the forms a trained model can take."""
 
 from nightreel.models.contract import Algorithm, Capability, EpochMetric, TrainedModel, TrainingContext
-from nightreel.models.forms.factors import FactorModel
-from nightreel.models.forms.network import NetworkModel
-from nightreel.models.registry import HYPERPARAMETERS, check, create, names
+from nightreel.models.factors import FactorModel
+from nightreel.models.network import NetworkModel
+from nightreel.models.registry import HYPERPARAMETERS, check, create
 
 __all__ = [
     "HYPERPARAMETERS",
@@ -16,5 +16,4 @@ __all__ = [
     "TrainingContext",
     "check",
     "create",
-    "names",
 ]

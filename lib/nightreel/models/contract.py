@@ -1,4 +1,4 @@
-"""What every algorithm and every trained model can be asked, whatever its form."""
+"""What every algorithm and every trained model offers, whatever its form."""
 
 from __future__ import annotations
 
@@ -92,14 +92,13 @@ class TrainedModel(ABC):
 class TrainingContext:
     """What a training may use in addition to its rows.
 
-    folder : of the run, for checkpoints and weights: a path that the driver and all executors reach; empty where
-        none is known
+    folder : of the run, for checkpoints and weights: a path that the driver and all executors reach, or empty
     scale : of the ratings
     launch : where neural models are trained
     validation : grain user x item; columns user_idx, item_idx, rating: for early stopping; None where there is none
     item_text : grain item; columns item_idx int, terms array<int>, weights array<float>; None where there is none
-    files : by "train", "validation" and "item_text", Parquet files that hold exactly the rows of the frame of that
-        name. The caller must know this; a DataFrame cannot tell
+    files : by "train", "validation" and "item_text", Parquet files that hold exactly the rows of that frame, which the
+        caller must guarantee; a DataFrame cannot tell
     resume : go on from a checkpoint in the folder
     keep_history : called with the metrics of every epoch
     """

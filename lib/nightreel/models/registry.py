@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nightreel.errors import ConfigurationError
-from nightreel.models.classical.als import Als
-from nightreel.models.classical.als_implicit import AlsImplicit
-from nightreel.models.classical.baseline import Baseline
-from nightreel.models.classical.means import ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
+from nightreel.models.als import Als, AlsImplicit
+from nightreel.models.biases import Baseline, ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
 from nightreel.models.contract import Algorithm
 from nightreel.models.neural import NETWORK_PARAMS, NeuralAlgorithm
 from nightreel.settings import Settings
@@ -23,12 +21,7 @@ HYPERPARAMETERS: Mapping[str, type[Section]] = {
     **{name: algorithm.params_type for name, algorithm in _CLASSICAL.items()},
     **NETWORK_PARAMS,
 }
-"""The type of each model's hyperparameters, [models.<name>] of the configuration; see `nightreel.settings.load`."""
-
-
-def names() -> tuple[str, ...]:
-    """Every registered algorithm, simplest first."""
-    return tuple(HYPERPARAMETERS)
+"""By every model's name, simplest first, the type of its hyperparameters, [models.<name>] of the configuration."""
 
 
 def create(name: str, settings: Settings) -> Algorithm[Any]:
@@ -39,7 +32,7 @@ def create(name: str, settings: Settings) -> Algorithm[Any]:
     ConfigurationError : no such algorithm
     """
     if name not in HYPERPARAMETERS:
-        raise ConfigurationError(f"model {name}: unknown; known: {', '.join(names())}")
+        raise ConfigurationError(f"model {name}: unknown; known: {', '.join(HYPERPARAMETERS)}")
     params: Any = settings.models[name]
     return _CLASSICAL[name](params) if name in _CLASSICAL else NeuralAlgorithm(name, params)
 

@@ -6,16 +6,16 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, TableError
 from nightreel.models.contract import TrainedModel
-from nightreel.models.forms.factors import FactorModel
-from nightreel.models.forms.network import NetworkModel
+from nightreel.models.factors import FactorModel
+from nightreel.models.network import NetworkModel
 from nightreel.settings.sections import Section
 from nightreel.tables import Tables, digest, sql_text
 
@@ -96,10 +96,7 @@ def save(
     named = F.lit(run_id).alias("run_id")
     sides = {"gold_user_factors": model.users, "gold_item_factors": model.items}
     with ThreadPoolExecutor(len(sides)) as pool:  # most of a commit is waiting
-        for write in [
-            pool.submit(tables.replace_where, name, side.select(named, "*"), this_run) for name, side in sides.items()
-        ]:
-            write.result()
+        list(pool.map(lambda name: tables.replace_where(name, sides[name].select(named, "*"), this_run), sides))
     encoded = {name: json.dumps(getattr(run, name), sort_keys=True) for name in ("params", "header")}
     tables.put("gold_runs", [vars(run) | encoded], this_run)
     return run
@@ -114,10 +111,9 @@ def load(tables: Tables, run: Run) -> TrainedModel:
     """
     of_run = F.col("run_id") == F.lit(run.run_id)
     users, items = (tables.read(f"gold_{side}_factors").where(of_run) for side in ("user", "item"))
-    if run.form == FactorModel.form:
-        return FactorModel.restore(run.model, run.header, users=users, items=items)
-    if run.form == NetworkModel.form:
-        return NetworkModel.restore(run.model, run.header, users=users, items=items)
+    for form in FactorModel, NetworkModel:
+        if run.form == form.form:
+            return form.restore(run.model, run.header, users=users, items=items)
     raise TableError(
         f"run {run.run_id}: form {run.form} is unknown here; was it trained by another version of nightreel?"
     )
@@ -132,16 +128,16 @@ def find(tables: Tables, *, run_id: str | None = None, model: str | None = None,
     TableError : nothing was ever trained
     """
     runs = tables.read("gold_runs").where(F.col("status") == F.lit(FINISHED))
-    newest_first = runs.orderBy(F.desc("run_date"), F.desc("finished_at"), "run_id")
-    wanted = {"run_id": run_id, "model": model, "run_date": run_date}
-    given = {name: value for name, value in wanted.items() if value is not None}
-    matching = newest_first
+    matching = newest_first = runs.orderBy(F.desc("run_date"), F.desc("finished_at"), "run_id")
+    filters = {"run_id": run_id, "model": model, "run_date": run_date}
+    given = {name: value for name, value in filters.items() if value is not None}
     for name, value in given.items():
         matching = matching.where(F.col(name) == F.lit(value))
-    row = matching.select("*", _micros("started_at"), _micros("finished_at")).first()
-    if row is None:
+    rows = matching.limit(1).toArrow().to_pylist()  # times of collected rows would lose their zone
+    if not rows:
         raise ConfigurationError(_none_matches(given, newest_first))
-    return _run(row)
+    decoded = {name: json.loads(rows[0][name]) for name in ("params", "header")}
+    return Run(**rows[0] | decoded)
 
 
 def finished(tables: Tables) -> dict[str, str]:
@@ -153,21 +149,7 @@ def finished(tables: Tables) -> dict[str, str]:
 
 
 def _none_matches(given: Mapping[str, object], newest_first: DataFrame) -> str:
-    asked = ", ".join(f"{name} {value}" for name, value in given.items()) or "any"
+    wanted = ", ".join(f"{name} {value}" for name, value in given.items()) or "any"
     shown = [row["run_id"] for row in newest_first.select("run_id").limit(_SHOWN + 1).collect()]
-    known = ", ".join(shown[:_SHOWN]) + (", and older ones" if len(shown) > _SHOWN else "")
-    return f"no finished run with {asked}; there are: {known or 'none, train a model first'}"
-
-
-def _run(row: Row) -> Run:
-    values = row.asDict()
-    for name in ("started_at", "finished_at"):
-        values[name] = datetime.fromtimestamp(values.pop(f"{name}_micros") / 1e6, UTC)
-    for name in ("params", "header"):
-        values[name] = json.loads(values[name])
-    return Run(**values)
-
-
-def _micros(name: str) -> Column:
-    """Collected timestamps come in the machine's time zone; microseconds since 1970 do not."""
-    return F.unix_micros(name).alias(f"{name}_micros")
+    present = ", ".join(shown[:_SHOWN]) + (", and older ones" if len(shown) > _SHOWN else "")
+    return f"no finished run with {wanted}; there are: {present or 'none, train a model first'}"

@@ -1,4 +1,4 @@
-"""Is there a Java that Spark can run on? Asked before anything that takes long.
+"""Is there a Java that Spark can run on? Checked before anything that takes long.
 
 python -m nightreel.session.java
 """
@@ -32,11 +32,11 @@ def require_java() -> int:
     if program is None:
         raise NightreelError(f"no Java found ({found_by}). {_WANTED}")
     try:
-        asked = subprocess.run([program, "-version"], capture_output=True, text=True, check=False, timeout=60)
+        answer = subprocess.run([program, "-version"], capture_output=True, text=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NightreelError(f"{program} does not run ({error}). {_WANTED}") from None
-    version = re.search(r'version "(?:1\.)?(\d+)', asked.stderr + asked.stdout)
-    if asked.returncode != 0 or version is None:
+    version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
+    if answer.returncode != 0 or version is None:
         raise NightreelError(f"{program} -version does not name a version. {_WANTED}")
     major = int(version.group(1))
     if major < OLDEST:

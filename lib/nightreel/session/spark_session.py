@@ -30,12 +30,10 @@ SESSION_PROPERTIES = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # No limit in bytes on an Arrow batch (the one in rows stays): Spark would measure the batch again at every row.
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1),
 }
 """The tables' contents depend on these: set in every session, also one that was already running."""
-
-ARROW_PROPERTIES = {"spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1)}
-"""No limit in bytes on an Arrow batch: Spark would measure the batch again at every row, which costs more than sending
-it. The limit in rows, spark.sql.execution.arrow.maxRecordsPerBatch, stays."""
 
 
 def start(env: str = "local", *, checkpoints: str, remote: str | None = None, **overrides: str) -> SparkSession:
@@ -60,7 +58,7 @@ def start(env: str = "local", *, checkpoints: str, remote: str | None = None, **
     if session is None:
         given = {name.replace("__", "."): value for name, value in overrides.items()}
         session = _new({"spark.checkpoint.dir": checkpoints} | given, env, remote)
-    _settle(session, checkpoints)
+    _set_properties(session, checkpoints)
     _log_to_file()
     return session
 
@@ -69,10 +67,8 @@ def _new(given: dict[str, str], env: str, remote: str | None) -> SparkSession:
     builder = SparkSession.builder.appName("nightreel")
     if remote is not None and not remote.startswith("local"):
         return builder.remote(remote).getOrCreate()
-    if _launched_by_spark():
-        for name, value in given.items():
-            builder = builder.config(name, value)
-        return builder.getOrCreate()
+    if "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ:  # launched by Spark
+        return builder.config(map={**given}).getOrCreate()
     require_java()
     if not delta_jars.installed():
         delta_jars.install()
@@ -111,8 +107,8 @@ def _launch() -> None:
 
 
 def _reason(log: Path, began: int) -> str:
-    said = log.read_bytes()[began:].decode(errors="replace").splitlines()
-    reasons = [line for line in said if line.startswith(("Error", "Exception in thread"))]
+    lines = log.read_bytes()[began:].decode(errors="replace").splitlines()
+    reasons = [line for line in lines if line.startswith(("Error", "Exception in thread"))]
     return reasons[0][:300] if reasons else "its JVM ended at once"
 
 
@@ -135,8 +131,8 @@ def _launch_environment(properties: Mapping[str, str]) -> Iterator[None]:
         yield
 
 
-def _settle(session: SparkSession, checkpoints: str) -> None:
-    for name, value in (SESSION_PROPERTIES | ARROW_PROPERTIES).items():
+def _set_properties(session: SparkSession, checkpoints: str) -> None:
+    for name, value in SESSION_PROPERTIES.items():
         if session.conf.get(name, None) != value:
             session.conf.set(name, value)
     if _is_classic(session) and session.sparkContext.getCheckpointDir() is None:
@@ -152,10 +148,9 @@ def close(session: SparkSession) -> None:
     """Remove what checkpoints the session left; Spark itself forgets them when the process ends."""
     if not _is_classic(session) or (folder := session.sparkContext.getCheckpointDir()) is None:
         return
-    context = session.sparkContext
-    jvm = cast(Any, context._jvm)
-    place = jvm.org.apache.hadoop.fs.Path(folder)
-    files = place.getFileSystem(cast(Any, context._jsc).hadoopConfiguration())
+    file_system, configuration = _hadoop(session)
+    place = file_system.Path(folder)
+    files = place.getFileSystem(configuration)
     files.delete(place, True)
     parent = place.getParent()
     if files.exists(parent) and not files.listStatus(parent):
@@ -177,10 +172,14 @@ def writes_here(session: SparkSession) -> bool:
         return False
     if not is_local({"spark.master": session.conf.get("spark.master", "") or ""}):
         return False
-    context = session.sparkContext
-    configuration = cast(Any, context._jsc).hadoopConfiguration()
-    storage = cast(Any, context._jvm).org.apache.hadoop.fs.FileSystem.getDefaultUri(configuration)
-    return str(storage.getScheme()) == "file"
+    file_system, configuration = _hadoop(session)
+    return str(file_system.FileSystem.getDefaultUri(configuration).getScheme()) == "file"
+
+
+def _hadoop(session: SparkSession) -> tuple[Any, Any]:
+    """Java's package of file systems and Spark's configuration of them."""
+    context: Any = session.sparkContext
+    return context._jvm.org.apache.hadoop.fs, context._jsc.hadoopConfiguration()
 
 
 def local_path(root: str) -> Path | None:
@@ -203,8 +202,3 @@ def _log_to_file() -> None:
 
 def _log() -> Path:
     return log_folder() / "spark.log"
-
-
-def _launched_by_spark() -> bool:
-    """spark-submit and the shells hand their JVM to Python through this variable of Spark's own protocol."""
-    return "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ

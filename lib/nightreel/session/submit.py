@@ -14,7 +14,6 @@ import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from nightreel.errors import ConfigurationError, NightreelError
@@ -22,6 +21,8 @@ from nightreel.session.java import require_java
 from nightreel.settings.layers import conf_folder
 
 _GIB = 1 << 30
+_PROPERTY = r"(spark\.[^\s=:]+)(?:\s*[=:]\s*|\s+)(?![=:])(\S.*)"
+"""Java's rule: the name ends at the first blank, `=` or `:`."""
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """Of every file in the zip, so that equal content gives equal bytes."""
@@ -50,7 +51,7 @@ def python_path() -> str:
 
 
 def read_properties(env: str) -> dict[str, str]:
-    """conf/spark/<env>.conf: a property and its value a line, `#` for comments.
+    """conf/spark/<env>.conf: a property and its value a line, as Java reads them, `#` for comments.
 
     On one machine (a local master) spark.driver.memory, where the file leaves it open, is two fifths of the
     machine's memory.
@@ -60,10 +61,17 @@ def read_properties(env: str) -> dict[str, str]:
     ConfigurationError : there is no such file, or a line is not `spark.name value`
     """
     folder = conf_folder() / "spark"
-    known = sorted(file.name.removesuffix(".conf") for file in folder.iterdir() if file.name.endswith(".conf"))
-    if env not in known:
-        raise ConfigurationError(f"--env {env}: there is no conf/spark/{env}.conf; known: {', '.join(known)}")
-    properties = dict(_property(line, env) for line in _lines(folder / f"{env}.conf"))
+    names = sorted(file.name.removesuffix(".conf") for file in folder.iterdir() if file.name.endswith(".conf"))
+    if env not in names:
+        raise ConfigurationError(f"--env {env}: there is no conf/spark/{env}.conf; known: {', '.join(names)}")
+    properties = {}
+    for line in map(str.strip, (folder / f"{env}.conf").read_text(encoding="utf-8").splitlines()):
+        if not line or line.startswith("#"):
+            continue
+        parts = re.fullmatch(_PROPERTY, line)
+        if parts is None:
+            raise ConfigurationError(f"conf/spark/{env}.conf: {line!r}: must be `spark.name value`")
+        properties[parts[1]] = parts[2]
     if is_local(properties):
         properties.setdefault("spark.driver.memory", driver_memory(machine_memory()))
     return properties
@@ -84,19 +92,6 @@ def machine_memory() -> int:
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limits = [file.read_text(encoding="ascii").strip() for file in _CGROUP_LIMITS if file.is_file()]
     return min([machine, *(int(limit) for limit in limits if limit.isdigit())])
-
-
-def _lines(file: Traversable) -> list[str]:
-    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def _property(line: str, env: str) -> tuple[str, str]:
-    """Java's rule: the name ends at the first blank, `=` or `:`."""
-    parts = re.fullmatch(r"(spark\.[^\s=:]+)(?:\s*[=:]\s*|\s+)(?![=:])(\S.*)", line)
-    if parts is None:
-        raise ConfigurationError(f"conf/spark/{env}.conf: {line!r}: must be `spark.name value`")
-    return parts.group(1), parts.group(2)
 
 
 def arguments(env: str, *, home: Path, cache: Path, more: str) -> list[str]:
@@ -121,12 +116,8 @@ def arguments(env: str, *, home: Path, cache: Path, more: str) -> list[str]:
     if is_local(properties):
         given += ["--conf", f"spark.driver.memory={properties['spark.driver.memory']}"]
     given += ["--py-files", library.as_uri(), "--conf", f"spark.executorEnv.PYTHONPATH={library.name}:{library}"]
-    return given + _split(more)
-
-
-def _split(more: str) -> list[str]:
     try:
-        return shlex.split(more)
+        return given + shlex.split(more)
     except ValueError as error:
         raise ConfigurationError(f"SPARK_ARGS = {more!r}: {str(error).lower()}") from None
 
@@ -137,35 +128,24 @@ def bundle(home: Path, cache: Path) -> Path:
     It holds nightreel/ with conf/ inside, as the wheel does, and is named for a hash of its content: two jobs of
     one state share a file, and an edit while a job runs does not reach that job.
     """
-    members = _members(home)
+    members = {
+        f"nightreel/{place}{file.relative_to(folder).as_posix()}": file.read_bytes()
+        for place, folder in (("", home / "lib" / "nightreel"), ("conf/", home / "conf"))
+        for file in folder.rglob("*")
+        if file.is_file() and file.suffix != ".pyc"
+    }
     digest = hashlib.sha256()
-    for name, file in members.items():
-        digest.update(f"{name}\0{file.stat().st_size}\0".encode())
-        digest.update(file.read_bytes())
+    for name in sorted(members):
+        digest.update(f"{name}\0{len(members[name])}\0".encode() + members[name])
     target = cache / f"nightreel-{digest.hexdigest()[:12]}.zip"
     if not target.is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        _write(members, target)
+        unfinished = target.with_suffix(f".{os.getpid()}")
+        with zipfile.ZipFile(unfinished, "w") as archive:
+            for name in sorted(members):
+                archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), members[name], zipfile.ZIP_DEFLATED)
+        unfinished.replace(target)
     return target
-
-
-def _members(home: Path) -> dict[str, Path]:
-    package, conf = home / "lib" / "nightreel", home / "conf"
-    names = {f"nightreel/{file.relative_to(package).as_posix()}": file for file in _files(package)}
-    names |= {f"nightreel/conf/{file.relative_to(conf).as_posix()}": file for file in _files(conf)}
-    return dict(sorted(names.items()))
-
-
-def _files(folder: Path) -> list[Path]:
-    return [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"]
-
-
-def _write(members: dict[str, Path], target: Path) -> None:
-    unfinished = target.with_suffix(f".{os.getpid()}")
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, file in members.items():
-            archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), file.read_bytes(), zipfile.ZIP_DEFLATED)
-    unfinished.replace(target)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -175,11 +155,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--more", default="")
     parser.add_argument("--check-java", action="store_true")
-    asked = parser.parse_args(argv)
+    parsed = parser.parse_args(argv)
     try:
-        if asked.check_java:
+        if parsed.check_java:
             require_java()
-        words = arguments(asked.env, home=asked.home.resolve(), cache=asked.cache.resolve(), more=asked.more)
+        words = arguments(parsed.env, home=parsed.home.resolve(), cache=parsed.cache.resolve(), more=parsed.more)
     except NightreelError as error:
         print(f"spark-submit.sh: {error}", file=sys.stderr)
         return error.exit_code

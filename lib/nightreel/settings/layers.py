@@ -18,6 +18,14 @@ from nightreel.settings.sections import DefaultsFrom, Section, Settings
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
 DEFAULTS = ("base.toml", "models.toml")
+_TABLE = "must be a table of keys"
+_MESSAGES = {
+    "model_type": _TABLE,
+    "dict_type": _TABLE,
+    "mapping_type": _TABLE,
+    "string_type": "must be text, in quotes if it reads as a number, a date or true and false",
+}
+"""By pydantic's type of a fault, where its own message would not say it in the words of TOML."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,8 @@ class Layers:
             return settings
         for name in tables:
             if name not in models:
-                key, known = f"models.{name}", ", ".join(models)
-                raise ConfigurationError(f"[{key}] ({self._origin(key)}): unknown model; known: {known}")
+                origin, allowed = self._origin(f"models.{name}"), ", ".join(models)
+                raise ConfigurationError(f"[models.{name}] ({origin}): unknown model; known: {allowed}")
         params = {name: self.parse(section, prefix=f"models.{name}") for name, section in models.items()}
         return settings.model_copy(update={"models": params})
 
@@ -69,21 +77,16 @@ class Layers:
         location = [str(part) for part in fault["loc"]]
         key = ".".join([*filter(None, prefix.split(".")), *location])
         if fault["type"] == "extra_forbidden":
-            known = ", ".join(_fields_at(section, location[:-1]))
-            return f"{key} ({self._origin(key)}): unknown key; known here: {known}"
+            allowed = ", ".join(_fields_at(section, location[:-1]))
+            return f"{key} ({self._origin(key)}): unknown key; known here: {allowed}"
         if fault["type"] == "missing":
             return f"{key}: not set in any layer, and has no default"
-        said = fault["msg"].removeprefix("Value error, ")
-        said = said[:1].lower() + said[1:]
+        message = fault["msg"].removeprefix("Value error, ")
+        message = _MESSAGES.get(fault["type"], message[:1].lower() + message[1:])
         if not key:
-            return said
-        if isinstance(fault["input"], dict):
-            return f"[{key}] ({self._origin(key)}): {said}"
-        if fault["type"] in {"model_type", "dict_type", "mapping_type"}:
-            said = "must be a table of keys"
-        if fault["type"] == "string_type":
-            said = "must be text, in quotes if it reads as a number, a date or true and false"
-        return f"{key} = {_shown(fault['input'])} ({self._origin(key)}): {said}"
+            return message
+        given = f"[{key}]" if isinstance(fault["input"], dict) else f"{key} = {_shown(fault['input'])}"
+        return f"{given} ({self._origin(key)}): {message}"
 
     def _origin(self, key: str) -> str:
         while key:
@@ -128,15 +131,11 @@ def read_layers(env: str, overrides: Sequence[str] = (), *, conf: Path | None = 
         raise ConfigurationError(f"--env {env}: unknown environment; known: {', '.join(environments)}")
     above = [(f"conf/{env}.toml", _read(folder / f"{env}.toml"))]
     above.extend(("--set", _override(text)) for text in overrides)
-    return _merge([*defaults, *_of_source(folder, _merge([*defaults, *above])), *above])
-
-
-def _of_source(folder: Traversable, merged: Layers) -> list[tuple[str, dict[str, Any]]]:
-    """The defaults of the format that the other layers name, such as its scale."""
-    data = merged.values.get("data")
-    source = data.get("source") if isinstance(data, dict) else None
-    file = folder / "sources" / f"{source}.toml"
-    return [(f"conf/sources/{source}.toml", _read(file))] if file.is_file() else []
+    data = _merge([*defaults, *above]).values.get("data")
+    name = f"{data.get('source') if isinstance(data, dict) else None}.toml"
+    file = folder / "sources" / name  # the format's own defaults, such as its scale
+    of_source = [(f"conf/sources/{name}", _read(file))] if file.is_file() else []
+    return _merge([*defaults, *of_source, *above])
 
 
 def conf_folder() -> Traversable:
@@ -175,7 +174,7 @@ def _shown(value: object) -> str:
     """`value` as TOML writes it."""
     if isinstance(value, bool):
         return str(value).lower()
-    return repr(value) if isinstance(value, str | int | float | list | dict | tuple) else str(value)
+    return repr(value) if isinstance(value, str | list | tuple) else str(value)
 
 
 def _merge(layers: Iterable[tuple[str, dict[str, Any]]]) -> Layers:

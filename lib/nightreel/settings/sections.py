@@ -112,7 +112,7 @@ class DataSettings(Section):
 class MetadataSettings(Section):
     """Films' descriptions to look the items' titles up in."""
 
-    path: Annotated[Names, Field()]
+    path: Names
     """movies_metadata.csv or tmdb_5000_movies.csv, or folders or globs of such; none: nothing is looked up."""
     min_votes: Annotated[int, Field(ge=0)]
     """Films with fewer votes are not looked at."""

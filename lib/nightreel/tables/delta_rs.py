@@ -59,37 +59,23 @@ class TableFile:
         return TableFile(**json.loads(text))
 
 
-def newest_version(folder: str) -> int | None:
-    """The newest Delta version of the table in a local folder, None where there is none: no query, no Spark."""
+def open_table(folder: str) -> DeltaTable | None:
+    """The newest version of the table in a local folder, None where there is none: no query, no Spark."""
     try:
-        return DeltaTable(folder).version()
+        return DeltaTable(folder)
     except TableNotFoundError:
         return None
 
 
-def table_id(folder: str) -> str | None:
-    """The table's id, which differs from that of an earlier table in the same folder; None where there is none."""
-    try:
-        return str(DeltaTable(folder).metadata().id)
-    except TableNotFoundError:
-        return None
-
-
-def newest_stamp(folder: str) -> str | None:
-    """The stamp of the newest commit that has one."""
-    try:
-        commits = DeltaTable(folder).history()
-    except TableNotFoundError:
-        return None
-    return next((str(commit["userMetadata"]) for commit in commits if commit.get("userMetadata")), None)
+def newest_stamp(table: DeltaTable) -> str | None:
+    """The user metadata of the newest commit that has any."""
+    return next((str(commit["userMetadata"]) for commit in table.history() if commit.get("userMetadata")), None)
 
 
 def takes_files(folder: str) -> bool:
     """Whether there is no table in the local folder yet, or one that asks no more of a writer than plain Delta."""
-    try:
-        return DeltaTable(folder).protocol().min_writer_version <= _WRITER_VERSION
-    except TableNotFoundError:
-        return True
+    table = open_table(folder)
+    return table is None or table.protocol().min_writer_version <= _WRITER_VERSION
 
 
 def commit_files(
@@ -97,7 +83,7 @@ def commit_files(
     files: Sequence[TableFile],
     *,
     mode: Literal["append", "overwrite"],
-    schema: Mapping[str, Any],
+    schema: str,
     properties: Mapping[str, str],
     version: int | None,
 ) -> None:
@@ -110,30 +96,34 @@ def commit_files(
     schema : Spark's JSON form of the columns, which is Delta's
     properties : of the table, where it is created
     """
-    delta_schema = Schema.from_json(json.dumps(schema))
-    additions = [_add(file) for file in files]
+    delta_schema = Schema.from_json(schema)
+    additions = [
+        AddAction(
+            path=file.name,
+            size=file.size,
+            partition_values={},
+            modification_time=int(time.time() * 1_000),
+            data_change=True,
+            stats=json.dumps({"numRecords": file.rows, "minValues": file.lowest, "maxValues": file.highest}),
+        )
+        for file in files
+    ]
     marked = CommitProperties(app_transactions=[Transaction(_WRITER, time.time_ns())])
+    options: dict[str, Any] = {"commit_properties": marked, "post_commithook_properties": _NO_HOOKS}
     if version is None:
         create_table_with_add_actions(
-            folder,
-            delta_schema,
-            additions,
-            mode="error",
-            configuration=dict(properties),
-            commit_properties=marked,
-            post_commithook_properties=_NO_HOOKS,
+            folder, delta_schema, additions, mode="error", configuration=dict(properties), **options
         )
-        return
-    DeltaTable(folder, version=version).create_write_transaction(
-        [*additions], mode=mode, schema=delta_schema, commit_properties=marked, post_commithook_properties=_NO_HOOKS
-    )
+    else:
+        table = DeltaTable(folder, version=version)
+        table.create_write_transaction([*additions], mode=mode, schema=delta_schema, **options)
 
 
 def commit_rows(
     folder: str,
     rows: Sequence[Mapping[str, Any]],
     *,
-    schema: Mapping[str, Any],
+    schema: str,
     condition: str,
     partitions: Sequence[str],
     properties: Mapping[str, str],
@@ -150,16 +140,14 @@ def commit_rows(
     version : of the table as it was looked at: a commit since then to rows of the condition makes this one fail.
         None: it is tried again after conflicts
     """
-    delta_schema = Schema.from_json(json.dumps(schema))
+    delta_schema = Schema.from_json(schema)
     arrow = pa.schema(delta_schema)
     given = pa.Table.from_pylist([{name: row[name] for name in arrow.names} for row in rows], arrow)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             if not DeltaTable.is_deltatable(folder):
-                partition_by = [*partitions] or None
-                DeltaTable.create(
-                    folder, delta_schema, mode="ignore", partition_by=partition_by, configuration=dict(properties)
-                )
+                options: dict[str, Any] = {"partition_by": [*partitions] or None, "configuration": dict(properties)}
+                DeltaTable.create(folder, delta_schema, mode="ignore", **options)
             table = DeltaTable(folder, version=version)
             write_deltalake(
                 table, given, mode="overwrite", predicate=condition, post_commithook_properties=_CHECKPOINTS
@@ -173,8 +161,8 @@ def commit_rows(
 class Staging:
     """Where files wait in a table's folder for the commit that takes them in; a context manager.
 
-    What is not the table's by its end is removed, as after a refusal, a full disk or an interruption, and with it the
-    folders that only it made.
+    Files that are not the table's by its end are removed, as after a refusal, a full disk or an interruption, and with
+    them the folders that only it made.
     """
 
     def __init__(self, folder: str | None) -> None:
@@ -191,31 +179,12 @@ class Staging:
         if self.prefix is None:
             return
         prefix = Path(self.prefix)
-        owned = _files_of(str(prefix.parent))
+        table = open_table(str(prefix.parent))
+        committed = {PurePosixPath(uri).name for uri in table.file_uris()} if table is not None else set()
         for file in prefix.parent.glob(f"{prefix.name}*"):
-            if file.name not in owned:
+            if file.name not in committed:
                 file.unlink()
         for emptied in list(prefix.parents)[:_FOLDERS_MADE]:
             if not emptied.is_dir() or any(emptied.iterdir()):
                 return
             emptied.rmdir()
-
-
-def _files_of(folder: str) -> set[str]:
-    """The names of the table's files: whatever seems to have gone wrong, those are not to be removed."""
-    try:
-        return {PurePosixPath(uri).name for uri in DeltaTable(folder).file_uris()}
-    except TableNotFoundError:
-        return set()
-
-
-def _add(file: TableFile) -> AddAction:
-    stats = {"numRecords": file.rows, "minValues": dict(file.lowest), "maxValues": dict(file.highest)}
-    return AddAction(
-        path=file.name,
-        size=file.size,
-        partition_values={},
-        modification_time=int(time.time() * 1_000),
-        data_change=True,
-        stats=json.dumps(stats),
-    )

@@ -160,12 +160,7 @@ _TABLES = (
         {"item_idx": "int", "terms": "array<int>", "weights": "array<float>"},
         owner="prepare",
     ),
-    TableSchema(
-        "silver_vocabulary",
-        "term",
-        {"term_idx": "int", "term": "string", "idf": "double"},
-        owner="prepare",
-    ),
+    TableSchema("silver_vocabulary", "term", {"term_idx": "int", "term": "string", "idf": "double"}, owner="prepare"),
     TableSchema(
         "gold_runs",
         "training run",
@@ -181,7 +176,7 @@ _TABLES = (
             "started_at": "timestamp",
             "finished_at": "timestamp",
             "status": "string",
-            "form": "string",  # factors, neighbours or network
+            "form": "string",  # factors or network
             "header": "string",  # JSON: what the form needs in addition to its tables, such as the global mean
         },
         owner="train",
@@ -250,7 +245,7 @@ _TABLES = (
         "run x pairs file x position",
         {
             "run_id": "string",
-            "pairs": "string",  # the file or table of pairs asked for
+            "pairs": "string",  # the file or table of the pairs
             "position": "bigint",
             "user_id": ID,
             "item_id": ID,
@@ -278,4 +273,4 @@ _TABLES = (
 SCHEMAS: Mapping[str, TableSchema] = {table.name: table for table in _TABLES}
 
 EPOCH_METRICS = "(metric = 'best_epoch' OR metric LIKE '%@epoch%')"
-"""The SQL condition of the rows of gold_metrics that training leaves; the others are evaluate's."""
+"""SQL condition: the rows of gold_metrics that training writes; evaluate writes the others."""

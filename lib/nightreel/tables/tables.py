@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from pyspark.errors import AnalysisException
@@ -16,19 +16,21 @@ from pyspark.sql.types import StructType
 
 from nightreel.errors import TableError
 from nightreel.session.spark_session import local_path, writes_here
-from nightreel.settings import TablesSettings
-from nightreel.tables.delta_rs import (
-    TableFile,
-    commit_files,
-    commit_rows,
-    newest_stamp,
-    newest_version,
-    table_id,
-    takes_files,
-)
+from nightreel.settings.sections import TablesSettings
+from nightreel.tables.delta_rs import TableFile, commit_files, commit_rows, newest_stamp, open_table, takes_files
 from nightreel.tables.schemas import ID, SCHEMAS, TableSchema
 
+T = TypeVar("T")
 _ID_TYPES = ("bigint", "string")
+_ABSENT = {
+    "DELTA_MISSING_DELTA_TABLE",
+    "DELTA_PATH_DOES_NOT_EXIST",
+    "DELTA_TABLE_NOT_FOUND",
+    "DELTA_TABLE_ONLY_OPERATION",
+    "PATH_NOT_FOUND",
+    "SCHEMA_NOT_FOUND",
+    "TABLE_OR_VIEW_NOT_FOUND",
+}
 _ESCAPED = re.compile(r"(['\\])")
 
 
@@ -44,15 +46,14 @@ class Tables:
         self.spark = spark
         self._settings = settings
         root = local_path(settings.root) if not settings.catalog and writes_here(spark) else None
-        self._here = root is not None
+        self._local = root is not None
         self._root = settings.root.rstrip("/") if root is None else str(root)
         self._watched: dict[str, int | None] = {}
 
     def name(self, table: str) -> str:
         """How Spark SQL names the table: delta.`<root>/<dataset>/<table>` or <catalog>.<dataset>.<table>."""
-        schema = SCHEMAS[table]
         if self._settings.catalog:
-            return f"{self._settings.catalog}.{self._settings.dataset}.{schema.name}"
+            return f"{self._settings.catalog}.{self._settings.dataset}.{SCHEMAS[table].name}"
         return f"delta.`{self.path(table)}`"
 
     def path(self, table: str) -> str:
@@ -66,23 +67,21 @@ class Tables:
         """The newest Delta version, or None where there is no such table."""
         folder = self._local_folder(table)
         if folder is not None:
-            return newest_version(folder)
-        try:
-            newest = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version").first()
-        except AnalysisException as error:
-            if _is_absence(error):
-                return None
-            raise
+            opened = open_table(folder)
+            return None if opened is None else opened.version()
+        history = f"DESCRIBE HISTORY {self.name(table)} LIMIT 1"
+        newest = _unless_absent(lambda: self.spark.sql(history).select("version").first())
         return None if newest is None else int(newest[0])
 
     def state(self, table: str) -> str | None:
         """`<table's id>@<version>`: changes whenever rows may have changed, also when the table is created again."""
+        folder = self._local_folder(table)
+        if folder is not None:
+            opened = open_table(folder)
+            return None if opened is None else f"{opened.metadata().id}@{opened.version()}"
         version = self.version(table)
         if version is None:
             return None
-        folder = self._local_folder(table)
-        if folder is not None:
-            return f"{table_id(folder)}@{version}"
         detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").first()
         return f"{detail[0] if detail else ''}@{version}"
 
@@ -90,7 +89,8 @@ class Tables:
         """What `replace` stamped the newest stamped commit with; None where there is none."""
         folder = self._local_folder(table)
         if folder is not None:
-            return newest_stamp(folder)
+            opened = open_table(folder)
+            return None if opened is None else newest_stamp(opened)
         if not self.exists(table):
             return None
         history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}").where("userMetadata IS NOT NULL")
@@ -104,7 +104,7 @@ class Tables:
         ------
         TableError : there is no such table, or it has an older schema
         """
-        if not self._check_as_it_stands(table):
+        if not self._checked_columns(table):
             raise TableError(f"{self.name(table)}: no such table; {SCHEMAS[table].owner} writes it")
         return self._load(table, version).select(*SCHEMAS[table].columns)
 
@@ -127,9 +127,9 @@ class Tables:
         TableError : the ids in the table are numbers and those of the rows text, or the other way round
         """
         self._check_unchanged(table)
-        there, given = self._check_as_it_stands(table), dict(rows.dtypes)
-        for name in (name for name, kind in SCHEMAS[table].columns.items() if kind == ID):
-            if there and there[name] != given.get(name):
+        there, given = self._checked_columns(table), dict(rows.dtypes)
+        for name, kind in SCHEMAS[table].columns.items():
+            if there and kind == ID and there[name] != given.get(name):
                 raise TableError(
                     f"{self.name(table)}: column {name} is {there[name]}, and {given.get(name)} in the rows to write: "
                     "data.ids was another when the table was made; remove it, or name another tables.dataset"
@@ -138,7 +138,7 @@ class Tables:
         self._save(table, writer.option("replaceWhere", condition) if there else writer)
 
     def put(self, table: str, rows: Sequence[Mapping[str, Any]], condition: str) -> None:
-        """As `replace_where`, of a few rows that are at hand: on one machine without Spark, which takes far longer.
+        """As `replace_where`, of a few rows in memory: on one machine without Spark, which takes far longer.
 
         A table that is not there is made first, in a commit without rows.
 
@@ -155,11 +155,11 @@ class Tables:
             frame = self.spark.createDataFrame([tuple(row[name] for name in columns) for row in rows], ddl)
             self.replace_where(table, frame, condition)
             return
-        self._check_as_it_stands(table)
+        self._checked_columns(table)
         commit_rows(
             folder,
             rows,
-            schema=json.loads(StructType.fromDDL(ddl).json()),
+            schema=StructType.fromDDL(ddl).json(),
             condition=condition,
             partitions=SCHEMAS[table].partitions,
             properties=SCHEMAS[table].properties,
@@ -173,11 +173,10 @@ class Tables:
         None without a local folder, and for a table with other columns or with Delta features beyond the plain ones.
         """
         folder = self._local_folder(table)
-        if folder is None:
+        if folder is None or not takes_files(folder):
             return None
         columns = self._columns(table)
-        same = columns is None or columns.keys() == SCHEMAS[table].columns.keys()
-        return folder if same and takes_files(folder) else None
+        return folder if columns is None or columns.keys() == SCHEMAS[table].columns.keys() else None
 
     def adopt(self, table: str, files: Sequence[TableFile], *, replace: bool) -> None:
         """Parquet files in the table's folder become its rows, or are added to them, in one commit.
@@ -199,16 +198,16 @@ class Tables:
             folder,
             files,
             mode="overwrite" if replace else "append",
-            schema=json.loads(rows.schema.json()),
+            schema=rows.schema.json(),
             properties=SCHEMAS[table].properties,
             version=self._watched[table] if table in self._watched else self.version(table),
         )
         self._written(table)
 
     def _local_folder(self, table: str) -> str | None:
-        """The table's folder as this process sees it; None in a catalog, over Spark Connect and on a cluster."""
+        """The table's folder on this machine; None in a catalog, over Spark Connect and on a cluster."""
         path = self.path(table)
-        return path if self._here and unquote(path) == path else None  # delta-rs would decode it
+        return path if self._local and unquote(path) == path else None  # delta-rs would decode it
 
     def _load(self, table: str, version: int | None = None) -> DataFrame:
         reader = self.spark.read.format("delta")
@@ -217,18 +216,13 @@ class Tables:
         return reader.table(self.name(table)) if self._settings.catalog else reader.load(self.path(table))
 
     def _columns(self, table: str) -> dict[str, str] | None:
-        """The types by column as the table stands, or None where there is no such table."""
+        """The types by column that the table has now, or None where there is no such table."""
         folder = self._local_folder(table)
-        if folder is not None and newest_version(folder) is None:  # at once; Spark has to look around for that
+        if folder is not None and open_table(folder) is None:  # Spark takes far longer to say so
             return None
-        try:
-            return dict(self._load(table).dtypes)
-        except AnalysisException as error:
-            if _is_absence(error):
-                return None
-            raise
+        return _unless_absent(lambda: dict(self._load(table).dtypes))
 
-    def _check_as_it_stands(self, table: str) -> dict[str, str] | None:
+    def _checked_columns(self, table: str) -> dict[str, str] | None:
         """See `_columns`; raises TableError where the table has an older schema."""
         columns = self._columns(table)
         if columns is not None:
@@ -282,26 +276,24 @@ def sql_text(text: str) -> str:
 def _check_schema(schema: TableSchema, columns: dict[str, str], where: str, *, exact_types: bool = True) -> None:
     for name, kind in schema.columns.items():
         allowed = _ID_TYPES if kind == ID else (kind,)
+        types = " or ".join(allowed)
         if name not in columns:
-            raise TableError(f"{where}: column {name} {' or '.join(allowed)} is missing{_older(schema)}")
-        if (exact_types or kind == ID) and columns[name] not in allowed:
-            raise TableError(
-                f"{where}: column {name} is {columns[name]}, must be {' or '.join(allowed)}{_older(schema)}"
-            )
+            fault = f"{types} is missing"
+        elif (exact_types or kind == ID) and columns[name] not in allowed:
+            fault = f"is {columns[name]}, must be {types}"
+        else:
+            continue
+        raise TableError(
+            f"{where}: column {name} {fault}; was it written by another version of nightreel? "
+            f"{schema.owner} writes it anew once removed"
+        )
 
 
-def _older(schema: TableSchema) -> str:
-    return f"; was it written by another version of nightreel? {schema.owner} writes it anew once removed"
-
-
-def _is_absence(error: AnalysisException) -> bool:
-    condition = error.getCondition() or ""
-    return condition in {
-        "DELTA_MISSING_DELTA_TABLE",
-        "DELTA_PATH_DOES_NOT_EXIST",
-        "DELTA_TABLE_NOT_FOUND",
-        "DELTA_TABLE_ONLY_OPERATION",
-        "PATH_NOT_FOUND",
-        "SCHEMA_NOT_FOUND",
-        "TABLE_OR_VIEW_NOT_FOUND",
-    }
+def _unless_absent(query: Callable[[], T]) -> T | None:
+    """What the query returns; None where its table is not there."""
+    try:
+        return query()
+    except AnalysisException as error:
+        if error.getCondition() in _ABSENT:
+            return None
+        raise

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
-from nightreel.models.engine.catalogue import Catalogue, Ints, Ranked, Users, catalogue_of, seen_lists, users_of
+from nightreel.models.catalogue import Catalogue, Ints, Ranked, Users, catalogue_of, seen_lists, users_of
 
 USERS_A_GROUP = 4096
 _PAIRS_AT_ONCE = 1 << 20
@@ -52,16 +52,14 @@ def top_n(
     """
     check_places(n)
     rank, blocks, span = _blocks(items, block_bytes)
-    if blocks == 0:
-        return _nothing(users)
     if blocks > 1:
         return _rank_blocked(_with_seen(users, seen, span, blocks), items, rank=rank, span=span, n=n)
     catalogue = catalogue_of(items.select("item_idx", "bias", "factors").toArrow(), rank)
     if seen is not None:
 
         def best(group: pa.Table, items: Ints, counts: Ints) -> tuple[Users, Ranked]:
-            asked = users_of(group, catalogue.rank, items, counts)
-            return asked, catalogue.best(asked, n)
+            side = users_of(group, catalogue.rank, items, counts)
+            return side, catalogue.best(side, n)
 
         return rank_unseen(users.select("user_idx", "bias", "factors"), seen, best)
     nothing = F.array().cast("array<int>").alias("seen")
@@ -85,7 +83,7 @@ def similar_items(items: DataFrame, *, n: int, block_bytes: int = BLOCK_BYTES) -
     directions = _directions(items)
     rank, blocks, span = _blocks(directions, block_bytes)
     rows = directions.select(F.col("item_idx").alias("user_idx"), "bias", "factors", F.array("item_idx").alias("seen"))
-    if blocks <= 1:
+    if blocks == 1:
         ranked = _rank(rows, catalogue_of(directions.toArrow(), rank), n)
     else:
         rows = rows.withColumn("item_block", F.explode(F.sequence(F.lit(0), F.lit(blocks - 1))))
@@ -114,20 +112,11 @@ def _directions(items: DataFrame) -> DataFrame:
 
 
 def _blocks(items: DataFrame, block_bytes: int) -> tuple[int, int, int]:
-    """Factors an item, blocks the items need (none where there are no items), and item indices a block spans."""
-    largest = F.max("item_idx").alias("largest")
-    found = items.agg(F.max(F.size("factors")).alias("rank"), largest, F.count("*").alias("items")).first()
-    if found is None or not found["items"]:
-        return 0, 0, 1
-    rank = max(found["rank"] or 0, 0)
+    """Factors an item, blocks the items need, and item indices a block spans."""
+    longest, largest, count = items.agg(F.max(F.size("factors")), F.max("item_idx"), F.count("*")).collect()[0]
+    rank = max(longest or 0, 0)
     span = max(1, min(_BLOCK_ITEMS, block_bytes // (4 * (rank + 1))))
-    return rank, 1 if found["items"] <= span else found["largest"] // span + 1, span
-
-
-def _nothing(users: DataFrame) -> DataFrame:
-    score = F.lit(0.0).cast("float").alias("score")
-    rows = users.select("user_idx", F.lit(0).alias("rank"), F.lit(0).alias("item_idx"), score)
-    return rows.where(F.lit(False))
+    return rank, 1 if count <= span else largest // span + 1, span
 
 
 def _rank(rows: DataFrame, catalogue: Catalogue, n: int) -> DataFrame:
@@ -159,10 +148,10 @@ def rank_unseen(users: DataFrame, seen: DataFrame, best: BestOfGroup) -> DataFra
 
     def ranked(left: pa.Table, right: pa.Table) -> pa.Table:
         user_idx = left.column("user_idx").to_numpy()
-        return _ranked_rows(left.column("user_idx"), *best(left, *unpacked(right, user_idx, groups=groups)))
+        return _ranked_rows(left.column("user_idx"), *best(left, *_unpacked(right, user_idx, groups=groups)))
 
     group = F.pmod("user_idx", F.lit(groups)).cast("int").alias("user_group")
-    pairs = packed(seen, groups=groups).groupBy("user_group")
+    pairs = _packed(seen, groups=groups).groupBy("user_group")
     return users.select("*", group).groupBy("user_group").cogroup(pairs).applyInArrow(ranked, _RANKED)
 
 
@@ -213,17 +202,9 @@ def _rank_blocked(rows: DataFrame, items: DataFrame, *, rank: int, span: int, n:
     return merged.withColumn("rank", place).where(F.col("rank") <= n).select("user_idx", "rank", "item_idx", "score")
 
 
-def packed(seen: DataFrame, *, groups: int) -> DataFrame:
-    """Pairs, packed by user_idx modulo `groups`.
-
-    Parameters
-    ----------
-    seen : grain user x item; columns user_idx int, item_idx int
-
-    Returns
-    -------
-    grain block of pairs; columns user_group int, seen_by and seen binary: user_idx and item_idx, int32 each
-    """
+def _packed(seen: DataFrame, *, groups: int) -> DataFrame:
+    """Grain block of pairs of one user_group (user_idx modulo `groups`); columns user_group int, seen_by and seen
+    binary: the pairs' user_idx and item_idx, int32 each."""
 
     def pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         waiting: list[pa.RecordBatch] = []
@@ -231,7 +212,7 @@ def packed(seen: DataFrame, *, groups: int) -> DataFrame:
             waiting.append(batch)
             if sum(one.num_rows for one in waiting) >= _PAIRS_AT_ONCE:
                 yield _pack(waiting, groups)
-                waiting = []
+                waiting.clear()
         if waiting:
             yield _pack(waiting, groups)
 
@@ -239,25 +220,18 @@ def packed(seen: DataFrame, *, groups: int) -> DataFrame:
     return pairs.mapInArrow(pack, _PACKED)
 
 
-def unpacked(blocks: pa.Table, user_idx: Ints, *, groups: int) -> tuple[Ints, Ints]:
-    """The seen items of one group's users.
+def _unpacked(blocks: pa.Table, user_idx: Ints, *, groups: int) -> tuple[Ints, Ints]:
+    """The `seen` and `seen_counts` (see Users) of one group's users, from `_packed` blocks of that group.
 
-    Parameters
-    ----------
-    blocks : columns seen_by, seen as `packed` gives them, all of one group
-    user_idx : (users,), of the same group; pairs of other users are passed over
-
-    Returns
-    -------
-    item_idx of the first user's seen items, then of the second's, and so on; and (users,) how many are whose
+    user_idx : (users,); pairs of other users are passed over
     """
     users, items = _numbers(blocks.column("seen_by")), _numbers(blocks.column("seen"))
     row_of = np.full(int(user_idx.max(initial=-1)) // groups + 2, -1, np.int32)
     row_of[user_idx // groups] = np.arange(len(user_idx))
     rows = row_of[np.minimum(users // groups, len(row_of) - 1)]
-    asked = rows >= 0
-    if not asked.all():
-        rows, items = rows[asked], items[asked]
+    present = rows >= 0
+    if not present.all():
+        rows, items = rows[present], items[present]
     return items[_order(rows, len(user_idx))], np.bincount(rows, minlength=len(user_idx))
 
 

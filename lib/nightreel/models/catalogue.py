@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +23,7 @@ _LOWEST = np.finfo(np.float32).min
 _HIGHEST = np.finfo(np.float32).max
 
 
-@dataclass(frozen=True)
-class Users:
+class Users(NamedTuple):
     """Whom to rank for.
 
     bias : (users,), added to their scores
@@ -40,14 +38,16 @@ class Users:
     seen_counts: Ints
 
 
-@dataclass(frozen=True)
-class Ranked:
+class Ranked(NamedTuple):
     """One entry per user and place, in that order. row : place in `Users`; rank : from 1; score : without user bias."""
 
     row: Ints
     rank: Ints
     item_idx: Ints
     score: Floats
+
+
+_NONE_RANKED = Ranked._make(np.empty(0, kind) for kind in (np.int64, np.int64, np.int32, np.float32))
 
 
 class Catalogue:
@@ -88,12 +88,11 @@ class Catalogue:
         A user whose bias or factors are not finite gets none; one with fewer than n items left gets those.
         """
         n = min(n, len(self))
-        if n == 0 or len(users.bias) == 0:
-            return _concatenated([])
-        rows_a_tile = max(_LEAST_ROWS, self._tile_bytes // (4 * max(self._matrix.shape[1] if self.rank else 0, 2 * n)))
+        width = max(self._matrix.shape[1] if self.rank else 0, 2 * n, 1)
+        rows_a_tile = max(_LEAST_ROWS, self._tile_bytes // (4 * width))
         seen_ends = np.concatenate([[0], np.cumsum(users.seen_counts)])
-        blocks = []
-        for start in range(0, len(users.bias), rows_a_tile):
+        blocks = [_NONE_RANKED]
+        for start in range(0, len(users.bias) if n else 0, rows_a_tile):
             stop = min(start + rows_a_tile, len(users.bias))
             seen_row, seen_position = self._seen(users, seen_ends, start, stop)
             if self._by_bias is not None:
@@ -103,18 +102,20 @@ class Catalogue:
                 scores[seen_row, seen_position] = -np.inf
                 row, rank, column, score = best_columns(scores, n)
             blocks.append(Ranked(row + start, rank, self.item_idx[column], score))
-        return _without(_concatenated(blocks), ~np.isfinite(users.bias))
+        ranked = Ranked._make(map(np.concatenate, zip(*blocks, strict=True)))
+        finite = np.isfinite(users.bias)
+        return ranked if finite.all() else Ranked._make(part[finite[ranked.row]] for part in ranked)
 
     def _seen(self, users: Users, ends: Ints, start: int, stop: int) -> tuple[Ints, Ints]:
         """Row in the block and position in the catalogue of each item seen; items not in the catalogue left out."""
         items = users.seen[ends[start] : ends[stop]]
         rows = np.repeat(np.arange(stop - start), users.seen_counts[start:stop])
-        known = (items >= 0) & (items < len(self._position))
-        if not known.all():
-            items, rows = items[known], rows[known]
+        in_range = (items >= 0) & (items < len(self._position))
+        if not in_range.all():
+            items, rows = items[in_range], rows[in_range]
         positions = self._position[items]
-        known = positions >= 0
-        return (rows, positions) if known.all() else (rows[known], positions[known])
+        present = positions >= 0
+        return (rows, positions) if present.all() else (rows[present], positions[present])
 
     def _scores(self, factors: Floats) -> Floats:
         """(users, columns); users without finite factors and the padding columns score -inf."""
@@ -209,22 +210,6 @@ def _exactly_n(scores: Floats, n: int) -> npt.NDArray[np.bool_]:
 def _places_in_rows(counts: Ints) -> Ints:
     """0, 1, 2, ... for each row."""
     return np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-
-
-def _concatenated(blocks: list[Ranked]) -> Ranked:
-    return Ranked(
-        row=np.concatenate([np.empty(0, np.int64), *(block.row for block in blocks)]),
-        rank=np.concatenate([np.empty(0, np.int64), *(block.rank for block in blocks)]),
-        item_idx=np.concatenate([np.empty(0, np.int32), *(block.item_idx for block in blocks)]),
-        score=np.concatenate([np.empty(0, np.float32), *(block.score for block in blocks)]),
-    )
-
-
-def _without(ranked: Ranked, dropped_rows: npt.NDArray[np.bool_]) -> Ranked:
-    if not dropped_rows.any():
-        return ranked
-    kept = ~dropped_rows[ranked.row]
-    return Ranked(ranked.row[kept], ranked.rank[kept], ranked.item_idx[kept], ranked.score[kept])
 
 
 def users_of(rows: pa.RecordBatch | pa.Table, rank: int, seen: Ints, seen_counts: Ints) -> Users:

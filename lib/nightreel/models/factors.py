@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,9 +13,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
+from nightreel.models.catalogue import factor_matrix
 from nightreel.models.contract import Capability, TrainedModel
-from nightreel.models.engine.catalogue import factor_matrix
-from nightreel.models.engine.top_n import similar_items, top_n
+from nightreel.models.top_n import similar_items, top_n
 
 
 @dataclass(frozen=True)
@@ -51,37 +51,28 @@ class FactorModel(TrainedModel):
 
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
         self.require(Capability.RECOMMEND)
-        best = top_n(
-            self._side_of(users.select("user_idx")),
-            self.items.select("item_idx", "bias", "factors"),
-            n=n,
-            seen=seen,
-        )
+        best = top_n(self._side_of(users.select("user_idx")), self.items, n=n, seen=seen)
         score = (F.col("score") + F.lit(self.mean)).cast("float").alias("score")
         return best.select("user_idx", "rank", "item_idx", score)
 
     def _side_of(self, users: DataFrame) -> DataFrame:
-        """Grain user asked for; columns user_idx, bias, factors: the average user's where the model knows none."""
+        """Grain user; columns user_idx, bias, factors: the average user's for users that the model does not have."""
+        vector = F.array(*[F.avg(F.get("factors", F.lit(place))) for place in range(self.rank)])
         average = self.users.agg(
-            F.avg("bias").cast("float").alias("average_bias"),
-            F.array(*[F.avg(F.get("factors", F.lit(place))) for place in range(self.rank)])
-            .cast("array<float>")
-            .alias("average_factors"),
+            F.avg("bias").cast("float").alias("average_bias"), vector.cast("array<float>").alias("average_factors")
         )
-        known = self.users.select("user_idx", "bias", "factors", F.lit(True).alias("known"))
-        # Outer joins, both: Spark leaves them out where only the largest user_idx is asked for.
-        rows = users.join(known, "user_idx", "left").join(F.broadcast(average), F.lit(True), "left")
-        return rows.select(
-            "user_idx",
-            *(
-                F.when(F.col("known"), F.col(name)).otherwise(F.col(f"average_{name}")).alias(name)
-                for name in ("bias", "factors")
-            ),
-        )
+        trained = self.users.select("user_idx", "bias", "factors", F.lit(True).alias("trained"))
+        # Outer joins, both: Spark leaves them out where only the largest user_idx is needed.
+        rows = users.join(trained, "user_idx", "left").join(F.broadcast(average), F.lit(True), "left")
+        own_or_average = [
+            F.when(F.col("trained"), F.col(name)).otherwise(F.col(f"average_{name}")).alias(name)
+            for name in ("bias", "factors")
+        ]
+        return rows.select("user_idx", *own_or_average)
 
     def similar(self, *, n: int) -> DataFrame:
         self.require(Capability.SIMILAR)
-        return similar_items(self.items.select("item_idx", "factors"), n=n)
+        return similar_items(self.items, n=n)
 
     def with_vectors(
         self, users: DataFrame, items: DataFrame, *, algorithm: str, rank: int, can: frozenset[Capability]
@@ -125,21 +116,6 @@ class FactorModel(TrainedModel):
         )
 
 
-def bias_model(
-    algorithm: str, *, users: DataFrame, items: DataFrame, mean: float, global_mean: float, can: Iterable[Capability]
-) -> FactorModel:
-    """A model without vectors, from users and items with columns <index>, bias, mean_rating."""
-    return FactorModel(
-        algorithm=algorithm,
-        users=without_factors(users, "user_idx"),
-        items=without_factors(items, "item_idx"),
-        mean=mean,
-        global_mean=global_mean,
-        rank=0,
-        capabilities=frozenset(can),
-    )
-
-
 def join_sides(pairs: DataFrame, *, users: DataFrame, items: DataFrame) -> DataFrame:
     """The pairs with the biases, factors and means of their user and item; null where the model does not know it.
 
@@ -153,7 +129,15 @@ def join_sides(pairs: DataFrame, *, users: DataFrame, items: DataFrame) -> DataF
     the pairs' columns, then for both sides _<side>_bias double, _<side>_factors, _<side>_mean double: names that no
     column of the pairs has
     """
-    return pairs.join(_side(users, "user"), "user_idx", "left").join(_side(items, "item"), "item_idx", "left")
+    for side, table in (("user", users), ("item", items)):
+        columns = table.select(
+            f"{side}_idx",
+            F.col("bias").cast("double").alias(f"_{side}_bias"),
+            F.col("factors").alias(f"_{side}_factors"),
+            F.col("mean_rating").cast("double").alias(f"_{side}_mean"),
+        )
+        pairs = pairs.join(columns, f"{side}_idx", "left")
+    return pairs
 
 
 def with_fallback(joined: DataFrame, score: Column, *, columns: list[str], global_mean: float) -> DataFrame:
@@ -166,15 +150,6 @@ def with_fallback(joined: DataFrame, score: Column, *, columns: list[str], globa
         *(F.col(f"`{name}`") for name in columns),
         F.coalesce(score.cast("double"), fallback).cast("float").alias("prediction"),
         score.isNull().alias("cold"),
-    )
-
-
-def _side(table: DataFrame, side: str) -> DataFrame:
-    return table.select(
-        f"{side}_idx",
-        F.col("bias").cast("double").alias(f"_{side}_bias"),
-        F.col("factors").alias(f"_{side}_factors"),
-        F.col("mean_rating").cast("double").alias(f"_{side}_mean"),
     )
 
 

@@ -1,0 +1,215 @@
+"""Models that are a mean and a bias for each user and item: the means, popularity and the baseline.
+
+All but the baseline are one aggregation by user and one by item, at any number of ratings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from nightreel.errors import ConfigurationError
+from nightreel.models.contract import Algorithm, Capability, TrainingContext
+from nightreel.models.factors import FactorModel, mean_rating, without_factors
+from nightreel.settings.sections import Penalty, PositiveInt, Section
+
+_PREDICTS = frozenset({Capability.PREDICT})
+_PREDICTS_AND_ORDERS = frozenset({Capability.PREDICT, Capability.RECOMMEND})
+_CHECKPOINTS = "spark.checkpoint.dir"
+
+
+class NoParams(Section):
+    """No hyperparameters."""
+
+
+class WeightedMeanParams(Section):
+    """Hyperparameters of `weighted_mean`."""
+
+    prior_weight: Penalty
+    """m, in ratings."""
+
+
+class PopularParams(Section):
+    """Hyperparameters of `popular`."""
+
+    min_rating: float
+    """Only ratings of at least this are counted."""
+
+
+class BaselineParams(Section):
+    """Hyperparameters of `baseline`."""
+
+    user_reg: Penalty
+    """How strongly biases are drawn to zero, in ratings."""
+    item_reg: Penalty
+    iterations: PositiveInt
+    """How often the biases are solved for in turn."""
+
+
+class UserMean(Algorithm[NoParams]):
+    """Each user's mean rating, whatever the item."""
+
+    name = "user_mean"
+    params_type = NoParams
+
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
+        return _weighted(self.name, interactions, user=F.lit(1.0), item=F.lit(0.0), can=_PREDICTS)
+
+
+class ItemMean(Algorithm[NoParams]):
+    """Each item's mean rating, whoever rates."""
+
+    name = "item_mean"
+    params_type = NoParams
+
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
+        return _weighted(self.name, interactions, user=F.lit(0.0), item=F.lit(1.0), can=_PREDICTS_AND_ORDERS)
+
+
+class MeanOfMeans(Algorithm[NoParams]):
+    """The average of the user's, the item's and the global mean: (user mean + item mean + global mean) / 3."""
+
+    name = "mean_of_means"
+    params_type = NoParams
+
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
+        third = F.lit(1.0 / 3.0)
+        return _weighted(self.name, interactions, user=third, item=third, can=_PREDICTS_AND_ORDERS)
+
+
+class WeightedMean(Algorithm[WeightedMeanParams]):
+    """Item means shrunk towards the global mean: (n * mean + m * global) / (n + m), n ratings of the item."""
+
+    name = "weighted_mean"
+    params_type = WeightedMeanParams
+
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
+        shrunk = F.count("*") / (F.count("*") + F.lit(self.params.prior_weight))
+        return _weighted(self.name, interactions, user=F.lit(0.0), item=shrunk, can=_PREDICTS_AND_ORDERS)
+
+
+class Popular(Algorithm[PopularParams]):
+    """The same order for everyone: items by their number of ratings of at least `min_rating`, which is the score."""
+
+    name = "popular"
+    params_type = PopularParams
+
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
+        counted = F.count_if(F.col("rating") >= F.lit(self.params.min_rating))
+        return _without_mean(self.name, interactions, item_bias=counted, can={Capability.RECOMMEND})
+
+
+class Baseline(Algorithm[BaselineParams]):
+    """mean + user bias + item bias, by alternating least squares.
+
+    With mu the global mean and n the number of ratings, starting from user biases of zero:
+    item bias = sum(r - mu - user bias) / (item_reg + n), then user bias = sum(r - mu - item bias) / (user_reg + n),
+    `iterations` times (the estimates of Koren, "Factor in the Neighbors", TKDD 2010). Any number of ratings and
+    users; the items' biases are broadcast.
+    """
+
+    name = "baseline"
+    params_type = BaselineParams
+
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
+        # A user's rows lie together, and once the mean has filled the cache Spark knows it: from then on only sums by
+        # item cross the network.
+        rows = interactions.select("user_idx", "item_idx", F.col("rating").cast("double").alias("rating"))
+        rows = rows.repartition("user_idx").sortWithinPartitions("user_idx").persist()
+        try:
+            return self._fit(rows)
+        finally:
+            rows.unpersist()
+
+    def _fit(self, ratings: DataFrame) -> FactorModel:
+        mean = mean_rating(ratings)
+        rows = ratings.withColumn("rest", F.col("rating") - F.lit(mean))
+        of_item = F.sum("rest") / (F.count("*") + F.lit(self.params.item_reg))
+        of_user = F.sum("rest") / (F.count("*") + F.lit(self.params.user_reg))
+        items = cut(_biases(rows, "item_idx", of_item))
+        for _ in range(self.params.iterations - 1):
+            # Without the cut each iteration would plan, and repeat, all those before it.
+            items = cut(_biases(_less_user_bias(rows, items, reg=self.params.user_reg), "item_idx", of_item))
+        less_items = _with_item_bias(rows, items).withColumn("rest", F.col("rest") - F.col("bias"))
+        users = cut(_biases(less_items, "user_idx", of_user))
+        return _model(self.name, users, items, mean=mean, global_mean=mean, can=_PREDICTS_AND_ORDERS)
+
+
+def _with_item_bias(rows: DataFrame, items: DataFrame) -> DataFrame:
+    return rows.join(F.broadcast(items.select("item_idx", "bias")), "item_idx", "inner")
+
+
+def _less_user_bias(rows: DataFrame, items: DataFrame, *, reg: float) -> DataFrame:
+    """The user's bias, given the items', is solved for and taken off within the user's own rows."""
+    user = Window.partitionBy("user_idx")
+    of_user = F.sum(F.col("rest") - F.col("bias")).over(user) / (F.count("*").over(user) + F.lit(reg))
+    return _with_item_bias(rows, items).withColumn("rest", F.col("rest") - of_user)
+
+
+def zero_model(interactions: DataFrame) -> FactorModel:
+    """A model whose biases are all 0; it only supplies the fallback means. ALS adds its vectors to it."""
+    return _without_mean("zero", interactions, item_bias=F.lit(0.0), can=())
+
+
+def _without_mean(name: str, interactions: DataFrame, *, item_bias: Column, can: Iterable[Capability]) -> FactorModel:
+    """score = item bias, an aggregate of the item's rows."""
+    users, items = _biases(interactions, "user_idx", F.lit(0.0)), _biases(interactions, "item_idx", item_bias)
+    return _model(name, users, items, mean=0.0, global_mean=mean_rating(interactions), can=can)
+
+
+def _weighted(
+    name: str, interactions: DataFrame, *, user: Column, item: Column, can: Iterable[Capability]
+) -> FactorModel:
+    """Biases that are weighted distances of the means from the global mean."""
+    mean = mean_rating(interactions)
+    deviation = _mean() - F.lit(mean)
+    users, items = (
+        _biases(interactions, key, weight * deviation) for key, weight in (("user_idx", user), ("item_idx", item))
+    )
+    return _model(name, users, items, mean=mean, global_mean=mean, can=can)
+
+
+def _biases(rows: DataFrame, key: str, bias: Column) -> DataFrame:
+    """Grain user or item; columns <key>, bias (an aggregate of the rows) and mean_rating."""
+    return rows.groupBy(key).agg(bias.alias("bias"), _mean().alias("mean_rating"))
+
+
+def _mean() -> Column:
+    return F.avg(F.col("rating").cast("double"))
+
+
+def _model(
+    name: str, users: DataFrame, items: DataFrame, *, mean: float, global_mean: float, can: Iterable[Capability]
+) -> FactorModel:
+    """A model without vectors, from users and items with columns <index>, bias, mean_rating."""
+    return FactorModel(
+        algorithm=name,
+        users=without_factors(users, "user_idx"),
+        items=without_factors(items, "item_idx"),
+        mean=mean,
+        global_mean=global_mean,
+        rank=0,
+        capabilities=frozenset(can),
+    )
+
+
+def cut(frame: DataFrame) -> DataFrame:
+    """The same rows, computed once and read from the session's checkpoint folder from now on.
+
+    Raises
+    ------
+    ConfigurationError : the session has no checkpoint folder
+    """
+    require_checkpoints(frame.sparkSession)
+    return frame.checkpoint()
+
+
+def require_checkpoints(spark: SparkSession) -> None:
+    """Raise ConfigurationError unless there is a checkpoint folder; without one Spark's ALS goes on, uncut."""
+    if not spark.conf.get(_CHECKPOINTS, None):
+        raise ConfigurationError(
+            f"{_CHECKPOINTS}: not set; iterative models need a folder there that every executor reaches, "
+            "given when the session starts"
+        )

@@ -1,1 +1,0 @@
-"""One file an algorithm: a `fit` that ends in a form."""

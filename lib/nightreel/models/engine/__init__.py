@@ -1,1 +1,0 @@
-"""Answers written once for all forms: top-N and similar items."""

@@ -1,1 +1,0 @@
-"""Least squares over blocks: Spark ML's ALS."""
