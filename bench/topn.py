@@ -31,7 +31,7 @@ from pyspark.ml.recommendation import ALSModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel.models.top_n import top_n
+from nightreel.models.engine.top_n import top_n
 from nightreel.session import spark_session
 
 _TICKS = os.sysconf("SC_CLK_TCK")

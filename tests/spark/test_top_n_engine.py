@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nightreel.errors import ConfigurationError
-from nightreel.models import top_n as engine
-from nightreel.models.top_n import similar_items, top_n
+from nightreel.models.engine import top_n as engine
+from nightreel.models.engine.top_n import similar_items, top_n
 
 USERS = "user_idx int, bias float, factors array<float>"
 ITEMS = "item_idx int, bias float, factors array<float>"

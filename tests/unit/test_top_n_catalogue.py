@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightreel.errors import DataError
-from nightreel.models.catalogue import (
+from nightreel.models.engine.catalogue import (
     Catalogue,
     Users,
     best_columns,

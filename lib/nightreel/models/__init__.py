@@ -1,8 +1,8 @@
 """The algorithms by name, the contract they share, and the forms a trained model can take."""
 
 from nightreel.models.contract import Algorithm, Capability, EpochMetric, TrainedModel, TrainingContext
-from nightreel.models.factors import FactorModel
-from nightreel.models.network import NetworkModel
+from nightreel.models.forms.factors import FactorModel
+from nightreel.models.forms.network import NetworkModel
 from nightreel.models.registry import HYPERPARAMETERS, check, create
 
 __all__ = [

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.models.biases import Baseline, BaselineParams, cut, require_checkpoints, zero_model
 from nightreel.models.contract import Algorithm, Capability, TrainingContext
-from nightreel.models.factors import FactorModel
+from nightreel.models.forms.factors import FactorModel
 from nightreel.settings.sections import DefaultsFrom, Penalty, PositiveInt, Rate, Section
 
 _SPARKS_BLOCKS = 10

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
 from nightreel.models.contract import Algorithm, Capability, TrainingContext
-from nightreel.models.factors import FactorModel, mean_rating, without_factors
+from nightreel.models.forms.factors import FactorModel, mean_rating, without_factors
 from nightreel.settings.sections import Penalty, PositiveInt, Section
 
 _PREDICTS = frozenset({Capability.PREDICT})

@@ -18,10 +18,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.models.catalogue import Ints, float_lists
 from nightreel.models.contract import Algorithm, Capability, EpochMetric, TrainedModel, TrainingContext
-from nightreel.models.factors import FactorModel, with_factors, without_factors
-from nightreel.models.network import NetworkModel, Weights, digest_of, item_parts
+from nightreel.models.engine.catalogue import Ints, float_lists
+from nightreel.models.forms.factors import FactorModel, with_factors, without_factors
+from nightreel.models.forms.network import NetworkModel, Weights, digest_of, item_parts
 from nightreel.neural.networks.params import Domain, NetworkParams
 from nightreel.neural.training.spec import Hyperparameters, TrainingSpec, hyperparameters_type, locate
 from nightreel.settings.sections import Section

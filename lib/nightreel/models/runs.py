@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, TableError
 from nightreel.models.contract import TrainedModel
-from nightreel.models.factors import FactorModel
-from nightreel.models.network import NetworkModel
+from nightreel.models.forms.factors import FactorModel
+from nightreel.models.forms.network import NetworkModel
 from nightreel.settings.sections import Section
 from nightreel.tables import Tables, digest, sql_text
 

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
-from nightreel.models.catalogue import Catalogue, Ints, Ranked, Users, catalogue_of, seen_lists, users_of
+from nightreel.models.engine.catalogue import Catalogue, Ints, Ranked, Users, catalogue_of, seen_lists, users_of
 
 USERS_A_GROUP = 4096
 _PAIRS_AT_ONCE = 1 << 20

@@ -15,10 +15,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.models.catalogue import Catalogue, Floats, Ints, Ranked, Users
 from nightreel.models.contract import Capability, TrainedModel
-from nightreel.models.factors import join_sides, with_fallback
-from nightreel.models.top_n import check_places, rank_unseen, similar_items
+from nightreel.models.engine.catalogue import Catalogue, Floats, Ints, Ranked, Users
+from nightreel.models.engine.top_n import check_places, rank_unseen, similar_items
+from nightreel.models.forms.factors import join_sides, with_fallback
 
 if TYPE_CHECKING:
     from nightreel.neural.networks.tower_networks import TowerNetwork

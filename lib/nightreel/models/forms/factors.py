@@ -13,9 +13,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.models.catalogue import factor_matrix
 from nightreel.models.contract import Capability, TrainedModel
-from nightreel.models.top_n import similar_items, top_n
+from nightreel.models.engine.catalogue import factor_matrix
+from nightreel.models.engine.top_n import similar_items, top_n
 
 
 @dataclass(frozen=True)

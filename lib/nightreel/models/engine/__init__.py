@@ -1,0 +1,1 @@
+"""Answers written once for all forms: top-N and similar items."""
