@@ -14,7 +14,7 @@ import time
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel.models.als import FactorisationParams, factorise
+from nightreel.models.solve.spark_als import FactorisationParams, factorise
 from nightreel.session import spark_session
 
 USERS, ITEMS = 465_000, 4_500

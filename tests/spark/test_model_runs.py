@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from nightreel.errors import ConfigurationError, TableError
 from nightreel.models import Capability, FactorModel, runs
-from nightreel.models.biases import PopularParams
+from nightreel.models.classical.biases import PopularParams
 from nightreel.settings import TablesSettings
 from nightreel.tables.tables import Tables
 

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from nightreel.errors import ConfigurationError
-from nightreel.models.biases import require_checkpoints
+from nightreel.models.solve.spark_als import require_checkpoints
 
 
 class Session:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nightreel.errors import ConfigurationError
-from nightreel.models.als import Als, AlsImplicit
-from nightreel.models.biases import Baseline, ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
+from nightreel.models.classical.als import Als, AlsImplicit
+from nightreel.models.classical.biases import Baseline, ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
 from nightreel.models.contract import Algorithm
 from nightreel.models.neural import NETWORK_PARAMS, NeuralAlgorithm
 from nightreel.settings import Settings

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from nightreel.errors import ConfigurationError
 from nightreel.models.contract import Algorithm, Capability, TrainingContext
 from nightreel.models.forms.factors import FactorModel, mean_rating, without_factors
+from nightreel.models.solve.spark_als import cut
 from nightreel.settings.sections import Penalty, PositiveInt, Section
 
 _PREDICTS = frozenset({Capability.PREDICT})
 _PREDICTS_AND_ORDERS = frozenset({Capability.PREDICT, Capability.RECOMMEND})
-_CHECKPOINTS = "spark.checkpoint.dir"
 
 
 class NoParams(Section):
@@ -193,23 +192,3 @@ def _model(
         rank=0,
         capabilities=frozenset(can),
     )
-
-
-def cut(frame: DataFrame) -> DataFrame:
-    """The same rows, computed once and read from the session's checkpoint folder from now on.
-
-    Raises
-    ------
-    ConfigurationError : the session has no checkpoint folder
-    """
-    require_checkpoints(frame.sparkSession)
-    return frame.checkpoint()
-
-
-def require_checkpoints(spark: SparkSession) -> None:
-    """Raise ConfigurationError unless there is a checkpoint folder; without one Spark's ALS goes on, uncut."""
-    if not spark.conf.get(_CHECKPOINTS, None):
-        raise ConfigurationError(
-            f"{_CHECKPOINTS}: not set; iterative models need a folder there that every executor reaches, "
-            "given when the session starts"
-        )

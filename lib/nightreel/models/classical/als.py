@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.models.biases import Baseline, BaselineParams, cut, require_checkpoints, zero_model
+from nightreel.models.classical.biases import Baseline, BaselineParams, zero_model
 from nightreel.models.contract import Algorithm, Capability, TrainingContext
 from nightreel.models.forms.factors import FactorModel
-from nightreel.settings.sections import DefaultsFrom, Penalty, PositiveInt, Rate, Section
-
-_SPARKS_BLOCKS = 10
-
-
-class FactorisationParams(Section):
-    """What explicit and implicit ALS share."""
-
-    rank: PositiveInt
-    reg: Penalty
-    """Multiplied by the number of ratings of each user and item (ALS-WR, Zhou et al. 2008)."""
-    iterations: PositiveInt
-    blocks: Annotated[int, Field(ge=0)]
-    """Blocks of users and of items, the unit of a task; 0: Spark's 10. Other blocks, other starting vectors."""
-    checkpoint_interval: PositiveInt
-    """Iterations between two cuts of the lineage, which overflows the stack when left to grow."""
+from nightreel.models.solve.spark_als import FactorisationParams, factorise
+from nightreel.settings.sections import DefaultsFrom, Rate
 
 
 class AlsParams(FactorisationParams):
@@ -106,57 +92,3 @@ class AlsImplicit(Algorithm[AlsImplicitParams]):
         can = frozenset({Capability.RECOMMEND, Capability.SIMILAR})
         means = zero_model(interactions)
         return means.with_vectors(*vectors, algorithm=self.name, rank=self.params.rank, can=can)
-
-
-def factorise(
-    rows: DataFrame,
-    params: FactorisationParams,
-    *,
-    seed: int,
-    nonnegative: bool = False,
-    implicit: bool = False,
-    alpha: float = 1.0,
-) -> tuple[DataFrame, DataFrame]:
-    """The vectors of users and of items; equal rows and seeds give equal vectors.
-
-    Parameters
-    ----------
-    rows : grain user x item; columns user_idx int, item_idx int, rating float
-
-    Returns
-    -------
-    grain user and grain item; columns <index> int, factors array<float> of length rank
-
-    Raises
-    ------
-    ConfigurationError : the session has no checkpoint folder
-    """
-    from pyspark.ml.recommendation import ALS  # here, so that the workers of the top-N engine start without pyspark.ml
-
-    require_checkpoints(rows.sparkSession)
-    blocks = params.blocks or _SPARKS_BLOCKS
-    als = ALS(
-        rank=params.rank,
-        maxIter=params.iterations,
-        regParam=params.reg,
-        numUserBlocks=blocks,
-        numItemBlocks=blocks,
-        implicitPrefs=implicit,
-        alpha=alpha,
-        nonnegative=nonnegative,
-        userCol="user_idx",
-        itemCol="item_idx",
-        ratingCol="rating",
-        seed=seed,
-        checkpointInterval=params.checkpoint_interval,
-        coldStartStrategy="nan",
-    )
-    # The order of a user's rows decides the last bits of each sum.
-    ordered = rows.repartition(blocks, "user_idx").sortWithinPartitions("user_idx", "item_idx", "rating")
-    trained = als.fit(ordered)
-    # Cut, since Spark frees the vectors with the trained model, and a Connect server forgets them.
-    users, items = (
-        cut(learnt.select(F.col("id").alias(key), F.col("features").alias("factors")))
-        for learnt, key in ((trained.userFactors, "user_idx"), (trained.itemFactors, "item_idx"))
-    )
-    return users, items

@@ -1,0 +1,1 @@
+"""Algorithms, each a `fit` that ends in a form."""

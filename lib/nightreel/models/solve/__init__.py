@@ -1,0 +1,1 @@
+"""Least squares over blocks: Spark ML's ALS."""
