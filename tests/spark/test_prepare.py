@@ -261,8 +261,9 @@ def test_filters_that_leave_nothing_name_the_settings_and_the_largest_counts(
     spark: SparkSession, iterate: bool
 ) -> None:
     ratings = bronze(spark, [(1, 1, 1.0, 1), (1, 2, 1.0, 1), (2, 2, 1.0, 1), (3, 2, 1.0, 1)])
-    with pytest.raises(DataError) as error:
-        prepare(ratings, spark.createDataFrame([], ITEMS), settings(per_user=3, per_item=4, iterate=iterate))
+    given = settings(per_user=3, per_item=4, iterate=iterate)
+    with pytest.raises(DataError) as error, prepare(ratings, spark.createDataFrame([], ITEMS), given):
+        pass
     assert str(error.value) == (
         "filter: min_ratings_per_user = 3, min_ratings_per_item = 4, user_quantile = 0.0, item_quantile = 0.0, "
         f"iterate = {str(iterate).lower()}, repeats = latest: leaves no rating; the largest counts are 2 ratings "
@@ -271,12 +272,14 @@ def test_filters_that_leave_nothing_name_the_settings_and_the_largest_counts(
 
 
 def test_no_ratings_at_all(spark: SparkSession) -> None:
-    with pytest.raises(DataError, match="no ratings to prepare"):
-        prepare(bronze(spark, []), spark.createDataFrame([], ITEMS), settings())
+    items = spark.createDataFrame([], ITEMS)
+    with pytest.raises(DataError, match="no ratings to prepare"), prepare(bronze(spark, []), items, settings()):
+        pass
 
 
 @pytest.mark.parametrize(("test_rows", "missing"), [(4, "training"), (0, "testing")])
 def test_a_split_must_leave_ratings_on_both_sides(spark: SparkSession, test_rows: int, missing: str) -> None:
     ratings = bronze(spark, [(1, 1, 1.0, 1), (1, 2, 1.0, 1), (2, 2, 1.0, 1), (3, 2, 1.0, 1)])
-    with pytest.raises(DataError, match=f"leave no rating for {missing} of 4"):
-        prepare(ratings, spark.createDataFrame([], ITEMS), settings(test_rows=test_rows, test_share=0.0))
+    items, given = spark.createDataFrame([], ITEMS), settings(test_rows=test_rows, test_share=0.0)
+    with pytest.raises(DataError, match=f"leave no rating for {missing} of 4"), prepare(ratings, items, given):
+        pass

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from nightreel import __version__
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly import steps, training
@@ -36,10 +37,14 @@ def run_night(job: Job) -> Summary:
     """ingest -> prepare -> train -> evaluate -> recommend, resuming what the same run date has done already.
 
     ingest and train find by themselves what is new and always run; another step is skipped if the ledger has it with
-    the same settings, the same inputs and its tables as it left them.
+    the same version of nightreel, the same settings, the same inputs and its tables as it left them.
+
+    Returns
+    -------
+    the notes of all steps; NightReport has the counts
     """
     ledger = Ledger(job.tables, job.run_date)
-    summaries = [steps.ingest(job)]
+    notes = [*steps.ingest(job).notes]
     chain = ""
     for step in STEPS:
         chain = _fingerprint(step, job, chain)
@@ -50,8 +55,8 @@ def run_night(job: Job) -> Summary:
             ledger.record(step.name, chain, outputs=outputs, summary=done)
         else:
             job.skip(step.name, "already done for this date")
-        summaries.append(done)
-    return _merged(summaries)
+        notes += done.notes
+    return Summary(notes=notes)
 
 
 def trained_models(settings: Settings) -> list[str]:
@@ -92,23 +97,20 @@ STEPS = (
         reads=SILVER,
         owns=("gold_metrics",),
     ),
-    Step("recommend", _recommend, lambda s: s.recommend.model_dump(), reads=SILVER, owns=("gold_recommendations",)),
+    Step(
+        "recommend",
+        _recommend,
+        lambda s: s.recommend.model_dump(),
+        reads=SILVER,
+        owns=("gold_recommendations", "gold_similar_items"),
+    ),
 )
 
 
 def _fingerprint(step: Step, job: Job, earlier: str) -> str:
     """A digest of whatever the step's result depends on."""
     states = {table: job.tables.state(table) for table in step.reads}
-    parts = {"step": step.name, "settings": step.settings(job.settings), "states": states, "earlier": earlier}
-    return digest(parts)
-
-
-def _merged(summaries: list[Summary]) -> Summary:
-    rows = {label: count for summary in summaries for label, count in summary.rows.items()}
-    rejects = {reason: count for summary in summaries for reason, count in summary.rejects.items()}
-    tables = list(dict.fromkeys(table for summary in summaries for table in summary.tables))
-    notes = [note for summary in summaries for note in summary.notes]
-    return Summary(rows=rows, rejects=rejects, tables=tables, notes=notes)
+    return digest([__version__, step.name, step.settings(job.settings), states, earlier])
 
 
 class Ledger:
@@ -133,7 +135,7 @@ class Ledger:
         return Summary(**json.loads(entry["summary"]))
 
     def record(self, step: str, fingerprint: str, *, outputs: Mapping[str, str | None], summary: Summary) -> None:
-        """Enter the step as done, replacing an earlier entry of the same date."""
+        """Note the step as done, in place of an earlier entry of the date."""
         row = {
             "run_date": self._run_date,
             "step": step,
