@@ -34,7 +34,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
     for name, algorithm in algorithms.items():
         run_id = planned_run_id(job, name)
         if finished.get(run_id) == prepare_id:
-            job.skip(f"train {name}", "already done for this date")
+            job.skip(f"train {name}")
             continue
         trained += 1
         with job.step(f"train {name}"):
