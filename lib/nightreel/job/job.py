@@ -35,7 +35,6 @@ class Summary:
     """What a job did: printed at its end, and kept in gold_steps."""
 
     rows: Mapping[str, int] = field(default_factory=dict)
-    rejects: Mapping[str, int] = field(default_factory=dict)
     tables: Sequence[str] = ()
     notes: Sequence[str] = ()
 
@@ -84,16 +83,15 @@ def run(main: Main, description: str | None, *, flags: Flags | None = None, chec
     flags : adds the job's own arguments
     check : raises an error if the settings or arguments are wrong; called before Spark starts
     """
-    sys.exit(_execute(main, description, Path(sys.argv[0]).stem, sys.argv[1:], flags=flags, check=check))
+    name = Path(sys.argv[0]).stem
+    sys.exit(_execute(name, main, _parser(name, description, flags), check))
 
 
-def _execute(
-    main: Main, description: str | None, name: str, argv: Sequence[str], *, flags: Flags | None, check: Check | None
-) -> int:
+def _execute(name: str, main: Main, parser: Parser, check: Check | None) -> int:
     root = "the tables"
     try:
         _find_standard_error()
-        parsed = _parser(name, description, flags).parse_args(argv)
+        parsed = parser.parse_args()
         settings = configured(parsed.env, parsed.set, models=HYPERPARAMETERS)
         root = settings.tables.catalog or settings.tables.root
         if check is not None:
@@ -113,8 +111,7 @@ def _execute(
     except Exception as error:
         explained = explain(error, root=root)
         log = None if isinstance(error, NightreelError) else log_line(traceback.format_exc())
-        kept = f" (details in {log})" if log else ""
-        _complain(name, f"{explained}{kept}")
+        _complain(name, f"{explained} (details in {log})" if log else str(explained))
         return explained.exit_code
 
 
@@ -130,7 +127,7 @@ def _find_standard_error() -> None:
         log_line(f"standard error stays with Spark: {error}")
 
 
-def _parser(name: str, description: str | None, flags: Flags | None) -> argparse.ArgumentParser:
+def _parser(name: str, description: str | None, flags: Flags | None) -> Parser:
     parser = Parser(prog=f"spark-submit.sh {name}", description=description)
     parser.add_argument(
         "--env",
@@ -183,8 +180,7 @@ def _print(name: str, job: Job, summary: Summary, seconds: float) -> None:
     table = Table(title=f"{name} · {job.run_date} · {seconds:.1f} s", title_justify="left", box=None, show_header=False)
     table.add_column(style="dim")
     table.add_column(justify="right")
-    rejects = {f"rejected: {reason}": count for reason, count in summary.rejects.items()}
-    for label, count in {**summary.rows, **rejects}.items():
+    for label, count in summary.rows.items():
         table.add_row(label, f"{count:,}")
     for label, spent in job.seconds.items():
         table.add_row(f"seconds: {label}", f"{spent:.1f}")

@@ -145,4 +145,3 @@ class Ledger:
             "finished_at": datetime.now(UTC),
         }
         self._tables.put("gold_steps", [row], f"run_date = DATE'{self._run_date}' AND step = '{step}'")
-        self._done[step] = row

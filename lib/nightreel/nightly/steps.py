@@ -52,7 +52,11 @@ def ingest(job: Job) -> Summary:
             sources.keep_quality(job.tables, quality, ingested_at=now)
         notes = [*quality.lines(), *notes]
         tables.append("bronze_quality")
-    return Summary(rows=rows, rejects=report.rejects, tables=tables, notes=notes)
+    return Summary(rows=rows | _labelled(report.rejects), tables=tables, notes=notes)
+
+
+def _labelled(rejects: Mapping[str, int]) -> dict[str, int]:
+    return {f"rejected: {reason}": count for reason, count in rejects.items()}
 
 
 def prepare(job: Job) -> Summary:
@@ -78,12 +82,13 @@ def prepare(job: Job) -> Summary:
         "items": report.items,
         **{f"{split} rows": getattr(report, split) for split in ("train", "validation", "test")},
         **(_matched(job) if metadata is not None else {}),
+        **rejects,
     }
-    return Summary(rows=rows, rejects=rejects, tables=SILVER)
+    return Summary(rows=rows, tables=SILVER)
 
 
 def _by_reason(rejects: DataFrame) -> dict[str, int]:
-    return {row["reason"]: row["count"] for row in rejects.groupBy("reason").count().collect()}
+    return _labelled(dict(rejects.groupBy("reason").count().collect()))
 
 
 def _matched(job: Job) -> dict[str, int]:
@@ -190,8 +195,11 @@ def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | N
                 write(predictions, path)
     total, cold = predictions.agg(F.count("*"), F.count_if("cold")).collect()[0]
     return Summary(
-        rows={"pairs scored": total, "of them with an unknown user or item": cold},
-        rejects=_by_reason(rejects) if rejects is not None else {},
+        rows={
+            "pairs scored": total,
+            "of them with an unknown user or item": cold,
+            **(_by_reason(rejects) if rejects is not None else {}),
+        },
         tables=("gold_predictions",),
         notes=[f"wrote {path}" for path in (csv, text) if path is not None],
     )
