@@ -62,7 +62,7 @@ def ranking_metrics(
     recommendations : grain user x rank; columns user_idx, rank int (from 1), item_idx
     held_out : grain user x item; columns user_idx, item_idx, rating
     ks : lengths of the list, all measured in one pass
-    relevant_from : a held-out rating of at least this is a relevant item
+    relevant_from : the lowest rating of a relevant item
 
     Returns
     -------
