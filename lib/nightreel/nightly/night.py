@@ -28,9 +28,7 @@ class Step:
     settings: Callable[[Settings], Any]
     reads: tuple[str, ...]
     owns: tuple[str, ...] = ()
-    """The step is done only while these tables are as it left them."""
-    resumes_itself: bool = False
-    """The step runs every time and skips by itself what is done."""
+    """The step is done while these tables are as it left them. A step without any always runs, and skips what is done."""
 
 
 def run_night(job: Job) -> Summary:
@@ -48,7 +46,7 @@ def run_night(job: Job) -> Summary:
     chain = ""
     for step in STEPS:
         chain = _fingerprint(step, job, chain)
-        done = None if job.flags.again or step.resumes_itself else ledger.finished(step.name, chain)
+        done = ledger.finished(step.name, chain) if step.owns and not job.flags.again else None
         if done is None:
             done = step.run(job)
             outputs = {table: job.tables.state(table) for table in step.owns}
@@ -88,7 +86,6 @@ STEPS = (
         _train,
         lambda s: [s.train.model_dump(), {name: s.models[name].model_dump() for name in trained_models(s)}],
         reads=SILVER,
-        resumes_itself=True,
     ),
     Step(
         "evaluate",

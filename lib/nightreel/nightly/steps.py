@@ -72,19 +72,8 @@ def prepare(job: Job) -> Summary:
         preparation.prepare(ratings, items, job.settings, metadata=metadata, pairs=pairs) as silver,
     ):
         _write_silver(job, silver, prepare_id)
-    report = silver.report
-    rows = {
-        "ratings in": report.rows_in,
-        "repeats resolved": report.duplicates,
-        "dropped by the filters": report.filtered,
-        "kept": report.kept,
-        "users": report.users,
-        "items": report.items,
-        **{f"{split} rows": getattr(report, split) for split in ("train", "validation", "test")},
-        **(_matched(job) if metadata is not None else {}),
-        **rejects,
-    }
-    return Summary(rows=rows, tables=SILVER)
+    matched = {} if metadata is None else _matched(job)
+    return Summary(rows={**silver.counts, **matched, **rejects}, tables=SILVER)
 
 
 def _by_reason(rejects: DataFrame) -> dict[str, int]:

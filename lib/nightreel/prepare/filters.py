@@ -41,8 +41,8 @@ def deduplicate(ratings: DataFrame, *, rule: Literal["latest", "sum"] = "latest"
 def keep_active(ratings: DataFrame, settings: FilterSettings, *, cache: Cache) -> DataFrame:
     """The ratings of users and items that reach the thresholds.
 
-    A quantile q gives a number of ratings: the smallest count that at least the share q of all users (items)
-    do not exceed before any filter. The threshold is that count or the minimum, whichever is larger. Without `iterate`,
+    A quantile q stands for a number of ratings: the smallest count such that a share of at least q of all users (items)
+    have no more, before any filter. The threshold is that count or the minimum, whichever is larger. Without `iterate`,
     users and items are both counted on the unfiltered ratings, so a user may end with fewer ratings than the
     threshold; with it, the filters repeat until neither drops a row.
 

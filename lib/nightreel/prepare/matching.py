@@ -1,4 +1,4 @@
-"""Which film of the metadata an item is: found by its ids, or by title and year; never by a guess."""
+"""Items matched to films of the metadata: by ids, or by title and year, never by a guess."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def films(metadata: DataFrame, *, min_votes: int) -> DataFrame:
 def match(items: DataFrame, films: DataFrame) -> DataFrame:
     """The film of each item, found by the surest rule that finds any.
 
-    An item has no film where that rule finds several, or where another item has an equal or better claim to the film.
-    Only ids and editions let several items have the same film. An item with ids is looked up by them alone: if no
-    film has its ids, a film of the same title is another one.
+    An item has no film if that rule finds several, or if another item has an equal or better claim to the film. Only
+    ids and editions let several items have the same film. An item with ids is looked up by them alone: if no film has
+    its ids, a film of the same title is another one.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _candidate_rank() -> Column:
 
 
 def _resolve_films(candidates: DataFrame) -> DataFrame:
-    """Each item's best candidate, none where its rule finds several films; grain item, columns as `candidates`."""
+    """Each item's best candidate, none if its rule finds several films; grain item, columns as `candidates`."""
     # The lowest and the highest id of those with the lowest rank: without a shuffle to count them.
     lowest = F.min(F.struct("rank", "metadata_id")).alias("lowest")
     highest = F.min(F.struct("rank", (-F.col("metadata_id")).alias("minus_id"))).alias("highest")
@@ -156,7 +156,7 @@ def _resolve_films(candidates: DataFrame) -> DataFrame:
 
 
 def _resolve_items(best: DataFrame) -> DataFrame:
-    """The same rows, with another rank where another item has an equal or better claim to the film."""
+    """The same rows, with another rank if another item has an equal or better claim to the film."""
     own, claims = F.col("rank"), F.col("rank") < len(Rule)
     # Items without a candidate have no rivals; partitioned by their own id they do not meet in one task.
     rivals = Window.partitionBy(F.coalesce("metadata_id", F.xxhash64("item_id")))

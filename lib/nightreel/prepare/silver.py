@@ -26,24 +26,6 @@ _FILM_COLUMNS = ("title", "year", "overview", "genres", "keywords", "cast", "dir
 
 
 @dataclass(frozen=True)
-class PrepareReport:
-    """How many ratings came in, were dropped and were kept."""
-
-    rows_in: int
-    duplicates: int
-    filtered: int
-    train: int
-    validation: int
-    test: int
-    users: int
-    items: int
-
-    @property
-    def kept(self) -> int:
-        return self.train + self.validation + self.test
-
-
-@dataclass(frozen=True)
 class Silver:
     """The rows of the silver tables, ready to write.
 
@@ -53,6 +35,7 @@ class Silver:
     items : grain item; as silver_items
     match_rates : grain rule, or reason for no match; as silver_match_rates; empty without metadata
     text : as silver_item_text and silver_vocabulary
+    counts : how many ratings came in, were dropped and were kept, with labels for a person
     """
 
     interactions: DataFrame
@@ -60,7 +43,7 @@ class Silver:
     items: DataFrame
     match_rates: DataFrame
     text: ItemText
-    report: PrepareReport
+    counts: Mapping[str, int]
 
 
 @contextmanager
@@ -101,17 +84,16 @@ def prepare(
                 raise nothing_left(unique, settings.filter)
             _check_split(rows, settings.split)
             dense = densify(marked, cache=cache)
-            report = PrepareReport(
-                rows_in=rows_in,
-                duplicates=rows_in - distinct,
-                filtered=distinct - sum(rows.values()),
-                train=rows["train"],
-                validation=rows.get("validation", 0),
-                test=rows["test"],
-                users=dense.n_users,
-                items=dense.n_items,
-            )
-            silver = _silver(dense, items, metadata, report, settings, cache)
+            counts = {
+                "ratings in": rows_in,
+                "repeats resolved": rows_in - distinct,
+                "dropped by the filters": distinct - sum(rows.values()),
+                "kept": sum(rows.values()),
+                "users": dense.n_users,
+                "items": dense.n_items,
+                **{f"{mark} rows": rows.get(mark, 0) for mark in ("train", "validation", "test")},
+            }
+            silver = _silver(dense, items, metadata, counts, settings, cache)
         yield silver
 
 
@@ -128,11 +110,11 @@ def _silver(
     dense: Dense,
     items: DataFrame,
     metadata: DataFrame | None,
-    report: PrepareReport,
+    counts: Mapping[str, int],
     settings: Settings,
     cache: Cache,
 ) -> Silver:
-    files = -(-report.kept // _ROWS_PER_FILE)
+    files = -(-counts["kept"] // _ROWS_PER_FILE)
     interactions = (
         dense.interactions.select("user_idx", "item_idx", "rating", "rated_at", "split")
         .repartitionByRange(files, "user_idx")
@@ -147,7 +129,7 @@ def _silver(
         with_all_columns(details, "silver_items"),
         match_rates(details if metadata is not None else details.limit(0)),
         item_text(details, settings.text, n_items=dense.n_items, cache=cache),
-        report,
+        counts,
     )
 
 
