@@ -28,7 +28,7 @@ class Step:
     settings: Callable[[Settings], Any]
     reads: tuple[str, ...]
     owns: tuple[str, ...] = ()
-    """The step is done while these tables are as it left them. A step without any always runs, and skips what is done."""
+    """The step is done while these tables are as it left them. One without any always runs, and skips what is done."""
 
 
 def run_night(job: Job) -> Summary:
