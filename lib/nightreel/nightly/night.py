@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from nightreel import __version__
@@ -16,7 +17,7 @@ from nightreel.models import runs
 from nightreel.nightly import steps, training
 from nightreel.nightly.silver import BRONZE_READ, SILVER, prepare_settings
 from nightreel.settings import Settings
-from nightreel.tables.tables import Tables, digest
+from nightreel.tables.tables import digest
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,18 @@ def run_night(job: Job) -> Summary:
     -------
     the notes of all steps; NightReport has the counts
     """
-    ledger = Ledger(job.tables, job.run_date)
+    ledger = {} if job.flags.again else _ledger(job)
     notes = [*steps.ingest(job).notes]
-    chain = ""
+    fingerprint = ""
     for step in STEPS:
-        chain = _fingerprint(step, job, chain)
-        done = ledger.finished(step.name, chain) if step.owns and not job.flags.again else None
-        if done is None:
-            done = step.run(job)
-            outputs = {table: job.tables.state(table) for table in step.owns}
-            ledger.record(step.name, chain, outputs=outputs, summary=done)
-        else:
+        fingerprint = _fingerprint(step, job, fingerprint)
+        entry = ledger.get(step.name)
+        if entry and step.owns and _is_done(step, job, entry, fingerprint):
             job.skip(step.name)
+            done = Summary(**json.loads(entry["summary"]))
+        else:
+            done = step.run(job)
+            _record(step, job, fingerprint, done)
         notes += done.notes
     return Summary(notes=notes)
 
@@ -110,35 +111,31 @@ def _fingerprint(step: Step, job: Job, earlier: str) -> str:
     return digest([__version__, step.name, step.settings(job.settings), states, earlier])
 
 
-class Ledger:
-    """The steps done for one run date, kept in gold_steps."""
+def _ledger(job: Job) -> dict[str, Row]:
+    """The entries of gold_steps for the job's date, by step."""
+    if not job.tables.exists("gold_steps"):
+        return {}
+    entries = job.tables.read("gold_steps").where(F.col("run_date") == F.lit(job.run_date))
+    return {entry["step"]: entry for entry in entries.collect()}
 
-    def __init__(self, tables: Tables, run_date: date) -> None:
-        self._tables = tables
-        self._run_date = run_date
-        self._done: dict[str, Mapping[str, Any]] = {}
-        if tables.exists("gold_steps"):
-            rows = tables.read("gold_steps").where(F.col("run_date") == F.lit(run_date)).collect()
-            self._done = {row["step"]: row.asDict() for row in rows}
 
-    def finished(self, step: str, fingerprint: str) -> Summary | None:
-        """The step's summary, if it ended with this fingerprint and its tables are still as it left them."""
-        entry = self._done.get(step)
-        if entry is None or entry["fingerprint"] != fingerprint:
-            return None
-        left = json.loads(entry["outputs"])
-        if any(self._tables.state(table) != state for table, state in left.items()):
-            return None
-        return Summary(**json.loads(entry["summary"]))
+def _is_done(step: Step, job: Job, entry: Row, fingerprint: str) -> bool:
+    """Whether the step ended with this fingerprint, and its tables are still as it left them."""
+    return fingerprint == entry["fingerprint"] and _outputs(step, job) == json.loads(entry["outputs"])
 
-    def record(self, step: str, fingerprint: str, *, outputs: Mapping[str, str | None], summary: Summary) -> None:
-        """Note the step as done, in place of an earlier entry of the date."""
-        row = {
-            "run_date": self._run_date,
-            "step": step,
-            "fingerprint": fingerprint,
-            "outputs": json.dumps(dict(outputs)),
-            "summary": json.dumps(asdict(summary)),
-            "finished_at": datetime.now(UTC),
-        }
-        self._tables.put("gold_steps", [row], f"run_date = DATE'{self._run_date}' AND step = '{step}'")
+
+def _outputs(step: Step, job: Job) -> dict[str, str | None]:
+    return {table: job.tables.state(table) for table in step.owns}
+
+
+def _record(step: Step, job: Job, fingerprint: str, summary: Summary) -> None:
+    """Put the step into gold_steps, in place of an earlier entry of the date."""
+    row = {
+        "run_date": job.run_date,
+        "step": step.name,
+        "fingerprint": fingerprint,
+        "outputs": json.dumps(_outputs(step, job)),
+        "summary": json.dumps(asdict(summary)),
+        "finished_at": datetime.now(UTC),
+    }
+    job.tables.put("gold_steps", [row], f"run_date = DATE'{job.run_date}' AND step = '{step.name}'")

@@ -14,10 +14,10 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, NightreelError
 
-DECIMALS = 4
+_DECIMALS = 4
 
 
-def write_prize_format(predictions: DataFrame, path: str, *, decimals: int = DECIMALS) -> None:
+def write_prize_format(predictions: DataFrame, path: str, *, decimals: int = _DECIMALS) -> None:
     """Write one prediction a line in the order of position, after a line `<item_id>:` whenever the item changes.
 
     The file is written under a name ending in .part and renamed when complete, replacing an existing file. The driver
@@ -43,7 +43,7 @@ def write_prize_format(predictions: DataFrame, path: str, *, decimals: int = DEC
             before = block["last"]
 
 
-def write_csv(predictions: DataFrame, path: str, *, decimals: int = DECIMALS) -> None:
+def write_csv(predictions: DataFrame, path: str, *, decimals: int = _DECIMALS) -> None:
     """Write user_id,item_id,prediction with a header, in the order of position, as `write_prize_format` writes.
 
     Parameters
