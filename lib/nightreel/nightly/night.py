@@ -121,7 +121,7 @@ def _ledger(job: Job) -> dict[str, Row]:
 
 def _is_done(step: Step, job: Job, entry: Row, fingerprint: str) -> bool:
     """Whether the step ended with this fingerprint, and its tables are still as it left them."""
-    return fingerprint == entry["fingerprint"] and _outputs(step, job) == json.loads(entry["outputs"])
+    return bool(entry["fingerprint"] == fingerprint and json.loads(entry["outputs"]) == _outputs(step, job))
 
 
 def _outputs(step: Step, job: Job) -> dict[str, str | None]:
