@@ -59,7 +59,7 @@ def run_night(job: Job) -> Summary:
 
 
 def trained_models(settings: Settings) -> list[str]:
-    """The night's models, the one that recommends among them."""
+    """The night's models, including the one that recommends."""
     return list(dict.fromkeys([*settings.nightly.models, settings.recommend.model]))
 
 
@@ -76,7 +76,7 @@ def _recommend(job: Job) -> Summary:
 
 
 def _run_of_night(job: Job, model: str) -> runs.Run:
-    """The run this night trained, whatever other nights and settings have trained since."""
+    """The run that this night trained, even if other nights or settings have trained newer ones."""
     return steps.chosen_run(job, run_id=training.planned_run_id(job, model))
 
 
@@ -106,7 +106,7 @@ STEPS = (
 
 
 def _fingerprint(step: Step, job: Job, earlier: str) -> str:
-    """A digest of whatever the step's result depends on."""
+    """A digest of everything that the step's result depends on."""
     states = {table: job.tables.state(table) for table in step.reads}
     return digest([__version__, step.name, step.settings(job.settings), states, earlier])
 

@@ -33,7 +33,7 @@ def split(interactions: DataFrame, settings: SplitSettings, *, pairs: DataFrame 
     - probe, published: `pairs` are test; validation is drawn from the rest as in random.
 
     Equally late ratings are ordered by their hashes, and a missing time counts as the oldest. In the strategies within
-    users, a number of rows is meant for each user, and at least one rating of each user remains for training.
+    users, a number of rows counts for each user, and at least one rating of each user remains for training.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ _COMPANIONS = {
     Genre.WILDLIFE: "Children",
 }
 _NO_GENRES = 150
-"""One of so many movies has no genres listed."""
+"""Every 150th movie has no genres listed."""
 _OUTSIDE = (b"0", b"6", b"-1", b"50")
 _IMPOSSIBLE = (b"2004-02-30", b"2005-13-01", b"2003-00-17", b"yesterday")
 _FIRST_SECOND = int(np.datetime64(FIRST_DAY, "s").astype(np.int64))
@@ -247,7 +247,7 @@ _BREAK: Mapping[str, Callable[[list[bytes], Rng], bytes]] = {
 
 
 def broken_by_kind(lines: int) -> Mapping[str, int]:
-    """How many of so many broken lines are of each kind: the kinds take turns."""
+    """How many of the broken lines are of each kind: the kinds take turns."""
     return {kind: len(range(turn, lines, len(_BREAK))) for turn, kind in enumerate(_BREAK)}
 
 

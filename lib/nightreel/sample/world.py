@@ -37,7 +37,7 @@ _MIDDLE, _QUALITY_SPREAD = 3.75, 0.4
 _ESTEEM = 0.5
 """How much the logarithm of a movie's popularity grows for each standard deviation of its quality."""
 _YEARS_BACK, _MOST_YEARS_BACK, _YEAR_UNKNOWN = 11.0, 85, 2_500
-"""Mean and largest age of a movie in years; one of so many movies has no year."""
+"""Mean and largest age of a movie in years; every 2,500th movie has no year."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Crowd:
     popularity_spread: float
 
     def size(self, ratings: int) -> tuple[int, int]:
-        """How many users and movies have so many ratings."""
+        """The number of users and of movies for a number of ratings."""
         steps, *columns = np.log(self.sizes).T
         users, movies = (round(float(np.exp(np.interp(np.log(ratings), steps, column)))) for column in columns)
         most = max(ratings // 2, 10)
@@ -122,7 +122,7 @@ class World:
         return np.minimum(days, DAYS - 1).astype(np.int64)
 
     def scores(self, users: Positions, movies: Positions, rng: Rng) -> NDArray[np.float32]:
-        """Unrounded stars for each pair, which may lie beyond 1 and 5."""
+        """Stars for each pair, not rounded, possibly below 1 or above 5."""
         noise = np.float32(_NOISE) * rng.standard_normal(users.size, dtype=np.float32)
         scores: NDArray[np.float32] = self.quality[movies] + self.opinion[self.genres[movies], users] + noise
         return scores
