@@ -155,7 +155,7 @@ def recommend(job: Job, run: runs.Run) -> Summary:
             model, items, n=job.settings.recommend.similar_n, run_id=run.run_id, run_date=job.run_date
         )
     elif job.tables.exists("gold_similar_items"):
-        similar = job.tables.read("gold_similar_items").limit(0)  # none of another model's stay for the date
+        similar = job.tables.read("gold_similar_items").limit(0)  # removes what another model left for the date
     else:
         return Summary(tables=("gold_recommendations",))
     with job.step("similar items"):
