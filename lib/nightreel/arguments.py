@@ -1,4 +1,4 @@
-"""How commands and jobs read their arguments."""
+"""The parser of commands' and jobs' arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nightreel.errors import ConfigurationError
 
 
 class Parser(argparse.ArgumentParser):
-    """Keeps the lines of its description, takes no abbreviated flags, and raises ConfigurationError in one line."""
+    """Keeps the line breaks of descriptions, accepts no abbreviated flags, and raises ConfigurationError."""
 
     def __init__(self, **options: Any) -> None:
         kept: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}

@@ -1,4 +1,4 @@
-"""The command `nightreel`: what needs no Spark. Jobs run through spark-submit.sh."""
+"""The command `nightreel`, which needs no Spark. Jobs run through spark-submit.sh."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a sub-command. Returns the exit code; what a person did wrong is one line on standard error."""
+    """Run a sub-command. Returns the exit code; an error that a person can correct is one line on standard error."""
     try:
         _sample(_parser().parse_args(argv))
     except NightreelError as error:
@@ -70,10 +70,10 @@ def _sample(flags: argparse.Namespace) -> None:
         )
     except OSError as error:
         raise NightreelError(f"--out {flags.out}: {error.strerror or error}; the dump is not complete") from error
-    print(_account(dump))
+    print(_summary(dump))
 
 
-def _account(dump: Dump) -> str:
+def _summary(dump: Dump) -> str:
     first, last = (file.relative_to(dump.folder) for file in (dump.files[0], dump.files[-1]))
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in dump.broken.items())
     return (
@@ -92,7 +92,7 @@ def _parser() -> Parser:
     number = partial(sample.add_argument, type=_number, metavar="N")
     number("--ratings", default=200_000, help="good ratings, exactly: 200_000, 200k, 22M (default: 200k)")
     number("--seed", default=1, help="another seed, other users and movies (default: 1)")
-    number("--broken", help="lines besides that no reader can accept (default: one for 8,000 ratings)")
+    number("--broken", help="further lines that no reader accepts (default: one for 8,000 ratings)")
     number("--duplicates", help="how many ratings repeat a pair later (default: one in 16,000)")
     sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to, empty or missing")
     sample.add_argument("--format", choices=get_args(Format), default="netflix", help="default: netflix")

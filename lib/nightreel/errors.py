@@ -1,4 +1,4 @@
-"""What can go wrong for a person, each with the exit code its job ends with."""
+"""The errors that a person can correct, and the exit codes of jobs."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ INTERRUPTED = 130
 
 
 class NightreelError(Exception):
-    """Something a person can mend; its text is the one line they see."""
+    """An error that a person can correct; its text is the one line they see."""
 
     exit_code = FAILED
 
 
 class ConfigurationError(NightreelError):
-    """A setting, argument or name is not allowed; the text names it, where it stands and what is allowed."""
+    """A setting, argument or name is not allowed; the text says which, where it comes from and what is allowed."""
 
     exit_code = BAD_USAGE
 
 
 class DataError(NightreelError):
-    """The data cannot be used as asked: no dump where one was named, too many rejects, nothing left."""
+    """The data cannot be used: there is none at the path, too many lines are rejected, or no rows are left."""
 
 
 class TableError(NightreelError):
-    """A table is missing, has an older schema, cannot be written, or changed under a running job."""
+    """A table is missing, has an older schema, cannot be written, or was changed by another job."""
 
 
 class CapabilityError(NightreelError):
-    """A model was asked for what its form cannot do, such as ratings from a popularity count."""
+    """A model lacks a capability: a popularity count, for example, predicts no ratings."""
 
 
 class GateRefusedError(NightreelError):
-    """The quality gate kept what served before."""
+    """The quality gate kept the model that served before."""
 
     exit_code = GATE_REFUSED

@@ -1,4 +1,4 @@
-"""How a step that takes a while shows that it is alive, and afterwards how long it took: on standard error."""
+"""The progress of long steps, on standard error, and the jobs' log."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextCol
 from rich.text import Text
 
 CountTasks = Callable[[], tuple[int, int] | None]
-"""How many of the tasks under way are done, and of how many; None where that is not known."""
+"""How many of Spark's present tasks are done, and how many there are; None if that is unknown."""
 
 
 @contextmanager
-def step(name: str, *, quiet: bool = False, tasks: CountTasks | None = None) -> Iterator[None]:
+def step(name: str, *, tasks: CountTasks | None = None) -> Iterator[None]:
     """Show `name` while the block runs: a spinner, Spark's tasks and the time on a terminal; one plain line at its end.
 
-    A block that raises leaves no line: the error's own line is what is to be seen. Steps do not nest.
+    A block that raises leaves no line, because the error has its own. Steps do not nest.
     """
-    if quiet:
-        yield
-        return
     started = time.monotonic()
     with _spinner(name, tasks):
         yield
@@ -34,7 +31,7 @@ def step(name: str, *, quiet: bool = False, tasks: CountTasks | None = None) -> 
 
 
 class _TasksColumn(ProgressColumn):
-    """`12/28 tasks` of what Spark runs now; the total changes from one part of a step to the next."""
+    """`12/28 tasks`; the total changes from one part of a step to the next."""
 
     max_refresh = 0.5
 
@@ -59,7 +56,7 @@ def _spinner(name: str, tasks: CountTasks | None) -> AbstractContextManager[obje
 
 
 def log_folder() -> Path:
-    """logs/ under the working directory, or the system's temporary folder where that cannot be written."""
+    """logs/ under the working directory, or the system's temporary folder if that cannot be created."""
     folder = Path.cwd() / "logs"
     try:
         folder.mkdir(exist_ok=True)
@@ -69,7 +66,7 @@ def log_folder() -> Path:
 
 
 def log_line(text: str) -> Path | None:
-    """Append `text`, with the time, to the jobs' log; returns the file, or None where none can be written."""
+    """Append the time and `text` to the jobs' log; returns the file, or None if none can be written."""
     line = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n"
     for folder in (log_folder(), Path(tempfile.gettempdir())):
         file = folder / "nightreel.log"

@@ -102,18 +102,18 @@ def test_the_original_notebooks_filters_keep_the_same_rows_users_and_items(
     with prepare(movielens_bronze, titles, asked) as silver:
         kept, users, items = in_external_ids(silver), silver.users.toPandas(), silver.items.toPandas()
 
-    report = silver.report
-    assert (report.rows_in, report.duplicates, report.kept) == (100_836, 0, len(expected))
-    assert report.filtered == 100_836 - len(expected)
-    assert (report.test, report.validation) == (1000, 0)
+    counts = silver.counts
+    assert (counts["ratings in"], counts["repeats resolved"], counts["kept"]) == (100_836, 0, len(expected))
+    assert counts["dropped by the filters"] == 100_836 - len(expected)
+    assert (counts["test rows"], counts["validation rows"]) == (1000, 0)
     ours = sorted(kept[["user_id", "item_id", "rating"]].itertuples(index=False, name=None))
     theirs = sorted(expected[["userId", "movieId", "rating"]].itertuples(index=False, name=None))
     assert ours == theirs
     users, items = users.sort_values("user_idx"), items.sort_values("item_idx")
     assert users["user_id"].tolist() == sorted(expected["userId"].unique())
     assert items["item_id"].tolist() == sorted(expected["movieId"].unique())
-    assert users["user_idx"].tolist() == list(range(report.users))
-    assert items["item_idx"].tolist() == list(range(report.items))
+    assert users["user_idx"].tolist() == list(range(counts["users"]))
+    assert items["item_idx"].tolist() == list(range(counts["items"]))
     by_user = expected.groupby("userId")["rating"].agg(["count", "mean"])
     assert users["n_ratings"].tolist() == by_user["count"].tolist()
     assert users["mean_rating"].tolist() == pytest.approx(by_user["mean"].tolist(), rel=1e-12)
@@ -135,7 +135,7 @@ def test_a_written_table_is_partitioned_by_split_and_sorted_within_files(
     tables.replace("silver_interactions", unfiltered.interactions)
     written = tables.read("silver_interactions")
     counts = {row["split"]: row["count"] for row in written.groupBy("split").count().collect()}
-    assert counts == {"train": unfiltered.report.train, "test": unfiltered.report.test}
+    assert counts == {name: unfiltered.counts[f"{name} rows"] for name in ("train", "test")}
     assert counts["test"] == pytest.approx(10_084, abs=400)
     files = written.where("split = 'train'").inputFiles()
     assert len(files) == 1
@@ -161,7 +161,7 @@ def test_a_split_is_the_same_when_other_ratings_come_and_go(
 def test_without_metadata_no_item_has_a_film(unfiltered: Silver) -> None:
     assert unfiltered.match_rates.isEmpty()
     without = unfiltered.items.where("metadata_id IS NULL AND matched_by IS NULL AND overview IS NULL")
-    assert without.count() == unfiltered.report.items
+    assert without.count() == unfiltered.counts["items"]
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,8 @@ def by_hand(spark: SparkSession) -> Iterator[Silver]:
 
 def test_repeated_pairs_are_counted_and_the_latest_stays(by_hand: Silver) -> None:
     kept = in_external_ids(by_hand)
-    assert (by_hand.report.rows_in, by_hand.report.duplicates, by_hand.report.kept) == (10, 2, 8)
+    counts = by_hand.counts
+    assert (counts["ratings in"], counts["repeats resolved"], counts["kept"]) == (10, 2, 8)
     assert kept[(kept["user_id"] == 1) & (kept["item_id"] == 5)]["rating"].tolist() == [2.0]
 
 
@@ -261,8 +262,9 @@ def test_filters_that_leave_nothing_name_the_settings_and_the_largest_counts(
     spark: SparkSession, iterate: bool
 ) -> None:
     ratings = bronze(spark, [(1, 1, 1.0, 1), (1, 2, 1.0, 1), (2, 2, 1.0, 1), (3, 2, 1.0, 1)])
-    with pytest.raises(DataError) as error:
-        prepare(ratings, spark.createDataFrame([], ITEMS), settings(per_user=3, per_item=4, iterate=iterate))
+    given = settings(per_user=3, per_item=4, iterate=iterate)
+    with pytest.raises(DataError) as error, prepare(ratings, spark.createDataFrame([], ITEMS), given):
+        pass
     assert str(error.value) == (
         "filter: min_ratings_per_user = 3, min_ratings_per_item = 4, user_quantile = 0.0, item_quantile = 0.0, "
         f"iterate = {str(iterate).lower()}, repeats = latest: leaves no rating; the largest counts are 2 ratings "
@@ -271,12 +273,14 @@ def test_filters_that_leave_nothing_name_the_settings_and_the_largest_counts(
 
 
 def test_no_ratings_at_all(spark: SparkSession) -> None:
-    with pytest.raises(DataError, match="no ratings to prepare"):
-        prepare(bronze(spark, []), spark.createDataFrame([], ITEMS), settings())
+    items = spark.createDataFrame([], ITEMS)
+    with pytest.raises(DataError, match="no ratings to prepare"), prepare(bronze(spark, []), items, settings()):
+        pass
 
 
 @pytest.mark.parametrize(("test_rows", "missing"), [(4, "training"), (0, "testing")])
 def test_a_split_must_leave_ratings_on_both_sides(spark: SparkSession, test_rows: int, missing: str) -> None:
     ratings = bronze(spark, [(1, 1, 1.0, 1), (1, 2, 1.0, 1), (2, 2, 1.0, 1), (3, 2, 1.0, 1)])
-    with pytest.raises(DataError, match=f"leave no rating for {missing} of 4"):
-        prepare(ratings, spark.createDataFrame([], ITEMS), settings(test_rows=test_rows, test_share=0.0))
+    items, given = spark.createDataFrame([], ITEMS), settings(test_rows=test_rows, test_share=0.0)
+    with pytest.raises(DataError, match=f"leave no rating for {missing} of 4"), prepare(ratings, items, given):
+        pass

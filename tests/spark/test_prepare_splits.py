@@ -11,7 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.prepare import split, splits
+from nightreel.prepare import splits
+from nightreel.prepare.splits import split
 from nightreel.settings import SplitSettings
 
 SCHEMA = "user_id bigint, item_id bigint, rating float, rated_at timestamp"

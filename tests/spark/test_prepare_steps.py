@@ -12,7 +12,9 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from nightreel.prepare import Cache, deduplicate, dense, dense_index, densify, keep_active
+from nightreel.prepare import Cache, dense
+from nightreel.prepare.dense import dense_index, densify
+from nightreel.prepare.filters import deduplicate, keep_active
 from nightreel.settings import FilterSettings
 
 

@@ -29,12 +29,6 @@ def test_spins_on_a_terminal_and_leaves_the_same_line(
     assert re.search(r"train \[als\] \.\.\. \d+\.\d s\n$", said)
 
 
-def test_says_nothing_when_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    with step("train als", quiet=True):
-        pass
-    assert capsys.readouterr().err == ""
-
-
 def test_leaves_the_word_to_the_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="no such model"), step("train als"):
         raise ValueError("no such model")

@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.evaluate.ranking import catalogue_metrics, ranking_metrics
-from nightreel.evaluate.rating import rating_metrics
+from nightreel.evaluate.metrics import catalogue_metrics, ranking_metrics, rating_metrics
 from nightreel.models.contract import Capability, TrainedModel
+from nightreel.prepare import Cache
 from nightreel.settings import EvaluateSettings, ScaleSettings
 
 
@@ -51,32 +51,26 @@ def hold_out(interactions: DataFrame, settings: EvaluateSettings) -> Iterator[He
     DataError : the split holds no rows
     """
     here, train = F.col("split") == settings.split, F.col("split") == "train"
-    rows = interactions.where(here).select("user_idx", "item_idx", "rating").persist()
-    users = rows.select("user_idx").distinct().persist()
-    popularity = interactions.groupBy("item_idx").agg(F.count_if(train).alias("n_ratings")).persist()
-    try:
-        relevant = F.count_if(F.col("rating") >= settings.relevant_from)
-        counts = rows.agg(F.count(F.lit(1)).alias("total"), relevant.alias("relevant")).collect()[0]
-        if not counts["total"]:
+    with Cache() as cache:
+        rows = cache.persist(interactions.where(here).select("user_idx", "item_idx", "rating"))
+        total, relevant = rows.agg(F.count("*"), F.count_if(F.col("rating") >= settings.relevant_from)).collect()[0]
+        if not total:
             raise DataError(
                 f'evaluate.split = "{settings.split}": no interaction is in it; [split] decides how many are'
             )
         yield HeldOut(
             settings=settings,
             rows=rows,
-            users=users,
+            users=cache.persist(rows.select("user_idx").distinct()),
             seen=interactions.where(~here).select("user_idx", "item_idx"),
-            popularity=popularity,
+            popularity=cache.persist(interactions.groupBy("item_idx").agg(F.count_if(train).alias("n_ratings"))),
             training_users=interactions.where(train).select("user_idx").distinct().count(),
-            relevant=counts["relevant"],
+            relevant=relevant,
         )
-    finally:
-        for frame in (popularity, users, rows):
-            frame.unpersist()
 
 
 def evaluate(model: TrainedModel, held_out: HeldOut, scale: ScaleSettings) -> list[Row]:
-    """The model's metrics: of its predicted ratings, of its recommendations, or of both, as its capabilities allow.
+    """The metrics of the model's predicted ratings, of its recommendations, or of both, as its capabilities allow.
 
     Every user with a row in the split gets recommendations from the whole catalogue, without the items the user has
     outside the split.
@@ -109,10 +103,8 @@ def _ranking(model: TrainedModel, held_out: HeldOut) -> list[Row]:
         raise DataError(
             f"evaluate.relevant_from = {settings.relevant_from}: no rating of split {settings.split} reaches it"
         )
-    lists = model.recommend(held_out.users, n=max(settings.k), seen=held_out.seen).persist()  # read twice
-    try:
+    with Cache() as cache:
+        lists = cache.persist(model.recommend(held_out.users, n=max(settings.k), seen=held_out.seen))
         ranking = ranking_metrics(lists, held_out.rows, ks=settings.k, relevant_from=settings.relevant_from)
         catalogue = catalogue_metrics(lists, held_out.popularity, ks=settings.k, training_users=held_out.training_users)
         return ranking.collect() + catalogue.collect()
-    finally:
-        lists.unpersist()

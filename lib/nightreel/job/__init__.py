@@ -1,4 +1,4 @@
-"""What jobs share: their session and settings, exit codes, the closing summary, and one line for any fault."""
+"""What all jobs share: session, settings, exit codes, the closing summary, and one line for any error."""
 
 from nightreel.job.job import Job, Summary, run
 

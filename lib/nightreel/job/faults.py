@@ -1,4 +1,4 @@
-"""Any exception as the one line a person can act on."""
+"""Any exception as one line that says what to do."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _CONCURRENT = re.compile(
     r"DELTA_CONCURRENT|CommitFailedError|Concurrent\w+Exception|DELTA_\w*PROTOCOL_CHANGED|MetadataChanged"
 )
 _OURS = re.compile(r"^\s*nightreel\.errors\.\w+: (.+)$", re.MULTILINE)
-"""How the traceback of a Python worker ends that raised one of our own errors."""
+"""The end of a Python worker's traceback after one of our own errors."""
 _SCHEMA = re.compile(r"DELTA_FAILED_TO_MERGE_FIELDS|DELTA_METADATA_MISMATCH|schema mismatch", re.IGNORECASE)
 
 
 def explain(error: BaseException, *, root: str) -> NightreelError:
-    """`error` as an error with one line and an exit code; unknown ones keep their type and first line.
+    """`error` as an error with one line and an exit code; of an unknown one, the type and the first line.
 
     Parameters
     ----------
-    root : where the tables lie, to be named when it cannot be written
+    root : where the tables are, for the text of errors in writing them
     """
     if isinstance(error, NightreelError):
         return error

@@ -1,4 +1,4 @@
-"""What every job shares: its arguments, its session, its exit code and its closing summary."""
+"""What all jobs share: arguments, session, exit codes and the closing summary."""
 
 from __future__ import annotations
 
@@ -32,17 +32,16 @@ from nightreel.tables import Tables
 
 @dataclass(frozen=True)
 class Summary:
-    """What a job did, in numbers a person reads and gold_steps keeps."""
+    """What a job did: printed at its end, and kept in gold_steps."""
 
     rows: Mapping[str, int] = field(default_factory=dict)
-    rejects: Mapping[str, int] = field(default_factory=dict)
     tables: Sequence[str] = ()
     notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a job: where it reads and writes, how it is configured, and for which date."""
+    """One run of a job: its session, tables, settings and date."""
 
     spark: SparkSession
     tables: Tables
@@ -55,7 +54,7 @@ class Job:
 
     @property
     def options(self) -> list[str]:
-        """The options that made this configuration, for commands that need the same."""
+        """The options that gave this configuration, to repeat them in other commands."""
         return ["--env", self.flags.env, *(word for text in self.flags.set for word in ("--set", text))]
 
     @contextmanager
@@ -66,9 +65,9 @@ class Job:
             yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
 
-    def skip(self, name: str, reason: str) -> None:
-        """Say that a step is left out, and why."""
-        print(f"{name}: {reason}", file=sys.stderr)
+    def skip(self, name: str) -> None:
+        """Say that the step is left out."""
+        print(f"{name}: already done for this date", file=sys.stderr)
 
 
 Flags = Callable[[argparse.ArgumentParser], Any]
@@ -77,23 +76,22 @@ Main = Callable[[Job], Summary]
 
 
 def run(main: Main, description: str | None, *, flags: Flags | None = None, check: Check | None = None) -> NoReturn:
-    """Run a job as the process it is: parse, configure, start Spark, call `main`, summarise, exit.
+    """Run a job: parse the arguments, read the settings, start Spark, call `main`, print its summary, exit.
 
     Parameters
     ----------
     flags : adds the job's own arguments
-    check : raises what is wrong with the settings or the arguments, before Spark starts
+    check : raises an error if the settings or arguments are wrong; called before Spark starts
     """
-    sys.exit(_execute(main, description, Path(sys.argv[0]).stem, sys.argv[1:], flags=flags, check=check))
+    name = Path(sys.argv[0]).stem
+    sys.exit(_execute(name, main, _parser(name, description, flags), check))
 
 
-def _execute(
-    main: Main, description: str | None, name: str, argv: Sequence[str], *, flags: Flags | None, check: Check | None
-) -> int:
+def _execute(name: str, main: Main, parser: Parser, check: Check | None) -> int:
     root = "the tables"
     try:
         _find_standard_error()
-        parsed = _parser(name, description, flags).parse_args(argv)
+        parsed = parser.parse_args()
         settings = configured(parsed.env, parsed.set, models=HYPERPARAMETERS)
         root = settings.tables.catalog or settings.tables.root
         if check is not None:
@@ -113,13 +111,12 @@ def _execute(
     except Exception as error:
         explained = explain(error, root=root)
         log = None if isinstance(error, NightreelError) else log_line(traceback.format_exc())
-        kept = f" (details in {log})" if log else ""
-        _complain(name, f"{explained}{kept}")
+        _complain(name, f"{explained} (details in {log})" if log else str(explained))
         return explained.exit_code
 
 
 def _find_standard_error() -> None:
-    """Under spark-submit standard error is a pipe into the JVM's output; spark-submit.sh names the real one."""
+    """Write to the stream that spark-submit.sh names: under spark-submit, standard error is a pipe to the JVM."""
     named = os.environ.get("NIGHTREEL_STDERR")
     if not named:
         return
@@ -130,7 +127,7 @@ def _find_standard_error() -> None:
         log_line(f"standard error stays with Spark: {error}")
 
 
-def _parser(name: str, description: str | None, flags: Flags | None) -> argparse.ArgumentParser:
+def _parser(name: str, description: str | None, flags: Flags | None) -> Parser:
     parser = Parser(prog=f"spark-submit.sh {name}", description=description)
     parser.add_argument(
         "--env",
@@ -179,21 +176,17 @@ def _start(settings: Settings, parsed: argparse.Namespace) -> Job:
 
 
 def _print(name: str, job: Job, summary: Summary, seconds: float) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False, markup=False, emoji=False)
     table = Table(title=f"{name} · {job.run_date} · {seconds:.1f} s", title_justify="left", box=None, show_header=False)
     table.add_column(style="dim")
     table.add_column(justify="right")
     for label, count in summary.rows.items():
         table.add_row(label, f"{count:,}")
-    for reason, count in summary.rejects.items():
-        table.add_row(f"rejected: {reason}", f"{count:,}")
     for label, spent in job.seconds.items():
         table.add_row(f"seconds: {label}", f"{spent:.1f}")
     console.print(table)
-    for written in summary.tables:
-        console.print(f"wrote {job.tables.name(written)}", soft_wrap=True, markup=False)
-    for note in summary.notes:
-        console.print(note, soft_wrap=True, markup=False)
+    for line in [*(f"wrote {job.tables.name(written)}" for written in summary.tables), *summary.notes]:
+        console.print(line, soft_wrap=True)
 
 
 def _complain(name: str, line: str) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
+from nightreel import __version__
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly import steps, training
 from nightreel.nightly.silver import BRONZE_READ, SILVER, prepare_settings
 from nightreel.settings import Settings
-from nightreel.tables.tables import Tables, digest
+from nightreel.tables.tables import digest
 
 
 @dataclass(frozen=True)
@@ -27,35 +29,37 @@ class Step:
     settings: Callable[[Settings], Any]
     reads: tuple[str, ...]
     owns: tuple[str, ...] = ()
-    """The step is done only while these tables are as it left them."""
-    resumes_itself: bool = False
-    """The step runs every time and skips by itself what is done."""
+    """The step is done while these tables are as it left them. One without any always runs, and skips what is done."""
 
 
 def run_night(job: Job) -> Summary:
     """ingest -> prepare -> train -> evaluate -> recommend, resuming what the same run date has done already.
 
     ingest and train find by themselves what is new and always run; another step is skipped if the ledger has it with
-    the same settings, the same inputs and its tables as it left them.
+    the same version of nightreel, the same settings, the same inputs and its tables as it left them.
+
+    Returns
+    -------
+    the notes of all steps; NightReport has the counts
     """
-    ledger = Ledger(job.tables, job.run_date)
-    summaries = [steps.ingest(job)]
-    chain = ""
+    ledger = {} if job.flags.again else _ledger(job)
+    notes = [*steps.ingest(job).notes]
+    fingerprint = ""
     for step in STEPS:
-        chain = _fingerprint(step, job, chain)
-        done = None if job.flags.again or step.resumes_itself else ledger.finished(step.name, chain)
-        if done is None:
-            done = step.run(job)
-            outputs = {table: job.tables.state(table) for table in step.owns}
-            ledger.record(step.name, chain, outputs=outputs, summary=done)
+        fingerprint = _fingerprint(step, job, fingerprint)
+        entry = ledger.get(step.name)
+        if entry and step.owns and _is_done(step, job, entry, fingerprint):
+            job.skip(step.name)
+            done = Summary(**json.loads(entry["summary"]))
         else:
-            job.skip(step.name, "already done for this date")
-        summaries.append(done)
-    return _merged(summaries)
+            done = step.run(job)
+            _record(step, job, fingerprint, done)
+        notes += done.notes
+    return Summary(notes=notes)
 
 
 def trained_models(settings: Settings) -> list[str]:
-    """The night's models, the one that recommends among them."""
+    """The night's models, including the one that recommends."""
     return list(dict.fromkeys([*settings.nightly.models, settings.recommend.model]))
 
 
@@ -72,7 +76,7 @@ def _recommend(job: Job) -> Summary:
 
 
 def _run_of_night(job: Job, model: str) -> runs.Run:
-    """The run this night trained, whatever other nights and settings have trained since."""
+    """The run that this night trained, even if other nights or settings have trained newer ones."""
     return steps.chosen_run(job, run_id=training.planned_run_id(job, model))
 
 
@@ -83,7 +87,6 @@ STEPS = (
         _train,
         lambda s: [s.train.model_dump(), {name: s.models[name].model_dump() for name in trained_models(s)}],
         reads=SILVER,
-        resumes_itself=True,
     ),
     Step(
         "evaluate",
@@ -92,55 +95,47 @@ STEPS = (
         reads=SILVER,
         owns=("gold_metrics",),
     ),
-    Step("recommend", _recommend, lambda s: s.recommend.model_dump(), reads=SILVER, owns=("gold_recommendations",)),
+    Step(
+        "recommend",
+        _recommend,
+        lambda s: s.recommend.model_dump(),
+        reads=SILVER,
+        owns=("gold_recommendations", "gold_similar_items"),
+    ),
 )
 
 
 def _fingerprint(step: Step, job: Job, earlier: str) -> str:
-    """A digest of whatever the step's result depends on."""
+    """A digest of everything that the step's result depends on."""
     states = {table: job.tables.state(table) for table in step.reads}
-    parts = {"step": step.name, "settings": step.settings(job.settings), "states": states, "earlier": earlier}
-    return digest(parts)
+    return digest([__version__, step.name, step.settings(job.settings), states, earlier])
 
 
-def _merged(summaries: list[Summary]) -> Summary:
-    rows = {label: count for summary in summaries for label, count in summary.rows.items()}
-    rejects = {reason: count for summary in summaries for reason, count in summary.rejects.items()}
-    tables = list(dict.fromkeys(table for summary in summaries for table in summary.tables))
-    notes = [note for summary in summaries for note in summary.notes]
-    return Summary(rows=rows, rejects=rejects, tables=tables, notes=notes)
+def _ledger(job: Job) -> dict[str, Row]:
+    """The entries of gold_steps for the job's date, by step."""
+    if not job.tables.exists("gold_steps"):
+        return {}
+    entries = job.tables.read("gold_steps").where(F.col("run_date") == F.lit(job.run_date))
+    return {entry["step"]: entry for entry in entries.collect()}
 
 
-class Ledger:
-    """The steps done for one run date, kept in gold_steps."""
+def _is_done(step: Step, job: Job, entry: Row, fingerprint: str) -> bool:
+    """Whether the step ended with this fingerprint, and its tables are still as it left them."""
+    return bool(entry["fingerprint"] == fingerprint and json.loads(entry["outputs"]) == _outputs(step, job))
 
-    def __init__(self, tables: Tables, run_date: date) -> None:
-        self._tables = tables
-        self._run_date = run_date
-        self._done: dict[str, Mapping[str, Any]] = {}
-        if tables.exists("gold_steps"):
-            rows = tables.read("gold_steps").where(F.col("run_date") == F.lit(run_date)).collect()
-            self._done = {row["step"]: row.asDict() for row in rows}
 
-    def finished(self, step: str, fingerprint: str) -> Summary | None:
-        """The step's summary, if it ended with this fingerprint and its tables are still as it left them."""
-        entry = self._done.get(step)
-        if entry is None or entry["fingerprint"] != fingerprint:
-            return None
-        left = json.loads(entry["outputs"])
-        if any(self._tables.state(table) != state for table, state in left.items()):
-            return None
-        return Summary(**json.loads(entry["summary"]))
+def _outputs(step: Step, job: Job) -> dict[str, str | None]:
+    return {table: job.tables.state(table) for table in step.owns}
 
-    def record(self, step: str, fingerprint: str, *, outputs: Mapping[str, str | None], summary: Summary) -> None:
-        """Enter the step as done, replacing an earlier entry of the same date."""
-        row = {
-            "run_date": self._run_date,
-            "step": step,
-            "fingerprint": fingerprint,
-            "outputs": json.dumps(dict(outputs)),
-            "summary": json.dumps(asdict(summary)),
-            "finished_at": datetime.now(UTC),
-        }
-        self._tables.put("gold_steps", [row], f"run_date = DATE'{self._run_date}' AND step = '{step}'")
-        self._done[step] = row
+
+def _record(step: Step, job: Job, fingerprint: str, summary: Summary) -> None:
+    """Put the step into gold_steps, in place of an earlier entry of the date."""
+    row = {
+        "run_date": job.run_date,
+        "step": step.name,
+        "fingerprint": fingerprint,
+        "outputs": json.dumps(_outputs(step, job)),
+        "summary": json.dumps(asdict(summary)),
+        "finished_at": datetime.now(UTC),
+    }
+    job.tables.put("gold_steps", [row], f"run_date = DATE'{job.run_date}' AND step = '{step.name}'")

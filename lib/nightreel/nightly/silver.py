@@ -1,4 +1,4 @@
-"""The silver tables as one: several commits, valid only if all come from the same prepare."""
+"""The id of a prepare: the silver tables are several commits, valid only if all come from the same prepare."""
 
 from __future__ import annotations
 
@@ -24,15 +24,10 @@ BRONZE_READ = ("bronze_ratings", "bronze_items", "bronze_metadata")
 
 
 def prepare_settings(settings: Settings) -> list[Any]:
-    """The settings that a prepare depends on, with the size and time of the file of pairs to test, if there is one."""
+    """The settings that a prepare depends on, and the size and time of the file of pairs to test, if there is one."""
     held_out = sources.held_out_file(settings)
-    return [
-        settings.filter.model_dump(),
-        settings.split.model_dump(),
-        settings.text.model_dump(),
-        settings.metadata.model_dump(),
-        held_out and [held_out.size, held_out.modified_at],
-    ]
+    sections = (settings.filter, settings.split, settings.text, settings.metadata)
+    return [*(section.model_dump() for section in sections), held_out and [held_out.size, held_out.modified_at]]
 
 
 def new_prepare_id(tables: Tables, settings: Settings) -> str:
@@ -42,11 +37,11 @@ def new_prepare_id(tables: Tables, settings: Settings) -> str:
 
 
 def current_prepare_id(tables: Tables) -> str:
-    """The id of the prepare that all the tables come from.
+    """The id of the prepare that all silver tables come from.
 
     Raises
     ------
-    TableError : one of them is missing, or they come from different ones, as after an interrupted prepare
+    TableError : a table is missing, or the tables come from different prepares, as after an interrupted one
     """
     for table in SILVER:
         tables.read(table)

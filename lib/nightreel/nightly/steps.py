@@ -34,41 +34,29 @@ def ingest(job: Job) -> Summary:
     now = datetime.now(UTC)
     with job.step("ingest"):
         report = sources.ingest(job.tables, job.settings, ingested_at=now)
-    quality = _quality(job, report, now) if report.files_read and job.settings.ingest.measure else []
-    files = {"files read": report.files_read, "files unchanged": report.files_unchanged}
-    rows = {"rating lines read": report.rows_in, "ratings kept": report.rows_kept, "lines about items": report.items}
+    rows = {"files read": report.files_read, "files unchanged": report.files_unchanged}
+    notes = [f"{count:,} x {what}" for what, count in report.kept_without.items()]
+    gone, rule = report.files_gone, job.settings.ingest.gone
+    if gone:
+        notes.append(f'{gone} files ingested earlier are no longer there; ingest.gone = "{rule}" for their ratings')
+    if not report.files_read and not (gone and rule == "drop"):
+        return Summary(rows=rows, notes=notes)
+    rows |= {"rating lines read": report.rows_in, "ratings kept": report.rows_kept, "lines about items": report.items}
+    tables = [*sources.BRONZE]
     if report.metadata:
         rows["metadata rows"] = report.metadata
-    rule = job.settings.ingest.gone
-    gone = f'{report.files_gone} files ingested earlier are no longer there; ingest.gone = "{rule}" for their ratings'
-    return Summary(
-        rows=files | (rows if report.files_read else {}),
-        rejects=report.rejects,
-        tables=_written_by_ingest(report, measured=bool(quality)),
-        notes=[
-            *quality,
-            *(f"{count:,} x {what}" for what, count in report.kept_without.items()),
-            *([gone] if report.files_gone else []),
-        ],
-    )
+        tables.append("bronze_metadata")
+    if job.settings.ingest.measure:
+        with job.step("measure"):
+            quality = sources.measure(job.tables, report)
+            sources.keep_quality(job.tables, quality, ingested_at=now)
+        notes = [*quality.lines(), *notes]
+        tables.append("bronze_quality")
+    return Summary(rows=rows | _labelled(report.rejects), tables=tables, notes=notes)
 
 
-def _quality(job: Job, report: sources.IngestReport, now: datetime) -> list[str]:
-    """Measure the bronze tables into bronze_quality; returns the measures as lines of text."""
-    with job.step("measure"):
-        quality = sources.measure(job.tables, report)
-        sources.keep_quality(job.tables, quality, ingested_at=now)
-    return quality.lines()
-
-
-def _written_by_ingest(report: sources.IngestReport, *, measured: bool) -> list[str]:
-    if not report.files_read:
-        return []
-    return [
-        *sources.BRONZE,
-        *(["bronze_metadata"] if report.metadata else []),
-        *(["bronze_quality"] if measured else []),
-    ]
+def _labelled(rejects: Mapping[str, int]) -> dict[str, int]:
+    return {f"rejected: {reason}": count for reason, count in rejects.items()}
 
 
 def prepare(job: Job) -> Summary:
@@ -84,22 +72,12 @@ def prepare(job: Job) -> Summary:
         preparation.prepare(ratings, items, job.settings, metadata=metadata, pairs=pairs) as silver,
     ):
         _write_silver(job, silver, prepare_id)
-    report = silver.report
-    rows = {
-        "ratings in": report.rows_in,
-        "repeats resolved": report.duplicates,
-        "dropped by the filters": report.filtered,
-        "kept": report.kept,
-        "users": report.users,
-        "items": report.items,
-        **{f"{split} rows": getattr(report, split) for split in ("train", "validation", "test")},
-        **(_matched(job) if metadata is not None else {}),
-    }
-    return Summary(rows=rows, rejects=rejects, tables=SILVER)
+    matched = {} if metadata is None else _matched(job)
+    return Summary(rows={**silver.counts, **matched, **rejects}, tables=SILVER)
 
 
 def _by_reason(rejects: DataFrame) -> dict[str, int]:
-    return {row["reason"]: row["count"] for row in rejects.groupBy("reason").count().collect()}
+    return _labelled(dict(rejects.groupBy("reason").count().collect()))
 
 
 def _matched(job: Job) -> dict[str, int]:
@@ -149,11 +127,11 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
 
 def _metric_lines(measured: Sequence[Mapping[str, Any]]) -> list[str]:
     """One line per run: RMSE, MAE, nDCG and recall."""
-    lines: dict[str, list[str]] = {}
+    lines: dict[tuple[str, str], list[str]] = {}
     for row in measured:
         if row["value"] is not None and row["metric"].startswith(_SUMMARY_METRICS):
-            lines.setdefault(row["model"], []).append(f"{row['metric']} {row['value']:.4f}")
-    return [f"{model}: {', '.join(values)}" for model, values in lines.items()]
+            lines.setdefault((row["run_id"], row["model"]), []).append(f"{row['metric']} {row['value']:.4f}")
+    return [f"{model}: {', '.join(values)}" for (_, model), values in lines.items()]
 
 
 def recommend(job: Job, run: runs.Run) -> Summary:
@@ -172,15 +150,17 @@ def recommend(job: Job, run: runs.Run) -> Summary:
             run_date=job.run_date,
         )
         job.tables.replace_where("gold_recommendations", rows, replaced)
-    written = ["gold_recommendations"]
     if models.Capability.SIMILAR in model.capabilities:
-        with job.step("similar items"):
-            similar = recommending.similar_items(
-                model, items, n=job.settings.recommend.similar_n, run_id=run.run_id, run_date=job.run_date
-            )
-            job.tables.replace_where("gold_similar_items", similar, replaced)
-        written.append("gold_similar_items")
-    return Summary(tables=written)
+        similar = recommending.similar_items(
+            model, items, n=job.settings.recommend.similar_n, run_id=run.run_id, run_date=job.run_date
+        )
+    elif job.tables.exists("gold_similar_items"):
+        similar = job.tables.read("gold_similar_items").limit(0)  # removes what another model left for the date
+    else:
+        return Summary(tables=("gold_recommendations",))
+    with job.step("similar items"):
+        job.tables.replace_where("gold_similar_items", similar, replaced)
+    return Summary(tables=("gold_recommendations", "gold_similar_items"))
 
 
 def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | None) -> Summary:
@@ -204,8 +184,11 @@ def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | N
                 write(predictions, path)
     total, cold = predictions.agg(F.count("*"), F.count_if("cold")).collect()[0]
     return Summary(
-        rows={"pairs scored": total, "of them with an unknown user or item": cold},
-        rejects=_by_reason(rejects) if rejects is not None else {},
+        rows={
+            "pairs scored": total,
+            "of them with an unknown user or item": cold,
+            **(_by_reason(rejects) if rejects is not None else {}),
+        },
         tables=("gold_predictions",),
         notes=[f"wrote {path}" for path in (csv, text) if path is not None],
     )
@@ -226,7 +209,7 @@ def _require_prepare(run: runs.Run, prepare_id: str) -> None:
 
 
 def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None) -> runs.Run:
-    """The run with this id, or the newest of this model, or the newest of recommend.model."""
+    """The run with this id, or the newest of this model, by default of recommend.model."""
     if run_id is None and model is None:
         model = job.settings.recommend.model
     return runs.find(job.tables, run_id=run_id, model=model)

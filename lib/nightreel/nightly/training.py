@@ -30,19 +30,18 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
     version = job.tables.version("silver_interactions") or 0
     ratings, context = _rows(job, version)
     finished = runs.finished(job.tables) if resume else {}
-    trained, written = 0, dict[str, None]()
+    trained, written = 0, list[str]()
     for name, algorithm in algorithms.items():
         run_id = planned_run_id(job, name)
         if finished.get(run_id) == prepare_id:
-            job.skip(f"train {name}", "already done for this date")
+            job.skip(f"train {name}")
             continue
         trained += 1
         with job.step(f"train {name}"):
-            tables = _train(
+            written += _train(
                 job, algorithm, ratings, context, run_id=run_id, version=version, prepare_id=prepare_id, resume=resume
             )
-        written |= dict.fromkeys(tables)
-    return Summary(rows={"models trained": trained}, tables=[*written])
+    return Summary(rows={"models trained": trained}, tables=list(dict.fromkeys(written)))
 
 
 def planned_run_id(job: Job, model: str) -> str:
@@ -63,20 +62,20 @@ def _train(
 ) -> Sequence[str]:
     """Returns the tables written."""
     started = datetime.now(UTC)
-    seed = job.settings.train.seed
     epochs: list[models.EpochMetric] = []
     networks = _networks(job)
-    launch = digest({"launch": job.settings.neural.model_dump()})
-    folder = networks and networks / f"{run_id}-v{version}-{launch}"
+    # A checkpoint is resumed only with the same rows, in the same files, and on as many processes.
+    made_from = digest([prepare_id, job.settings.neural.model_dump()])
+    folder = networks and networks / f"{run_id}-v{version}-{made_from}"
     run_context = replace(context, folder=str(folder or ""), resume=resume, keep_history=epochs.extend)
-    model = algorithm.fit(ratings, seed=seed, context=run_context)
+    model = algorithm.fit(ratings, seed=job.settings.train.seed, context=run_context)
     runs.save(
         job.tables,
         model,
         run_id=run_id,
         run_date=job.run_date,
         params=algorithm.params,
-        seed=seed,
+        seed=job.settings.train.seed,
         interactions_version=version,
         prepare_id=prepare_id,
         started_at=started,
@@ -85,7 +84,8 @@ def _train(
     )
     if not folder or not epochs:
         return runs.TABLES
-    _keep_history(job, epochs, run_id=run_id, model=algorithm.name)
+    labels = {"run_id": run_id, "run_date": job.run_date, "model": algorithm.name}
+    job.tables.put("gold_metrics", [labels | epoch._asdict() for epoch in epochs], f"run_id = {sql_text(run_id)}")
     _remove_leftovers(folder, run_id)
     return [*runs.TABLES, "gold_metrics"]
 
@@ -93,25 +93,21 @@ def _train(
 def _rows(job: Job, version: int) -> tuple[DataFrame, models.TrainingContext]:
     """The rows to train on, and the context that all models share."""
     rows = job.tables.read("silver_interactions", version=version)
-    ratings, validation, text = _ratings(rows, "train"), _validation(rows), job.tables.read("silver_item_text")
-    parts = {"train": ratings, "validation": validation, "item_text": text}
+    ratings, validation = (
+        rows.where(F.col("split") == split).select("user_idx", "item_idx", "rating")
+        for split in ("train", "validation")
+    )
+    parts = {"train": ratings, "item_text": job.tables.read("silver_item_text")}
+    if not validation.isEmpty():
+        parts["validation"] = validation
     return ratings, models.TrainingContext(
         folder="",
         scale=job.settings.scale,
         launch=job.settings.neural,
-        validation=validation,
-        item_text=text,
-        files={name: part.inputFiles() for name, part in parts.items() if part is not None},
+        validation=parts.get("validation"),
+        item_text=parts["item_text"],
+        files={name: part.inputFiles() for name, part in parts.items()},
     )
-
-
-def _ratings(rows: DataFrame, split: str) -> DataFrame:
-    return rows.where(F.col("split") == split).select("user_idx", "item_idx", "rating")
-
-
-def _validation(rows: DataFrame) -> DataFrame | None:
-    held_out = _ratings(rows, "validation")
-    return None if held_out.isEmpty() else held_out
 
 
 def _networks(job: Job) -> Path | None:
@@ -120,14 +116,8 @@ def _networks(job: Job) -> Path | None:
     return None if root is None else root / job.settings.tables.dataset / "networks"
 
 
-def _keep_history(job: Job, epochs: Sequence[models.EpochMetric], *, run_id: str, model: str) -> None:
-    labels = {"run_id": run_id, "run_date": job.run_date, "model": model}
-    rows = [labels | epoch._asdict() for epoch in epochs]
-    job.tables.put("gold_metrics", rows, f"run_id = {sql_text(run_id)}")
-
-
 def _remove_leftovers(folder: Path, run_id: str) -> None:
-    """Delete what only the training needed, and earlier networks of the same run."""
+    """Delete what only the training needs, and earlier networks of the same run."""
     for done in ("checkpoints", "rows"):
         shutil.rmtree(folder / done, ignore_errors=True)
     for other in folder.parent.glob(f"{run_id}-v*"):

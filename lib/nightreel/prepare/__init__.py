@@ -1,22 +1,7 @@
 """Bronze to silver: one rating per user and item, sparse users and items dropped, dense indices, splits."""
 
 from nightreel.prepare.cache import Cache
-from nightreel.prepare.dense import Dense, dense_index, densify
-from nightreel.prepare.filters import deduplicate, keep_active
 from nightreel.prepare.matching import AMBIGUOUS
-from nightreel.prepare.silver import PrepareReport, Silver, prepare
-from nightreel.prepare.splits import split
+from nightreel.prepare.silver import Silver, prepare
 
-__all__ = [
-    "AMBIGUOUS",
-    "Cache",
-    "Dense",
-    "PrepareReport",
-    "Silver",
-    "deduplicate",
-    "dense_index",
-    "densify",
-    "keep_active",
-    "prepare",
-    "split",
-]
+__all__ = ["AMBIGUOUS", "Cache", "Silver", "prepare"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from pyspark.sql import DataFrame
@@ -30,31 +29,20 @@ def deduplicate(ratings: DataFrame, *, rule: Literal["latest", "sum"] = "latest"
     """
     # Partitioned by user alone: later steps by user need no further shuffle.
     by_user = ratings.repartition("user_id")
-    latest = F.max(F.struct("rated_at", "file_id", "rating"))
-    total = F.sum("rating").cast("float")
     pairs = by_user.groupBy("user_id", "item_id").agg(
-        latest.alias("latest"), total.alias("total"), F.count(F.lit(1)).alias("deliveries")
+        F.max(F.struct("rated_at", "file_id", "rating")).alias("latest"),
+        F.sum("rating").cast("float").alias("total"),
+        F.count("*").alias("deliveries"),
     )
-    rating = (F.col("latest.rating") if rule == "latest" else F.col("total")).alias("rating")
+    rating = F.col("latest.rating" if rule == "latest" else "total").alias("rating")
     return pairs.select("user_id", "item_id", rating, "latest.rated_at", "deliveries")
-
-
-@dataclass(frozen=True)
-class _Active:
-    """Grain user, column user_id; grain item, column item_id."""
-
-    users: DataFrame
-    items: DataFrame
-
-    def of(self, ratings: DataFrame) -> DataFrame:
-        return ratings.join(self.items, "item_id", "left_semi").join(self.users, "user_id", "left_semi")
 
 
 def keep_active(ratings: DataFrame, settings: FilterSettings, *, cache: Cache) -> DataFrame:
     """The ratings of users and items that reach the thresholds.
 
-    A quantile q gives a number of ratings: the smallest count that at least the share q of all users (items)
-    do not exceed before any filter. The threshold is that count or the minimum, whichever is larger. Without `iterate`,
+    A quantile q stands for a number of ratings: the smallest count such that a share of at least q of all users (items)
+    have no more, before any filter. The threshold is that count or the minimum, whichever is larger. Without `iterate`,
     users and items are both counted on the unfiltered ratings, so a user may end with fewer ratings than the
     threshold; with it, the filters repeat until neither drops a row.
 
@@ -74,44 +62,44 @@ def keep_active(ratings: DataFrame, settings: FilterSettings, *, cache: Cache) -
         return ratings
     users = cache.persist(_with_at_least(ratings, "user_id", min_user))
     items = cache.persist(_with_at_least(ratings, "item_id", min_item))
-    active = _Active(users, items)
     if settings.iterate:
-        active = _core(ratings, active, min_user=min_user, min_item=min_item)
-    return active.of(ratings).select(*ratings.columns)
+        users, items = _core(ratings, users, items, min_user=min_user, min_item=min_item)
+    return _among(ratings, users, items).select(*ratings.columns)
 
 
 def nothing_left(ratings: DataFrame, settings: FilterSettings) -> DataError:
     """The error for filters that drop every rating: it names the settings and the largest counts."""
-    most_by_user = _counts(ratings, "user_id").agg(F.max("n")).first()
-    most_of_item = _counts(ratings, "item_id").agg(F.max("n")).first()
+    by_user, of_item = (_counts(ratings, key).agg(F.max("n")).collect()[0][0] for key in ("user_id", "item_id"))
     given = ", ".join(f"{name} = {str(value).lower()}" for name, value in settings.model_dump().items())
     return DataError(
-        f"filter: {given}: leaves no rating; the largest counts are {most_by_user[0] if most_by_user else 0:,} "
-        f"ratings by one user and {most_of_item[0] if most_of_item else 0:,} of one item"
+        f"filter: {given}: leaves no rating; the largest counts are {by_user:,} ratings by one user "
+        f"and {of_item:,} of one item"
     )
 
 
-def _core(ratings: DataFrame, active: _Active, *, min_user: int, min_item: int) -> _Active:
-    """The largest set of users and items that all reach the thresholds among themselves."""
-    size = (active.users.count(), active.items.count())
-    while True:
-        rows = active.of(ratings)
-        # A round's plan holds the plan of the round before twice: checkpoints cut it.
-        narrower = _Active(
-            _with_at_least(rows, "user_id", min_user).checkpoint(),
-            _with_at_least(rows, "item_id", min_item).checkpoint(),
-        )
-        narrower_size = (narrower.users.count(), narrower.items.count())
-        if narrower_size == size:
-            return active
-        active, size = narrower, narrower_size
+def _among(ratings: DataFrame, users: DataFrame, items: DataFrame) -> DataFrame:
+    return ratings.join(items, "item_id", "left_semi").join(users, "user_id", "left_semi")
+
+
+def _core(
+    ratings: DataFrame, users: DataFrame, items: DataFrame, *, min_user: int, min_item: int
+) -> tuple[DataFrame, DataFrame]:
+    """The largest sets of users and items that all reach the thresholds among themselves."""
+    size, before = (users.count(), items.count()), None
+    while size != before:
+        rows = _among(ratings, users, items)
+        # The plan of each round contains the plan of the round before twice: checkpoints cut it.
+        users = _with_at_least(rows, "user_id", min_user).checkpoint()
+        items = _with_at_least(rows, "item_id", min_item).checkpoint()
+        size, before = (users.count(), items.count()), size
+    return users, items
 
 
 def _threshold(ratings: DataFrame, key: str, minimum: int, quantile: float) -> int:
     if quantile == 0:
         return minimum
-    found = _counts(ratings, key).agg(F.expr(f"percentile_disc({quantile}D) WITHIN GROUP (ORDER BY n)")).first()
-    return max(minimum, int(found[0]) if found and found[0] is not None else 0)
+    at_quantile = F.expr(f"percentile_disc({quantile}D) WITHIN GROUP (ORDER BY n)")
+    return max(minimum, int(_counts(ratings, key).agg(at_quantile).collect()[0][0] or 0))
 
 
 def _with_at_least(ratings: DataFrame, key: str, minimum: int) -> DataFrame:

@@ -1,8 +1,8 @@
-"""Which film of the metadata an item is: found by its ids, or by title and year; never by a guess."""
+"""Items matched to films of the metadata: by ids, or by title and year, never by a guess."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -72,9 +72,9 @@ def films(metadata: DataFrame, *, min_votes: int) -> DataFrame:
 def match(items: DataFrame, films: DataFrame) -> DataFrame:
     """The film of each item, found by the surest rule that finds any.
 
-    An item has no film where that rule finds several, or where another item has an equal or better claim to the film.
-    Only ids and editions let several items have the same film. An item with ids is looked up by them alone: if no
-    film has its ids, a film of the same title is another one.
+    An item has no film if that rule finds several, or if another item has an equal or better claim to the film. Only
+    ids and editions let several items have the same film. An item with ids is looked up by them alone: if no film has
+    its ids, a film of the same title is another one.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def match(items: DataFrame, films: DataFrame) -> DataFrame:
     -------
     grain item; columns item_id, metadata_id (null without a film), matched_by string (a Rule, or an Unmatched)
     """
-    of_films = _film_keys(films).select("key", "metadata_id", _prefixed("kind"), _prefixed("year"))
-    candidates = _item_keys(items).join(of_films, "key", "left")
+    film_keys = _film_keys(films).withColumnsRenamed({"kind": "film_kind", "year": "film_year"})
+    candidates = _item_keys(items).join(film_keys, "key", "left")
     ranked = candidates.select("item_id", "metadata_id", _candidate_rank().alias("rank"))
     matched = _resolve_items(_resolve_films(ranked))
     film = F.when(F.col("rank") < len(Rule), F.col("metadata_id"))
@@ -110,22 +110,10 @@ def match_rates(items: DataFrame) -> DataFrame:
         F.count(F.lit(1)).alias("items"),
         F.sum("n_ratings").alias("ratings"),
     )
-    return counts.select(
-        "matched_by",
-        "matched",
-        "items",
-        _share("items").alias("item_share"),
-        "ratings",
-        _share("ratings").alias("rating_share"),
-    )
-
-
-def _share(count: str) -> Column:
-    return F.col(count) / F.sum(count).over(Window.partitionBy(F.lit(1)))
-
-
-def _prefixed(name: str) -> Column:
-    return F.col(name).alias(f"film_{name}")
+    every = Window.partitionBy(F.lit(1))
+    item_share = (F.col("items") / F.sum("items").over(every)).alias("item_share")
+    rating_share = (F.col("ratings") / F.sum("ratings").over(every)).alias("rating_share")
+    return counts.select("matched_by", "matched", "items", item_share, "ratings", rating_share)
 
 
 def _rank(answer: Rule | Unmatched) -> Column:
@@ -157,7 +145,7 @@ def _candidate_rank() -> Column:
 
 
 def _resolve_films(candidates: DataFrame) -> DataFrame:
-    """Each item's best candidate, none where its rule finds several films; grain item, columns as `candidates`."""
+    """Each item's best candidate, none if its rule finds several films; grain item, columns as `candidates`."""
     # The lowest and the highest id of those with the lowest rank: without a shuffle to count them.
     lowest = F.min(F.struct("rank", "metadata_id")).alias("lowest")
     highest = F.min(F.struct("rank", (-F.col("metadata_id")).alias("minus_id"))).alias("highest")
@@ -168,7 +156,7 @@ def _resolve_films(candidates: DataFrame) -> DataFrame:
 
 
 def _resolve_items(best: DataFrame) -> DataFrame:
-    """The same rows, with another rank where another item has an equal or better claim to the film."""
+    """The same rows, with another rank if another item has an equal or better claim to the film."""
     own, claims = F.col("rank"), F.col("rank") < len(Rule)
     # Items without a candidate have no rivals; partitioned by their own id they do not meet in one task.
     rivals = Window.partitionBy(F.coalesce("metadata_id", F.xxhash64("item_id")))
@@ -242,34 +230,27 @@ def _item_keys(items: DataFrame) -> DataFrame:
     """Grain item x key, at least one row for each item; columns item_id, kind, key, year (nullable but the first)."""
     year_of_other = F.coalesce("other_year", "year").alias("other_year")
     columns = items.select("item_id", "title", "year", "other_title", year_of_other, "tmdb_id", "imdb_id")
-    id_type = dict(columns.dtypes)["item_id"]
-    return columns.mapInArrow(_item_key_batches, f"item_id {id_type}, kind string, key string, year int")
+    return _keyed(columns, item_keys)
 
 
 def _film_keys(films: DataFrame) -> DataFrame:
     """Grain film x key; columns metadata_id, kind string, key string, year int (nullable)."""
     year, tmdb_id = F.col("year").alias("year_of_original"), F.col("metadata_id").alias("tmdb_id")
     columns = films.select("metadata_id", "title", "year", "original_title", year, tmdb_id, "imdb_id")
-    return columns.mapInArrow(_film_key_batches, "metadata_id bigint, kind string, key string, year int")
+    return _keyed(columns, lambda film: [*_id_keys(film), *_title_keys(film)])
 
 
-def _item_key_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        ids, *identifiers = (column.to_pylist() for column in batch.columns)
-        keys = (item_keys(Identifiers(*item)) for item in zip(*identifiers, strict=True))
-        yield _batch("item_id", batch.schema.field(0).type, zip(ids, keys, strict=True))
+def _keyed(rows: DataFrame, keys_of: Callable[[Identifiers], list[Key]]) -> DataFrame:
+    """One row for each key of a row: its first column, kind, key, year. Its other columns are Identifiers, in order."""
+    (id_name, id_type), *_ = rows.dtypes
 
+    def batches_of_keys(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            ids, *identifiers = (column.to_pylist() for column in batch.columns)
+            known = map(Identifiers._make, zip(*identifiers, strict=True))
+            keyed = [(id_, *key) for id_, of in zip(ids, known, strict=True) for key in keys_of(of)]
+            types = [batch.schema.field(0).type, pa.string(), pa.string(), pa.int32()]
+            columns = [pa.array([row[place] for row in keyed], kind) for place, kind in enumerate(types)]
+            yield pa.RecordBatch.from_arrays(columns, names=[id_name, "kind", "key", "year"])
 
-def _film_key_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        ids, *identifiers = (column.to_pylist() for column in batch.columns)
-        films = map(Identifiers._make, zip(*identifiers, strict=True))
-        keys = ([*_id_keys(film), *_title_keys(film)] for film in films)
-        yield _batch("metadata_id", pa.int64(), zip(ids, keys, strict=True))
-
-
-def _batch(id_name: str, id_type: pa.DataType, keyed: Iterable[tuple[object, list[Key]]]) -> pa.RecordBatch:
-    rows = [(id_, *key) for id_, keys in keyed for key in keys]
-    types = [id_type, pa.string(), pa.string(), pa.int32()]
-    columns = [pa.array([row[place] for row in rows], kind) for place, kind in enumerate(types)]
-    return pa.RecordBatch.from_arrays(columns, names=[id_name, "kind", "key", "year"])
+    return rows.mapInArrow(batches_of_keys, f"{id_name} {id_type}, kind string, key string, year int")

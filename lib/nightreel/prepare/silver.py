@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.prepare.cache import Cache
 from nightreel.prepare.dense import Dense, densify
 from nightreel.prepare.filters import deduplicate, keep_active, nothing_left
-from nightreel.prepare.item_details import item_details, text_of
-from nightreel.prepare.matching import match_rates
+from nightreel.prepare.matching import BY_ID, Unmatched, films, match, match_rates
 from nightreel.prepare.splits import split
 from nightreel.prepare.text import ItemText, item_text
-from nightreel.settings import Settings
+from nightreel.settings import Settings, SplitSettings
 from nightreel.sources.source import with_all_columns
+from nightreel.tables.schemas import SCHEMAS
 
 _ROWS_PER_FILE = 4_000_000
-
-
-@dataclass(frozen=True)
-class PrepareReport:
-    """How many ratings came in, were dropped and were kept."""
-
-    rows_in: int
-    duplicates: int
-    filtered: int
-    train: int
-    validation: int
-    test: int
-    users: int
-    items: int
-
-    @property
-    def kept(self) -> int:
-        return self.train + self.validation + self.test
+_ITEM_COLUMNS = ("title", "year", "genres", "cast", "tags")
+_FILM_COLUMNS = ("title", "year", "overview", "genres", "keywords", "cast", "directors")
 
 
 @dataclass(frozen=True)
 class Silver:
-    """The silver tables' rows, ready to write; a context manager that releases the frames they are computed from.
+    """The rows of the silver tables, ready to write.
 
     interactions : grain user x item; as silver_interactions. A partition holds a range of users, sorted by split,
         user_idx, item_idx, so a file holds a narrow range of users
@@ -51,6 +35,7 @@ class Silver:
     items : grain item; as silver_items
     match_rates : grain rule, or reason for no match; as silver_match_rates; empty without metadata
     text : as silver_item_text and silver_vocabulary
+    counts : how many ratings came in, were dropped and were kept, with labels for a person
     """
 
     interactions: DataFrame
@@ -58,18 +43,10 @@ class Silver:
     items: DataFrame
     match_rates: DataFrame
     text: ItemText
-    report: PrepareReport
-    cache: Cache
-
-    def __enter__(self) -> Silver:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.cache.release()
+    counts: Mapping[str, int]
 
 
+@contextmanager
 def prepare(
     ratings: DataFrame,
     items: DataFrame,
@@ -77,10 +54,10 @@ def prepare(
     *,
     metadata: DataFrame | None = None,
     pairs: DataFrame | None = None,
-) -> Silver:
+) -> Iterator[Silver]:
     """Resolve duplicates, drop sparse users and items, split, assign dense indices, and match items to films.
 
-    Use as `with prepare(...) as silver:`, and write the tables inside.
+    The context persists what the tables are computed from: write them inside it.
 
     Parameters
     ----------
@@ -94,67 +71,111 @@ def prepare(
     ------
     DataError : there are no ratings, the filters leave none, or the split leaves none for training or for testing
     """
-    with ExitStack() as on_failure, Cache() as early:
-        late = on_failure.enter_context(Cache())
-        unique = early.persist(deduplicate(ratings, rule=settings.filter.repeats))
-        totals = unique.agg(F.count(F.lit(1)), F.coalesce(F.sum("deliveries"), F.lit(0))).first()
-        distinct, rows_in = (totals[0], totals[1]) if totals else (0, 0)
-        if rows_in == 0:
-            raise DataError("there are no ratings to prepare; were any ingested?")
-        active = keep_active(unique, settings.filter, cache=early).drop("deliveries")
-        marked = late.persist(split(active, settings.split, pairs=pairs))
-        rows = {row["split"]: row["count"] for row in marked.groupBy("split").count().collect()}
-        if not rows:
-            raise nothing_left(unique, settings.filter)
-        _check(rows, settings)
-        dense = densify(marked, cache=late)
-        report = PrepareReport(
-            rows_in=rows_in,
-            duplicates=rows_in - distinct,
-            filtered=distinct - sum(rows.values()),
-            train=rows["train"],
-            validation=rows.get("validation", 0),
-            test=rows["test"],
-            users=dense.n_users,
-            items=dense.n_items,
-        )
-        silver = _silver(dense, items, metadata, report, settings, late)
-        on_failure.pop_all()
-        return silver
+    with Cache() as cache:
+        with Cache() as early:
+            unique = early.persist(deduplicate(ratings, rule=settings.filter.repeats))
+            distinct, rows_in = unique.agg(F.count("*"), F.coalesce(F.sum("deliveries"), F.lit(0))).collect()[0]
+            if rows_in == 0:
+                raise DataError("there are no ratings to prepare; were any ingested?")
+            active = keep_active(unique, settings.filter, cache=early).drop("deliveries")
+            marked = cache.persist(split(active, settings.split, pairs=pairs))
+            rows = {row["split"]: row["count"] for row in marked.groupBy("split").count().collect()}
+            if not rows:
+                raise nothing_left(unique, settings.filter)
+            _check_split(rows, settings.split)
+            dense = densify(marked, cache=cache)
+            counts = {
+                "ratings in": rows_in,
+                "repeats resolved": rows_in - distinct,
+                "dropped by the filters": distinct - sum(rows.values()),
+                "kept": sum(rows.values()),
+                "users": dense.n_users,
+                "items": dense.n_items,
+                **{f"{mark} rows": rows.get(mark, 0) for mark in ("train", "validation", "test")},
+            }
+            silver = _silver(dense, items, metadata, counts, settings, cache)
+        yield silver
+
+
+def _check_split(rows: Mapping[str, int], given: SplitSettings) -> None:
+    for name, purpose in (("train", "training"), ("test", "testing")):
+        if not rows.get(name):
+            raise DataError(
+                f'split: strategy = "{given.strategy}", test_share = {given.test_share}, test_rows = {given.test_rows}'
+                f" leave no rating for {purpose} of {sum(rows.values()):,}"
+            )
 
 
 def _silver(
     dense: Dense,
     items: DataFrame,
     metadata: DataFrame | None,
-    report: PrepareReport,
+    counts: Mapping[str, int],
     settings: Settings,
     cache: Cache,
 ) -> Silver:
-    files = -(-report.kept // _ROWS_PER_FILE)
+    files = -(-counts["kept"] // _ROWS_PER_FILE)
     interactions = (
         dense.interactions.select("user_idx", "item_idx", "rating", "rated_at", "split")
         .repartitionByRange(files, "user_idx")
         .sortWithinPartitions("split", "user_idx", "item_idx")
     )
-    details = item_details(dense.items, items, metadata, min_votes=settings.metadata.min_votes, cache=cache)
-    details = cache.persist(details.withColumn("text", text_of(settings.text.fields)))
+    details = _item_details(dense.items, items, metadata, min_votes=settings.metadata.min_votes, cache=cache)
+    text = F.concat_ws(" ", *map(_text_field, settings.text.fields))  # skips nulls
+    details = cache.persist(details.withColumn("text", text))
     return Silver(
         interactions,
         dense.users,
         with_all_columns(details, "silver_items"),
         match_rates(details if metadata is not None else details.limit(0)),
         item_text(details, settings.text, n_items=dense.n_items, cache=cache),
-        report,
-        cache,
+        counts,
     )
 
 
-def _check(rows: dict[str, int], settings: Settings) -> None:
-    given = settings.split
-    for name in ("train", "test"):
-        if not rows.get(name):
-            raise DataError(
-                f'split: strategy = "{given.strategy}", test_share = {given.test_share}, test_rows = {given.test_rows}'
-                f" leave no rating for {'training' if name == 'train' else 'testing'} of {sum(rows.values()):,}"
-            )
+def _item_details(
+    kept: DataFrame, items: DataFrame, metadata: DataFrame | None, *, min_votes: int, cache: Cache
+) -> DataFrame:
+    """The items kept, with the columns of the film that each was matched to.
+
+    An item matched by its ids takes title, year and genres from its film where it has none of its own.
+
+    Returns
+    -------
+    grain item kept; the columns of `kept`, title, year, genres, cast and tags; metadata_id and matched_by as in
+    silver_items; overview, keywords and directors of the film; film_title, film_year, film_genres and film_cast
+    """
+    details = kept.join(items.select("item_id", *_ITEM_COLUMNS), "item_id", "left")
+    if metadata is None:
+        types = {_film_column(name): SCHEMAS["bronze_metadata"].columns[name] for name in _FILM_COLUMNS}
+        types |= {"metadata_id": "bigint", "matched_by": "string"}
+        return details.withColumns({name: F.lit(None).cast(kind) for name, kind in types.items()})
+    known = cache.persist(films(metadata, min_votes=min_votes))
+    of_film = known.select("metadata_id", *[F.col(name).alias(_film_column(name)) for name in _FILM_COLUMNS])
+    matched = details.join(match(items, known), "item_id", "left").join(of_film, "metadata_id", "left")
+    # An item without a row in `items` is missing from the matches.
+    judged = matched.withColumn("matched_by", F.coalesce("matched_by", F.lit(Unmatched.NO_TITLE)))
+    by_id = F.col("matched_by").isin([str(rule) for rule in BY_ID])
+    is_given = {
+        "title": F.trim("title") != "",
+        "year": F.col("year").isNotNull(),
+        "genres": F.size("genres") > 0,
+    }
+    return judged.withColumns(
+        {
+            name: F.coalesce(F.when(given, F.col(name)), F.when(by_id, F.col(_film_column(name))), F.col(name))
+            for name, given in is_given.items()
+        }
+    )
+
+
+def _text_field(name: str) -> Column:
+    """A field of TextSettings; of genres and cast, the item's and then those that only its film has."""
+    if name not in ("genres", "cast"):
+        return F.col(name)
+    none = F.array().cast("array<string>")
+    return F.array_union(F.coalesce(name, none), F.coalesce(_film_column(name), none))
+
+
+def _film_column(name: str) -> str:
+    return f"film_{name}" if name in _ITEM_COLUMNS else name

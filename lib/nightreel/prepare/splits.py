@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
@@ -14,6 +16,7 @@ _COUNTED_BITS = 14
 _FEW = 10_000
 _HASHES = 1 << 63
 _NO_TIME = (1 << 62) - 1
+"""Sorts a rating without a time after all others."""
 
 
 def split(interactions: DataFrame, settings: SplitSettings, *, pairs: DataFrame | None = None) -> DataFrame:
@@ -26,11 +29,11 @@ def split(interactions: DataFrame, settings: SplitSettings, *, pairs: DataFrame 
     - per_user: the same within each user; a share of n ratings is n * share, rounded half up.
     - chronological: the latest ratings are test, those before them validation; a share is rounded half up.
     - chronological_per_user: the same within each user.
-    - leave_one_out: each user's latest rating is test; the one before is validation if the settings ask for any.
+    - leave_one_out: each user's latest rating is test; the one before is validation if the settings want any.
     - probe, published: `pairs` are test; validation is drawn from the rest as in random.
 
     Equally late ratings are ordered by their hashes, and a missing time counts as the oldest. In the strategies within
-    users, a number of rows is meant for each user, and at least one rating of each user remains for training.
+    users, a number of rows counts for each user, and at least one rating of each user remains for training.
 
     Parameters
     ----------
@@ -51,12 +54,11 @@ def split(interactions: DataFrame, settings: SplitSettings, *, pairs: DataFrame 
     if settings.strategy in {"probe", "published"}:
         return _by_pairs(interactions, settings, pairs)
     if settings.strategy == "random":
-        test, validation = _at_random(interactions, settings)
-    elif settings.strategy == "chronological":
-        test, validation = _first_rows(interactions, settings, [_age(), _hash(settings)])
-    else:
-        return _within_users(interactions, settings)
-    return _marked(interactions, test=test, validation=validation)
+        return _marked(interactions, *_at_random(interactions, settings))
+    if settings.strategy == "chronological":
+        age = F.coalesce(-F.unix_micros("rated_at"), F.lit(_NO_TIME))
+        return _marked(interactions, *_first_rows(interactions, settings, [age, _hash(settings)]))
+    return _within_users(interactions, settings)
 
 
 def _at_random(rows: DataFrame, settings: SplitSettings) -> tuple[Column, Column]:
@@ -93,10 +95,10 @@ def is_among_first(rows: DataFrame, n: int, *, keys: Sequence[Column]) -> Column
     named = {f"key{number}": key for number, key in enumerate(keys)}
     candidates = rows.select(*[key.alias(name) for name, key in named.items()], *ids)
     for name in named:
-        extent = candidates.agg(F.min(name), F.max(name), F.count(F.lit(1))).first()
-        if extent is None or extent[2] <= _FEW:
+        low, high, count = candidates.agg(F.min(name), F.max(name), F.count("*")).collect()[0]
+        if count <= _FEW:
             break
-        low, high, n = _narrow(candidates, name, n, low=extent[0], high=extent[1])
+        low, high, n = _narrow(candidates, name, n, low=low, high=high)
         candidates = candidates.where(F.col(name).between(low, high))
     nth = candidates.orderBy(*named, *ids).offset(n - 1).limit(1).first()
     if nth is None:
@@ -122,12 +124,9 @@ def _narrow(rows: DataFrame, key: str, n: int, *, low: int, high: int) -> tuple[
 
 def _bucket_of(n: int, buckets: Sequence[Row]) -> tuple[int, Row]:
     """The number of rows before the n-th row's bucket, and that bucket; size is a bucket's second field."""
-    before = 0
-    for bucket in buckets[:-1]:
-        if n <= before + bucket[1]:
-            return before, bucket
-        before += bucket[1]
-    return before, buckets[-1]
+    after = [*accumulate(bucket[1] for bucket in buckets)]
+    place = min(bisect_left(after, n), len(buckets) - 1)
+    return after[place] - buckets[place][1], buckets[place]
 
 
 def _within_users(rows: DataFrame, settings: SplitSettings) -> DataFrame:
@@ -141,7 +140,7 @@ def _within_users(rows: DataFrame, settings: SplitSettings) -> DataFrame:
     placed = rows.withColumns(
         {"place": F.row_number().over(by_user.orderBy(*order)), "of_user": F.count(F.lit(1)).over(by_user)}
     )
-    marked = _marked(placed, test=place <= test, validation=place <= F.least(test + validation, n - 1))
+    marked = _marked(placed, place <= test, place <= F.least(test + validation, n - 1))
     return marked.select(*rows.columns, "split")
 
 
@@ -162,10 +161,10 @@ def _by_pairs(rows: DataFrame, settings: SplitSettings, pairs: DataFrame | None)
     joined = rows.join(marked, ["user_id", "item_id"], "left")
     rest = settings.model_copy(update={"strategy": "random", "test_share": 0.0, "test_rows": 0})
     _, validation = _at_random(joined.where(F.col("is_pair").isNull()), rest)
-    return _marked(joined, test=F.col("is_pair").isNotNull(), validation=validation).select(*rows.columns, "split")
+    return _marked(joined, F.col("is_pair").isNotNull(), validation).select(*rows.columns, "split")
 
 
-def _marked(rows: DataFrame, *, test: Column, validation: Column) -> DataFrame:
+def _marked(rows: DataFrame, test: Column, validation: Column) -> DataFrame:
     """`validation` may overlap `test`, which takes precedence."""
     mark = F.when(test, "test").when(validation, "validation").otherwise("train")
     return rows.select(*rows.columns, mark.alias("split"))
@@ -176,14 +175,8 @@ def _hash(settings: SplitSettings) -> Column:
     return F.shiftrightunsigned(F.xxhash64("user_id", "item_id", F.lit(settings.seed).cast("bigint")), 1)
 
 
-def _age() -> Column:
-    """Sort key: the latest rating first, those without a time last."""
-    return F.coalesce(-F.unix_micros("rated_at"), F.lit(_NO_TIME))
-
-
 def _require_times(rows: DataFrame, settings: SplitSettings) -> None:
-    latest = rows.agg(F.max("rated_at")).first()
-    if latest is None or latest[0] is None:
+    if rows.agg(F.max("rated_at")).collect()[0][0] is None:
         raise DataError(
             f'split.strategy = "{settings.strategy}": no rating has a time; '
             "without times it must be random, per_user or probe"

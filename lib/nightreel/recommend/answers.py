@@ -1,4 +1,4 @@
-"""A trained model's answers in external ids and titles, readable without another table."""
+"""A trained model's answers in external ids and titles."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ def recommend_for_all(
     ----------
     users : grain user; columns user_idx int, user_id
     items : grain item; columns item_idx int, item_id, title
-    interactions : grain user x item, of every split, because a held-out item has been seen too; columns user_idx,
-        item_idx
-    n : number of items for each user
+    interactions : grain user x item, of every split, because users have also seen the held-out items; columns
+        user_idx, item_idx
 
     Returns
     -------
@@ -40,9 +39,8 @@ def recommend_for_all(
     CapabilityError : the model does not rank items
     """
     best = model.recommend(users.select("user_idx"), n=n, seen=interactions.select("user_idx", "item_idx"))
-    named = best.join(users.select("user_idx", "user_id"), "user_idx", "inner").join(
-        items.select("item_idx", "item_id", "title"), "item_idx", "left"
-    )
+    user_ids, titles = users.select("user_idx", "user_id"), items.select("item_idx", "item_id", "title")
+    named = best.join(user_ids, "user_idx", "inner").join(titles, "item_idx", "left")
     return named.select(*_run(run_id, run_date), "user_id", "rank", "item_id", "title", "score")
 
 
@@ -62,11 +60,7 @@ def similar_items(model: TrainedModel, items: DataFrame, *, n: int, run_id: str,
     CapabilityError : the model cannot compare items
     """
     titles = items.select("item_idx", "item_id", "title")
-    similar = items.select(
-        F.col("item_idx").alias("similar_item_idx"),
-        F.col("item_id").alias("similar_item_id"),
-        F.col("title").alias("similar_title"),
-    )
+    similar = titles.toDF("similar_item_idx", "similar_item_id", "similar_title")
     named = model.similar(n=n).join(titles, "item_idx", "left").join(similar, "similar_item_idx", "left")
     return named.select(
         *_run(run_id, run_date), "item_id", "title", "rank", "similar_item_id", "similar_title", "similarity"
@@ -80,7 +74,7 @@ def _run(run_id: str, run_date: date) -> tuple[Column, Column]:
 def score_pairs(
     model: TrainedModel, pairs: DataFrame, users: DataFrame, items: DataFrame, scale: ScaleSettings
 ) -> DataFrame:
-    """A prediction for every pair, also of an unknown user or item.
+    """A prediction for every pair, including those of an unknown user or item.
 
     Parameters
     ----------

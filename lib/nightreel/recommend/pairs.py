@@ -35,23 +35,23 @@ def read_pairs_to_score(
 
 
 def read_pairs(spark: SparkSession, path: str, *, users: DataFrame, items: DataFrame) -> DataFrame:
-    """The pairs of a file or table, in the id types of the users and items known, spelled as in the ratings.
+    """The pairs of a file or table, with ids of the types and spelling that the users and items have.
 
     Parameters
     ----------
     path : a .csv or .tsv file with the header user_id,item_id (compressed or not), Parquet, the folder of a Delta
-        table, or a table's name in the catalog. Further columns are passed over
+        table, or a table's name in the catalog. Other columns are ignored
     users, items : columns user_id and item_id, for their types
 
     Returns
     -------
-    grain row; columns position bigint, user_id, item_id. Positions rise in the order of the rows within a file, with
-    gaps; among the files of a folder or table the order is Spark's own, the same at every reading
+    grain row; columns position bigint, user_id, item_id. Positions ascend with the rows of a file, with gaps; the order
+    of the files of a folder or table is Spark's, the same at every reading
 
     Raises
     ------
     ConfigurationError : there is nothing at the path
-    DataError : a column is missing, or holds what cannot be an id of its kind
+    DataError : a column is missing, or a value cannot be an id of that type
     """
     rows = _read(spark, path)
     for name, known in (("user_id", users), ("item_id", items)):
@@ -81,7 +81,7 @@ def _read(spark: SparkSession, path: str) -> DataFrame:
 
 
 def _check_parquet(path: str) -> None:
-    """Spark's own complaint about a file of another kind is no exception of PySpark's, and many lines long."""
+    """Raise DataError for a file of another kind; Spark's error has no class of its own, and many lines."""
     filesystem, place = url_to_fs(path)
     if filesystem.isfile(place):
         with filesystem.open(place, "rb") as file:

@@ -14,11 +14,11 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, NightreelError
 
-DECIMALS = 4
+_DECIMALS = 4
 
 
-def write_prize_format(predictions: DataFrame, path: str, *, decimals: int = DECIMALS) -> None:
-    """Write a line `<item_id>:` whenever the item changes, then one prediction a line, in the order of position.
+def write_prize_format(predictions: DataFrame, path: str, *, decimals: int = _DECIMALS) -> None:
+    """Write one prediction a line in the order of position, after a line `<item_id>:` whenever the item changes.
 
     The file is written under a name ending in .part and renamed when complete, replacing an existing file. The driver
     holds the text of at most two Spark partitions.
@@ -26,8 +26,7 @@ def write_prize_format(predictions: DataFrame, path: str, *, decimals: int = DEC
     Parameters
     ----------
     predictions : grain pair; columns position bigint, item_id, prediction float
-    path : a local path or anything fsspec writes; missing folders are created
-    decimals : digits after the point
+    path : a local path or any URL that fsspec writes; missing folders are created
 
     Raises
     ------
@@ -38,13 +37,13 @@ def write_prize_format(predictions: DataFrame, path: str, *, decimals: int = DEC
     with _replacing(path) as file:
         before = None
         for block in blocks.toLocalIterator(prefetchPartitions=True):
-            # Each block starts with its first item's line, which is redundant if the block before ended with that item.
+            # A block starts with its first item's line, which is redundant if the block before ends with that item.
             text = block["text"]
             file.write((text.partition("\n")[2] if block["first"] == before else text).encode())
             before = block["last"]
 
 
-def write_csv(predictions: DataFrame, path: str, *, decimals: int = DECIMALS) -> None:
+def write_csv(predictions: DataFrame, path: str, *, decimals: int = _DECIMALS) -> None:
     """Write user_id,item_id,prediction with a header, in the order of position, as `write_prize_format` writes.
 
     Parameters
@@ -86,7 +85,7 @@ def _lines(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 @contextmanager
 def _replacing(path: str) -> Iterator[IO[bytes]]:
-    """A file that takes its name only when complete; a failed write leaves nothing."""
+    """A file that gets its name only when complete; a failed write leaves nothing."""
     try:
         filesystem, place = url_to_fs(path)
     except (ValueError, ImportError) as error:

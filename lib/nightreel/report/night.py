@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import DataFrame, Row, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.tables.schemas import EPOCH_METRICS
 from nightreel.tables.tables import Tables
 
-ROWS_TO_KNOW_A_USER = 20
-MOST_SHOWN = 10
-MOST_COUNTED = 20
-SHOWN_TABLES = ("bronze_ratings", "bronze_quarantine", "silver_interactions", "gold_metrics", "gold_recommendations")
+_ROWS_TO_KNOW_A_USER = 20
+_MOST_SHOWN = 10
+_SHOWN_TABLES = ("bronze_ratings", "bronze_quarantine", "silver_interactions", "gold_metrics", "gold_recommendations")
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class UserPicture:
 
     user_id: int | str
     ratings: int
-    """Training rows."""
+    """Number of training rows."""
     liked: Sequence[tuple[str, float]]
     """Titles and ratings, the highest first."""
     recommended: Sequence[str]
@@ -50,9 +49,9 @@ class NightReport:
     found: int
     """Items with a film."""
     split: str
-    """The split that the models were measured on."""
+    """The held-out split that the models were measured on."""
     scores: Mapping[str, Mapping[str, float]]
-    """By model, its metrics by their names in gold_metrics."""
+    """Metrics by model, and by their names in gold_metrics."""
     user: UserPicture
     tables: Mapping[str, str]
     """Names in Spark SQL."""
@@ -77,12 +76,12 @@ def gather(tables: Tables, *, run_date: date, split: str = "test", user: int | s
     """
     interactions = tables.read("silver_interactions")
     picture = _picture(tables, interactions.where(F.col("split") == "train"), run_date, user)
-    files = tables.read("bronze_ratings").agg(F.count_distinct("file_id"), F.count("*")).collect()[0]
-    rates = _match_rates(tables)
+    files, good = tables.read("bronze_ratings").agg(F.count_distinct("file_id"), F.count("*")).collect()[0]
+    rates = tables.read("silver_match_rates").orderBy(F.desc("matched"), F.desc("items"), "matched_by").collect()
     return NightReport(
         run_date=run_date,
-        files=files[0],
-        good=files[1],
+        files=files,
+        good=good,
         rejected=_counts(tables.read("bronze_quarantine"), "reason"),
         splits=_counts(interactions, "split"),
         users=tables.read("silver_users").count(),
@@ -92,19 +91,13 @@ def gather(tables: Tables, *, run_date: date, split: str = "test", user: int | s
         split=split,
         scores=_scores(tables, run_date, split),
         user=picture,
-        tables={table: tables.name(table) for table in SHOWN_TABLES},
+        tables={table: tables.name(table) for table in _SHOWN_TABLES},
     )
 
 
 def _counts(rows: DataFrame, column: str) -> dict[str, int]:
-    counted = rows.groupBy(column).agg(F.count("*").alias("n")).orderBy(F.desc("n"), column).limit(MOST_COUNTED)
-    return {row[column]: row["n"] for row in counted.collect()}
-
-
-def _match_rates(tables: Tables) -> Sequence[Row]:
-    """Rules, then reasons for no match, each by falling number of items."""
-    rates = tables.read("silver_match_rates").select("matched_by", "matched", "items")
-    return rates.orderBy(F.desc("matched"), F.desc("items"), "matched_by").collect()
+    """Rows by value, the most frequent first."""
+    return dict(rows.groupBy(column).count().orderBy(F.desc("count"), column).collect())
 
 
 def _scores(tables: Tables, run_date: date, split: str) -> dict[str, dict[str, float]]:
@@ -129,7 +122,7 @@ def _scores(tables: Tables, run_date: date, split: str) -> dict[str, dict[str, f
 def _picture(tables: Tables, train: DataFrame, run_date: date, user: int | str | None) -> UserPicture:
     night = tables.read("gold_recommendations").where(F.col("run_date") == F.lit(run_date))
     chosen = _well_known(tables, train, night) if user is None else user
-    rows = night.where(F.col("user_id") == F.lit(chosen)).orderBy("rank").limit(MOST_SHOWN).collect()
+    rows = night.where(F.col("user_id") == F.lit(chosen)).orderBy("rank").limit(_MOST_SHOWN).collect()
     if not rows:
         whom = "" if chosen is None else f" for user {chosen}"
         raise DataError(
@@ -154,13 +147,13 @@ def _well_known(tables: Tables, train: DataFrame, night: DataFrame) -> int | str
         .join(tables.read("silver_users").select("user_idx", "user_id"), "user_idx", "inner")
         .join(night.select("user_id").distinct(), "user_id", "left_semi")
     )
-    enough = F.least(F.col("n"), F.lit(ROWS_TO_KNOW_A_USER))
+    enough = F.least(F.col("n"), F.lit(_ROWS_TO_KNOW_A_USER))
     first = known.orderBy(enough.desc(), "user_id").select("user_id").first()
     return None if first is None else first["user_id"]
 
 
 def _liked(tables: Tables, train: DataFrame, user: int | str | None) -> tuple[int, list[tuple[str, float]]]:
-    """The number of the user's ratings, and the best; of equal ones the items with fewer ratings first."""
+    """The number of the user's ratings, and the highest; of equal ones the items with fewer ratings first."""
     index = tables.read("silver_users").where(F.col("user_id") == F.lit(user)).select("user_idx")
     title = F.coalesce("title", F.concat(F.lit("item "), F.col("item_id").cast("string")))
     rated = (
@@ -170,5 +163,5 @@ def _liked(tables: Tables, train: DataFrame, user: int | str | None) -> tuple[in
         .orderBy(F.desc("rating"), "n_ratings", "item_idx")
         .select("rating", title.alias("title"), "total")
     )
-    rows = rated.limit(MOST_SHOWN).collect()
+    rows = rated.limit(_MOST_SHOWN).collect()
     return (rows[0]["total"] if rows else 0), [(row["title"], row["rating"]) for row in rows]

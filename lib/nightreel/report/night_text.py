@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nightreel.report.night import NightReport, UserPicture
+from nightreel.tables import sql_text
 
 WIDTH = 100
 _MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
@@ -24,20 +25,19 @@ _LABELS = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "recall": "recall", "ca
 _LOWER_IS_BETTER = ("rmse", "mae")
 _PREFERRED_K = 10
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""Terminals obey these: C0 and C1 (ESC among them), line separators and changes of writing direction."""
+"""Control characters that act on a terminal: C0, C1, line separators and changes of the writing direction."""
 _LARGER = {"als": 32, "als_implicit": 64}
-"""Ranks above those of conf/models.toml."""
+"""Larger ranks than in conf/models.toml."""
 
 
 def show(
     report: NightReport, *, options: Sequence[str] = (), pairs: str | None = None, stream: TextIO | None = None
 ) -> None:
-    """Print the report: in colour and as wide as the terminal, or as plain text of 100 columns if it is no terminal.
+    """Print the report on the stream (standard output by default): plain text of 100 columns, unless on a terminal.
 
     Parameters
     ----------
     options, pairs : see render
-    stream : standard output by default
     """
     target = sys.stdout if stream is None else stream
     if isinstance(target, io.TextIOWrapper):
@@ -77,12 +77,12 @@ def _heading(text: str) -> RenderableType:
 
 
 def _line(text: str, style: str = "") -> RenderableType:
-    """Never wrapped, so that it can be copied."""
+    """Not wrapped, so that it can be copied."""
     return Text(f"  {_escaped(text)}", style=style, no_wrap=True, overflow="ignore")
 
 
 def _escaped(text: str) -> str:
-    """Control characters as escapes such as \\x1b: titles and ids come from files, and a terminal would obey them."""
+    """Control characters as escapes such as \\x1b: titles and ids come from files."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
@@ -172,31 +172,24 @@ def _next(report: NightReport, options: Sequence[str], pairs: str | None) -> Seq
     def submit(job: str, *flags: str) -> str:
         return f"./spark-submit.sh {shlex.join([job, *flags])}"
 
-    tomorrow = report.run_date + timedelta(days=1)
-    user = f"'{report.user.user_id}'" if isinstance(report.user.user_id, str) else report.user.user_id
-    steps = [
-        (
-            "the next night; only new and changed files are read again",
-            submit("nightly", "--run-date", str(tomorrow), *options),
-        ),
-        *(
-            (
-                "the same night with a larger ALS; earlier steps are not repeated",
-                submit("nightly", "--run-date", str(report.run_date), *options, "--set", f"models.{name}.rank={rank}"),
-            )
-            for name, rank in _LARGER.items()
-            if name in report.scores
-        ),
-        (
-            "MovieLens, KMRD or the Prize's dump; the README describes your own data",
-            submit("nightly", "--set", "data.source=auto", "--set", "data.path=/path/of/the/data"),
-        ),
-        (
-            "the recommendations, from any Spark with Delta",
-            f"SELECT * FROM {report.tables['gold_recommendations']} WHERE user_id = {user} ORDER BY run_date, rank",
-        ),
-    ]
+    night, user = report.run_date, report.user.user_id
+    next_night = submit("nightly", "--run-date", str(night + timedelta(days=1)), *options)
+    steps = [("the next night; only new and changed files are read again", next_night)]
+    for name, rank in _LARGER.items():
+        if name in report.scores:
+            larger = submit("nightly", "--run-date", str(night), *options, "--set", f"models.{name}.rank={rank}")
+            steps.append(("the same night with a larger ALS; earlier steps are not repeated", larger))
     if pairs is not None:
         score = submit("score", "--model", report.user.model, "--pairs", pairs, *options)
-        steps.insert(-2, ("ratings of pairs that have none", score))
-    return steps
+        steps.append(("ratings of pairs that have none", score))
+    other_data = submit("nightly", "--set", "data.source=auto", "--set", "data.path=/path/of/the/data")
+    user_id = sql_text(user) if isinstance(user, str) else user
+    table = report.tables["gold_recommendations"]
+    return [
+        *steps,
+        ("MovieLens, KMRD or the Prize's dump; the README describes your own data", other_data),
+        (
+            "the recommendations, from any Spark with Delta",
+            f"SELECT * FROM {table} WHERE user_id = {user_id} ORDER BY run_date, rank",
+        ),
+    ]

@@ -1,4 +1,4 @@
-"""A dump in either raw format, as large as one likes."""
+"""A dump in either raw format, of any size."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Literal
 import numpy as np
 
 from nightreel.errors import ConfigurationError
-from nightreel.sample import broken
-from nightreel.sample.formats import Order, write_movielens, write_netflix
+from nightreel.sample.formats import Order, broken_by_kind, write_movielens, write_netflix
 from nightreel.sample.world import MOST_RATED, MOVIELENS, NETFLIX, World, allot
 
 Format = Literal["netflix", "movielens"]
@@ -23,21 +22,23 @@ _FEWEST_OF_A_USER = 20
 
 @dataclass(frozen=True)
 class Dump:
-    """What was generated, which a reader must find again."""
+    """What was generated, and a reader must find.
+
+    files : of ratings, in the order of their rows
+    ratings : good lines, repeated pairs included
+    duplicates : good lines that repeat a pair of user and movie
+    broken : lines that no reader accepts, by kind
+    users : distinct users in the good lines
+    movies : titles; in the Netflix format each has ratings
+    """
 
     folder: Path
     files: list[Path]
-    """Of ratings, in the order of their rows."""
     ratings: int
-    """Good lines, repeated pairs included."""
     duplicates: int
-    """Good lines that repeat a pair of user and movie."""
     broken: Mapping[str, int]
-    """Lines that no reader can accept, by kind."""
     users: int
-    """Distinct users in the good lines."""
     movies: int
-    """Titles; in the Netflix format each has ratings."""
 
 
 def generate(
@@ -60,7 +61,7 @@ def generate(
     ----------
     out : folder, empty or missing
     ratings : good lines, exactly
-    broken_lines : further lines that no reader can accept, exactly; five kinds in turn
+    broken_lines : further lines that no reader accepts, exactly; five kinds in turn
     duplicates : how many of the ratings repeat a pair later with other stars, at most one a movie (Netflix) or user
     layout : of the Netflix format: a few combined_data_N.txt, or a training_set/mv_N.txt a movie
 
@@ -83,21 +84,17 @@ def generate(
         low = min(_FEWEST_OF_A_USER, ratings // (2 * users))
         counts = allot(world.activity, total=ratings, low=low, high=int(MOST_RATED * movies))
     _require("duplicates", duplicates, low=0, high=int((counts > 1).sum()))
-    _make_empty(out)
+    out.mkdir(parents=True, exist_ok=True)
+    if held := sorted(path.name for path in out.iterdir()):
+        raise ConfigurationError(f"{out}: holds {held[0]} already; empty it or name another folder")
     order = Order(out, world, counts, broken_lines, duplicates, rng)
     if format == "netflix":
         files, users = write_netflix(order, one_file_a_movie=layout == "training_set")
     else:
         files, users = write_movielens(order)
-    return Dump(out, files, ratings, duplicates, broken.numbers(broken_lines), users, movies)
+    return Dump(out, files, ratings, duplicates, broken_by_kind(broken_lines), users, movies)
 
 
 def _require(name: str, value: int, *, low: int, high: int) -> None:
     if not low <= value <= high:
         raise ConfigurationError(f"{name} = {value:,}: must be from {low:,} to {high:,}")
-
-
-def _make_empty(out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    if held := sorted(path.name for path in out.iterdir()):
-        raise ConfigurationError(f"{out}: holds {held[0]} already; empty it or name another folder")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from itertools import product
-from typing import NamedTuple
 
 
 class Genre(StrEnum):
@@ -20,16 +19,8 @@ class Genre(StrEnum):
     WILDLIFE = "Documentary"
 
 
-class _Grammar(NamedTuple):
-    """Every pattern with every pair of words is a title; no two genres share a word."""
-
-    patterns: tuple[str, ...]
-    what: str
-    where: str
-
-
-_GRAMMARS: Mapping[Genre, _Grammar] = {
-    Genre.SCIENCE_FICTION: _Grammar(
+_GRAMMARS: Mapping[Genre, tuple[tuple[str, ...], str, str]] = {
+    Genre.SCIENCE_FICTION: (
         (
             "{what} {where}",
             "The {what} from {where}",
@@ -44,7 +35,7 @@ _GRAMMARS: Mapping[Genre, _Grammar] = {
         "Oberon, Halcyon, Perseus, Arcturus, Kepler, Triton, Miranda, Hyperion, Deneb, Antares, Polaris, Lyra, "
         "Phobos, Pallas",
     ),
-    Genre.ROMANCE: _Grammar(
+    Genre.ROMANCE: (
         (
             "A {what} in {where}",
             "{where}, My {what}",
@@ -59,7 +50,7 @@ _GRAMMARS: Mapping[Genre, _Grammar] = {
         "Bruges, Kyoto, Marrakesh, Salzburg, Granada, Cádiz, Orléans, Málaga, Zürich, Amalfi, Madeira, Bath, Bergen, "
         "Sorrento, Antibes",
     ),
-    Genre.HORROR: _Grammar(
+    Genre.HORROR: (
         (
             "The {what} of {where}",
             "{where}: Night of the {what}",
@@ -75,7 +66,7 @@ _GRAMMARS: Mapping[Genre, _Grammar] = {
         "Ashgrave, Hollowmere, Nightshade House, Cinderholm, Rotting Oak, Fangdale, Gloomstead, Wraithford, "
         "Morbid Bay, Shadowfen",
     ),
-    Genre.WESTERN: _Grammar(
+    Genre.WESTERN: (
         (
             "The {where} {what}",
             "{what} at {where}",
@@ -91,7 +82,7 @@ _GRAMMARS: Mapping[Genre, _Grammar] = {
         "Copper Canyon, Sagebrush, Mustang Valley, Whiskey Gap, Bandera Wells, Salt Lick, Yuma Springs, Redwater, "
         "Painted Butte, Mesquite, Sundown Gap, Cheyenne Trail, El Piñón",
     ),
-    Genre.MYSTERY: _Grammar(
+    Genre.MYSTERY: (
         (
             "The Case of the {what} {where}",
             "Inspector Pickering and the {what} {where}",
@@ -106,7 +97,7 @@ _GRAMMARS: Mapping[Genre, _Grammar] = {
         "Piano Tuner, Postmistress, Violin, Marmalade, Gardener, Pocket Watch, Beekeeper, Crossword, Organist, "
         "Opera Glove, Chess Master, Parrot, Curate, Soufflé, Croquet Mallet",
     ),
-    Genre.WILDLIFE: _Grammar(
+    Genre.WILDLIFE: (
         (
             "{what}, Clown of the {where}",
             "A Year in the {where} with a {what}",
@@ -122,6 +113,7 @@ _GRAMMARS: Mapping[Genre, _Grammar] = {
         "Namib, Cloud Forest, Estuary, Moorlands",
     ),
 }
+"""Patterns, words for `what`, words for `where`: each pattern with each pair is a title; no two genres share a word."""
 
 GENRES = tuple(Genre)
 

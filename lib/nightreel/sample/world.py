@@ -27,7 +27,7 @@ _TASTES = np.array([[genre in pair for genre in range(len(GENRES))] for pair in 
 _SECOND_GENRE = 0.4
 """The share of users who like a second genre."""
 _FAN_BOOST = 4.0
-"""How many times as often a user picks a movie of a genre they like."""
+"""How much more often a user picks a movie of a genre they like, as a factor."""
 
 _LIKES, _DISLIKES, _TASTE_SPREAD = 0.55, -0.65, 0.25
 _LENIENCY_SPREAD, _NOISE = 0.3, 0.84
@@ -35,25 +35,26 @@ _MIDDLE, _QUALITY_SPREAD = 3.75, 0.4
 """All in stars."""
 
 _ESTEEM = 0.5
-"""By how much the logarithm of a movie's popularity grows with each standard deviation of its quality."""
+"""How much the logarithm of a movie's popularity grows for each standard deviation of its quality."""
 _YEARS_BACK, _MOST_YEARS_BACK, _YEAR_UNKNOWN = 11.0, 85, 2_500
-"""Mean and largest age of a movie in years; of so many movies, one has no year."""
+"""Mean and largest age of a movie in years; every 2,500th movie has no year."""
 
 
 @dataclass(frozen=True)
 class Crowd:
     """How many users and movies the real dumps of a format have, and how unevenly ratings spread over them.
 
-    The spreads are the standard deviations of the logarithm of a user's activity and of a movie's popularity.
+    sizes : ratings, users, movies, the smallest dump first; sizes between are interpolated
+    activity_spread, popularity_spread : standard deviations of the logarithm of a user's activity and of a movie's
+        popularity
     """
 
     sizes: tuple[tuple[int, int, int], ...]
-    """Ratings, users, movies, the smallest dump first; sizes between are interpolated."""
     activity_spread: float
     popularity_spread: float
 
     def size(self, ratings: int) -> tuple[int, int]:
-        """Users and movies that have so many ratings."""
+        """The number of users and of movies for a number of ratings."""
         steps, *columns = np.log(self.sizes).T
         users, movies = (round(float(np.exp(np.interp(np.log(ratings), steps, column)))) for column in columns)
         most = max(ratings // 2, 10)
@@ -62,25 +63,24 @@ class Crowd:
 
 @dataclass(frozen=True)
 class World:
-    """Movies and users by position. Arrays have the shape (movies,) or (users,) but for `opinion`."""
+    """Movies and users by position.
+
+    titles, genres, years, opens, quality, popularity : shape (movies,). Genres are positions in GENRES; a year of 0 is
+        unknown; a movie has no ratings before the day it opens; quality is in stars, of users without a taste
+    tastes, activity, joined : shape (users,). Tastes are positions in _TASTES; a user joins on a day
+    opinion : stars that a user adds to a movie of a genre, for taste and leniency; shape (genres, users)
+    """
 
     titles: list[str]
     genres: Positions
-    """Positions in GENRES."""
     years: Positions
-    """0: unknown."""
     opens: NDArray[np.float32]
-    """The first day on which anyone may have rated the movie."""
     quality: NDArray[np.float32]
-    """Stars, from a user of no particular taste."""
     popularity: NDArray[np.float64]
     tastes: Positions
-    """Positions in _TASTES."""
     opinion: NDArray[np.float32]
-    """Stars that a user adds to a movie of a genre: taste and leniency; shape (genres, users)."""
     activity: NDArray[np.float64]
     joined: NDArray[np.float32]
-    """The user's first day."""
 
     @classmethod
     def planted(cls, crowd: Crowd, *, users: int, movies: int, rng: Rng) -> Self:
@@ -92,11 +92,13 @@ class World:
         second = (first + rng.integers(1, len(GENRES), users)) % len(GENRES)
         tastes = first * len(GENRES) + np.where(rng.random(users) < _SECOND_GENRE, second, first)
         taste = np.where(_TASTES[tastes].T, _LIKES, _DISLIKES) + rng.normal(0.0, _TASTE_SPREAD, (len(GENRES), users))
+        titles = [iter(rng.permutation(titles_of(genre)).tolist()) for genre in GENRES]
+        new_years = (years - 1970).astype("datetime64[Y]") - np.datetime64(FIRST_DAY)
         return cls(
-            titles=_titles(genres, rng),
+            titles=[next(titles[genre]) for genre in genres.tolist()],
             genres=genres,
             years=years,
-            opens=np.array([_opening_day(year) for year in years.tolist()], dtype=np.float32),
+            opens=np.maximum(new_years.astype(np.int64), 0).astype(np.float32),
             quality=(_MIDDLE + _QUALITY_SPREAD * quality).astype(np.float32),
             popularity=np.exp(np.sqrt(crowd.popularity_spread**2 - _ESTEEM**2) * fame + _ESTEEM * quality),
             tastes=tastes,
@@ -120,7 +122,7 @@ class World:
         return np.minimum(days, DAYS - 1).astype(np.int64)
 
     def scores(self, users: Positions, movies: Positions, rng: Rng) -> NDArray[np.float32]:
-        """Unrounded stars for each pair, which may lie beyond 1 and 5."""
+        """Stars for each pair, not rounded, possibly below 1 or above 5."""
         noise = np.float32(_NOISE) * rng.standard_normal(users.size, dtype=np.float32)
         scores: NDArray[np.float32] = self.quality[movies] + self.opinion[self.genres[movies], users] + noise
         return scores
@@ -169,15 +171,6 @@ def allot(weights: NDArray[np.float64], *, total: int, low: int, high: int) -> P
     while (missing := total - int(counts.sum())) > 0:
         counts[by_remainder[counts[by_remainder] < high][:missing]] += 1
     return counts
-
-
-def _titles(genres: Positions, rng: Rng) -> list[str]:
-    shuffled = [iter(rng.permutation(titles_of(genre)).tolist()) for genre in GENRES]
-    return [next(shuffled[genre]) for genre in genres.tolist()]
-
-
-def _opening_day(year: int) -> int:
-    return max(0, (date(year, 1, 1) - FIRST_DAY).days) if year else 0
 
 
 NETFLIX = Crowd(

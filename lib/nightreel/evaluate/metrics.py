@@ -1,4 +1,4 @@
-"""Metrics of recommendations, ranked from the full catalogue."""
+"""Errors of predicted ratings, and metrics of recommendations ranked from the full catalogue."""
 
 from __future__ import annotations
 
@@ -9,28 +9,37 @@ from itertools import accumulate
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from nightreel.settings import ScaleSettings
 
-def as_rows(measured: DataFrame, metrics: Mapping[str, str]) -> DataFrame:
-    """Turn one row with a column for each metric into one row for each metric.
+
+def rating_metrics(predictions: DataFrame, scale: ScaleSettings) -> DataFrame:
+    """RMSE and MAE of predictions clipped to the scale, including the fallbacks for cold rows, in one pass.
+
+    - rmse: square root of the mean of (prediction - rating)^2
+    - mae: mean of |prediction - rating|
+    - coverage: share of rows that are not cold, 0 to 1
+    - cold_rows: number of cold rows
 
     Parameters
     ----------
-    measured : one row; the metrics' columns and their counts'
-    metrics : the column of each metric -> the column with the number of rows it was measured on
+    predictions : grain user x item; columns rating, prediction, cold boolean
+    scale : lowest and highest rating
 
     Returns
     -------
-    grain metric; columns metric, value double, rows bigint
+    grain metric; columns metric, value double (null where there are no rows), rows bigint (pairs)
     """
-    rows = [
-        F.struct(
-            F.lit(metric).alias("metric"),
-            F.col(f"`{metric}`").cast("double").alias("value"),
-            F.col(count).cast("bigint").alias("rows"),
-        )
-        for metric, count in metrics.items()
-    ]
-    return measured.select(F.inline(F.array(*rows)))
+    clipped = F.least(F.greatest(F.col("prediction").cast("double"), F.lit(scale.lowest)), F.lit(scale.highest))
+    error = clipped - F.col("rating")
+    cold = F.col("cold").cast("double")
+    values: dict[str, Column] = {
+        "rmse": F.sqrt(F.avg(error * error)),
+        "mae": F.avg(F.abs(error)),
+        "coverage": 1 - F.avg(cold),
+        "cold_rows": F.sum(cold),
+    }
+    measured = predictions.agg(*[value.alias(name) for name, value in values.items()], F.count("*").alias("rows"))
+    return _as_rows(measured, dict.fromkeys(values, "rows"))
 
 
 def ranking_metrics(
@@ -53,7 +62,7 @@ def ranking_metrics(
     recommendations : grain user x rank; columns user_idx, rank int (from 1), item_idx
     held_out : grain user x item; columns user_idx, item_idx, rating
     ks : lengths of the list, all measured in one pass
-    relevant_from : a held-out rating of at least this is a relevant item
+    relevant_from : the lowest rating of a relevant item
 
     Returns
     -------
@@ -67,7 +76,7 @@ def ranking_metrics(
         for name, measure in _MEASURES.items()
     ]
     measured = users.agg(*columns, F.count("*").alias("users"))
-    return as_rows(measured, {f"{name}@{k}": "users" for k in ks for name in _MEASURES})
+    return _as_rows(measured, {f"{name}@{k}": "users" for k in ks for name in _MEASURES})
 
 
 def catalogue_metrics(
@@ -103,7 +112,26 @@ def catalogue_metrics(
             F.coalesce(F.sum(times), F.lit(0)).alias(f"rows{k}"),
         ]
     counts = {f"catalogue_coverage@{k}": "items" for k in ks} | {f"novelty@{k}": f"rows{k}" for k in ks}
-    return as_rows(items.agg(*columns), counts)
+    return _as_rows(items.agg(*columns), counts)
+
+
+def _as_rows(measured: DataFrame, metrics: Mapping[str, str]) -> DataFrame:
+    """One row for each metric: columns metric, value double, rows bigint.
+
+    Parameters
+    ----------
+    measured : one row; the metrics' columns and their counts'
+    metrics : the column of each metric -> the column with the number of rows it was measured on
+    """
+    rows = [
+        F.struct(
+            F.lit(metric).alias("metric"),
+            F.col(f"`{metric}`").cast("double").alias("value"),
+            F.col(count).cast("bigint").alias("rows"),
+        )
+        for metric, count in metrics.items()
+    ]
+    return measured.select(F.inline(F.array(*rows)))
 
 
 def _hit_ranks(recommendations: DataFrame, held_out: DataFrame, relevant_from: float) -> DataFrame:
