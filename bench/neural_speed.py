@@ -30,12 +30,11 @@ from torch.nn.parallel import DistributedDataParallel
 from nightreel.neural.feed import Batch, Feed, open_feed
 from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.params import Domain
 from nightreel.neural.networks.storage import NETWORKS, build
 from nightreel.neural.process import Process, keep_freed_memory, process_group
+from nightreel.neural.spec import Domain, hyperparameters
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.objective import RatingObjective
-from nightreel.neural.training.spec import hyperparameters
 
 DOMAIN = Domain(users=480_189, items=17_770, lowest=1.0, highest=5.0, mean=3.6)
 VOCABULARY, TERMS_AN_ITEM = 24_144, 40

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.neural.feed.resident import BYTES_A_ROW, Resident
-from nightreel.neural.feed.snapshot import Columns, Shares, joined, read_snapshot, require_all
-from nightreel.neural.feed.stream import Stream
+from nightreel.neural.feed.chunks import BYTES_A_ROW, Resident, Stream
+from nightreel.neural.feed.snapshot import Columns, Shares, joined, require_all, row_groups
 from nightreel.neural.process import Process
 
 Mode: TypeAlias = Literal["auto", "stream", "resident"]
@@ -147,10 +146,10 @@ def open_feed(
         raise ConfigurationError(f"mode {mode!r}: must be one of {', '.join(get_args(Mode))}")
     if batch_size < 1:
         raise ConfigurationError(f"batch_size {batch_size}: must be 1 or more")
-    snapshot = read_snapshot(files)
-    shares = Shares(snapshot.rows, batch_size, process.world_size)
+    groups = row_groups(files)
+    shares = Shares(sum(group.rows for group in groups), batch_size, process.world_size)
     source = Resident if _resident(mode, shares, process) else Stream
-    return Feed(source(snapshot, shares, process, seed=seed, shuffle=shuffle), shares, process)
+    return Feed(source(groups, shares, process, seed=seed, shuffle=shuffle), shares, process)
 
 
 def every_row(files: Sequence[str]) -> Iterator[Batch]:

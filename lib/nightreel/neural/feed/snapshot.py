@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nightreel.errors import DataError
 from nightreel.neural.process import Process
-from nightreel.neural.training.spec import locate
+from nightreel.neural.spec import locate
 
 COLUMNS = {"user_idx": pa.int32(), "item_idx": pa.int32(), "rating": pa.float32()}
 """The columns read, and their types."""
@@ -43,16 +43,8 @@ class RowGroup:
     rows: int
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """groups : by path and number, without empty ones; rows : of all of them, at least 1."""
-
-    groups: tuple[RowGroup, ...]
-    rows: int
-
-
-def read_snapshot(files: Sequence[str]) -> Snapshot:
-    """The row groups of Parquet files.
+def row_groups(files: Sequence[str]) -> list[RowGroup]:
+    """Those of Parquet files by path and number, at least one, without empty ones.
 
     Parameters
     ----------
@@ -63,13 +55,13 @@ def read_snapshot(files: Sequence[str]) -> Snapshot:
     DataError : a file cannot be read, lacks one of `COLUMNS`, has it with another type or with null; no rows at all
     """
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
-        groups = tuple(group for found in pool.map(_row_groups, sorted(files)) for group in found)
+        groups = [group for found in pool.map(_of_file, sorted(files)) for group in found]
     if not groups:
         raise DataError(f"no rows in the {len(files)} files given; the snapshot's split is empty")
-    return Snapshot(groups, sum(group.rows for group in groups))
+    return groups
 
 
-def _row_groups(file: str) -> list[RowGroup]:
+def _of_file(file: str) -> list[RowGroup]:
     try:
         filesystem, path = locate(file)
         with filesystem.open(path) as opened:

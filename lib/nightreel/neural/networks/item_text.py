@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nightreel.errors import DataError
-from nightreel.neural.training.spec import locate
+from nightreel.neural.spec import locate
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.params import NeumfParams
-from nightreel.neural.training.spec import Recipe
+from nightreel.neural.spec import NeumfParams, Recipe
 
 
 class Objective(nn.Module, ABC):
