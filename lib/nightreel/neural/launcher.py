@@ -42,9 +42,12 @@ def launch(spark: SparkSession, spec: TrainingSpec, settings: NeuralSettings) ->
         try:
             return str(distributor.run(_train, spec.model_dump_json()))
         except Exception as error:
+            if (folder / _FAILURE).exists():
+                failure = json.loads((folder / _FAILURE).read_text(encoding="utf-8"))
+                kind = ConfigurationError if failure["exit_code"] == BAD_USAGE else NightreelError
+                raise kind(failure["message"]) from error
             last_line = ([line for line in str(error).splitlines() if line.strip()] or [type(error).__name__])[-1]
-            failure = NightreelError(f"train {spec.network}: a rank ended: {last_line}")
-            raise _recorded(folder) or failure from error
+            raise NightreelError(f"train {spec.network}: a rank ended: {last_line}") from error
 
 
 def _train(spec_json: str) -> str:
@@ -60,15 +63,6 @@ def _train(spec_json: str) -> str:
         unfinished.write_text(json.dumps({"message": str(error), "exit_code": error.exit_code}), encoding="utf-8")
         unfinished.replace(Path(spec.folder) / _FAILURE)
         raise
-
-
-def _recorded(folder: Path) -> NightreelError | None:
-    try:
-        failure = json.loads((folder / _FAILURE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    kind = ConfigurationError if failure["exit_code"] == BAD_USAGE else NightreelError
-    return kind(failure["message"])
 
 
 def _use_gpu(spark: SparkSession, settings: NeuralSettings) -> bool:

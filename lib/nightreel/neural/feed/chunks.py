@@ -58,7 +58,8 @@ class Stream:
     """Row groups in a random order, their rows mixed in a buffer, in memory that does not grow with the data.
 
     Rows are dealt at random into bins, and a bin is shuffled when it leaves (Rao 1961, Sandelius 1962). The ranks share
-    out the epoch's order, so a row group that lies on a border is read by two of them. Held at most: BUFFER_ROWS, READERS + 1 row groups, and CHUNKS_AHEAD + 2 chunks of about an eighth of BUFFER_ROWS.
+    out the epoch's order, so a row group that lies on a border is read by two of them. Held at most: BUFFER_ROWS,
+    READERS + 1 row groups, and CHUNKS_AHEAD + 2 chunks of about an eighth of BUFFER_ROWS.
     """
 
     def __init__(

@@ -168,7 +168,12 @@ def install() -> None:
     ------
     ConfigurationError : petastorm is missing, or is not the version whose insides are known here
     """
-    _require_known_version()
+    try:
+        found = version("petastorm")
+    except PackageNotFoundError as error:
+        raise ConfigurationError("petastorm: not installed; pip install 'nightreel[neural]'") from error
+    if found != PETASTORM:
+        raise ConfigurationError(f"petastorm {found}: its insides are not known; pip install petastorm=={PETASTORM}")
     with _INSTALLING:
         if getattr(sys.modules.get("petastorm.reader"), _INSTALLED, False):
             return
@@ -178,15 +183,6 @@ def install() -> None:
             _replace(import_module(module), name, completed)
         _mend(import_module("petastorm.workers_pool.thread_pool").ThreadPool)
         setattr(reader, _INSTALLED, True)
-
-
-def _require_known_version() -> None:
-    try:
-        found = version("petastorm")
-    except PackageNotFoundError as error:
-        raise ConfigurationError("petastorm: not installed; pip install 'nightreel[neural]'") from error
-    if found != PETASTORM:
-        raise ConfigurationError(f"petastorm {found}: its insides are not known; pip install petastorm=={PETASTORM}")
 
 
 @contextmanager

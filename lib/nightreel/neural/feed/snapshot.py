@@ -80,15 +80,11 @@ def _require_columns(file: str, footer: pq.FileMetaData) -> None:
             raise DataError(f"{file}: column {name} is missing; there are {', '.join(schema.names)}")
         if schema.field(name).type != wanted:
             raise DataError(f"{file}: column {name} is {schema.field(name).type}; {wanted} is needed")
-        if _nulls(footer, name):
-            raise DataError(f"{file}: column {name} holds null; every row needs a value")
-
-
-def _nulls(footer: pq.FileMetaData, name: str) -> int:
-    """As far as the footer counts them; writers may leave the counts out."""
-    position = [footer.schema.column(number).path for number in range(footer.num_columns)].index(name)
-    counts = [footer.row_group(number).column(position).statistics for number in range(footer.num_row_groups)]
-    return sum(count.null_count for count in counts if count is not None and count.has_null_count)
+        position = [footer.schema.column(number).path for number in range(footer.num_columns)].index(name)
+        for number in range(footer.num_row_groups):
+            count = footer.row_group(number).column(position).statistics  # which writers may leave out
+            if count is not None and count.has_null_count and count.null_count:
+                raise DataError(f"{file}: column {name} holds null; every row needs a value")
 
 
 @dataclass(frozen=True)

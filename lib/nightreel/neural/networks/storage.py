@@ -108,7 +108,10 @@ def load_network(folder: Path, *, device: torch.device | str = "cpu") -> Network
     ------
     DataError : a file is missing, cut off, not of this version, or not what the other one belongs to
     """
-    header = _header(folder / HEADER)
+    try:
+        header = Header.model_validate_json((folder / HEADER).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise DataError(f"{folder / HEADER}: not the header of a network: {_first_line(error)}") from error
     file = folder / WEIGHTS
     try:
         weights = load_file(file, device=str(device))
@@ -119,13 +122,6 @@ def load_network(folder: Path, *, device: torch.device | str = "cpu") -> Network
     except (OSError, SafetensorError, RuntimeError) as error:
         raise DataError(f"{file}: not the weights that {HEADER} describes: {_first_line(error)}") from error
     return network.eval().requires_grad_(False)
-
-
-def _header(file: Path) -> Header:
-    try:
-        return Header.model_validate_json(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise DataError(f"{file}: not the header of a network: {_first_line(error)}") from error
 
 
 def _text(weights: Mapping[str, Tensor], header: Header) -> ItemText | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 import torch
@@ -45,21 +44,6 @@ class PairLinear(nn.Module):
         return functional.linear(item, self.layer.weight[:, self.user_width :])
 
 
-def hidden_layers(widths: Sequence[int], *, dropout: float) -> nn.Sequential:
-    """The layers after a first one of widths[0] units: ReLU and dropout, then a linear layer for each further width.
-
-    Shapes: (..., widths[0]) -> (..., widths[-1]).
-    """
-    layers: list[nn.Module] = []
-    for place, width in enumerate(widths):
-        if place:
-            layers.append(nn.Linear(widths[place - 1], width))
-        layers.append(nn.ReLU())
-        if dropout:
-            layers.append(nn.Dropout(dropout))
-    return nn.Sequential(*layers)
-
-
 class TowerNetwork(Network[TowerParamsT]):
     """score = out(hidden(first([user ; item features]))).
 
@@ -69,10 +53,17 @@ class TowerNetwork(Network[TowerParamsT]):
     """
 
     def make_layers(self, user: int, item: int, *, start: float) -> None:
-        """first (user + item -> hidden[0]), the hidden layers, and out (hidden[-1] -> 1), whose bias is at `start`."""
-        widths = self.params.hidden
+        """first (user + item -> hidden[0]), hidden, and out (hidden[-1] -> 1), whose bias is at `start`.
+
+        hidden is ReLU and dropout after `first` and after a linear layer for each further width.
+        """
+        widths, dropout = self.params.hidden, self.params.dropout
         self.first = PairLinear(user, item, widths[0])
-        self.hidden = hidden_layers(widths, dropout=self.params.dropout)
+        layers: list[nn.Module] = []
+        for place, width in enumerate(widths):
+            layers += [nn.Linear(widths[place - 1], width)] if place else []
+            layers += [nn.ReLU(), nn.Dropout(dropout)] if dropout else [nn.ReLU()]
+        self.hidden = nn.Sequential(*layers)
         self.out = nn.Linear(widths[-1], 1)
         nn.init.constant_(self.out.bias, start)
 

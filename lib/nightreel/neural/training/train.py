@@ -87,7 +87,17 @@ def _train(spec: TrainingSpec, process: Process) -> Outcome:
         loop = Loop(learner, feed, validation, seed=spec.seed, checkpoints=checkpoints)
         loop.begin(resume=spec.resume)
         loop.run()
-    outcome = _outcome(spec, loop.history, process, rows=feed.rows)
+    best = loop.history[best_place(loop.history)]
+    outcome = Outcome(
+        network=spec.network,
+        folder=spec.folder,
+        rows=feed.rows,
+        processes=process.world_size,
+        device=torch.cuda.get_device_name(process.device) if process.device.type == "cuda" else "cpu",
+        best_epoch=best.number,
+        validation_loss=best.validation_loss,
+        history=loop.history,
+    )
     if process.first:
         network.load_state_dict(dict(loop.best))
         save_network(network, Path(spec.folder))
@@ -103,17 +113,3 @@ def _objective(spec: TrainingSpec, network: Network[Any], *, seen: Sequence[str]
     users, items = (torch.cat(parts) for parts in zip(*batches, strict=True))
     unseen = UnseenItems(users, items, n_users=spec.domain.users, n_items=spec.domain.items)
     return ImplicitObjective(network, network.params, unseen.to(network.gmf.device), seed=spec.seed)
-
-
-def _outcome(spec: TrainingSpec, history: tuple[Epoch, ...], process: Process, *, rows: int) -> Outcome:
-    best = history[best_place(history)]
-    return Outcome(
-        network=spec.network,
-        folder=spec.folder,
-        rows=rows,
-        processes=process.world_size,
-        device=torch.cuda.get_device_name(process.device) if process.device.type == "cuda" else "cpu",
-        best_epoch=best.number,
-        validation_loss=best.validation_loss,
-        history=history,
-    )
