@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from urllib.parse import unquote
 
@@ -82,16 +81,14 @@ class HybridParams(DeepParams):
     text_embedding: PositiveInt
 
 
-PARAMS: Mapping[str, type[NetworkParams]] = MappingProxyType(
-    {
-        "mf": MfParams,
-        "mf_bias": MfParams,
-        "deep": DeepParams,
-        "ncf": NcfParams,
-        "neumf": NeumfParams,
-        "hybrid": HybridParams,
-    }
-)
+PARAMS: Mapping[str, type[NetworkParams]] = {
+    "mf": MfParams,
+    "mf_bias": MfParams,
+    "deep": DeepParams,
+    "ncf": NcfParams,
+    "neumf": NeumfParams,
+    "hybrid": HybridParams,
+}
 """The type of each network's hyperparameters, simplest network first."""
 
 

@@ -7,7 +7,7 @@ read memory at random and take several times as long (bench/README.md).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -62,9 +62,7 @@ class Stream:
     READERS + 1 row groups, and CHUNKS_AHEAD + 2 chunks of about an eighth of BUFFER_ROWS.
     """
 
-    def __init__(
-        self, groups: Sequence[RowGroup], shares: Shares, process: Process, *, seed: int, shuffle: bool
-    ) -> None:
+    def __init__(self, groups: list[RowGroup], shares: Shares, process: Process, *, seed: int, shuffle: bool) -> None:
         self._groups, self._bounds = groups, shares.bounds(process.rank)
         self._seed, self._rank, self._device, self._shuffle = seed, process.rank, process.device, shuffle
 
@@ -148,15 +146,9 @@ class Resident:
     shuffles the chunk, all chunks of an epoch alike. So each epoch's order is uniformly random, since any order of
     randomly placed rows is, while memory is read in runs and in cache. The price: neighbours share a chunk in every
     epoch. Where all rows fit one chunk, epochs are independent.
-
-    Raises
-    ------
-    DataError : a file cannot be read, or fewer rows arrive than the footers promise
     """
 
-    def __init__(
-        self, groups: Sequence[RowGroup], shares: Shares, process: Process, *, seed: int, shuffle: bool
-    ) -> None:
+    def __init__(self, groups: list[RowGroup], shares: Shares, process: Process, *, seed: int, shuffle: bool) -> None:
         self._seed, self._rank, self._device, self._shuffle = seed, process.rank, process.device, shuffle
         begin, end = shares.bounds(process.rank)
         users, items, ratings = (

@@ -180,7 +180,13 @@ def install() -> None:
         with _removed_modules():
             reader = import_module("petastorm.reader")
         for module, name, completed in COMPLETED:
-            _replace(import_module(module), name, completed)
+            has = getattr(import_module(module), name, None)
+            if has is not completed._module:
+                raise ConfigurationError(
+                    f"{module}.{name}: is {has!r} where petastorm {PETASTORM} has the module {completed.__name__}; "
+                    f"reinstall petastorm=={PETASTORM}"
+                )
+            setattr(import_module(module), name, completed)
         _mend(import_module("petastorm.workers_pool.thread_pool").ThreadPool)
         setattr(reader, _INSTALLED, True)
 
@@ -197,14 +203,6 @@ def _removed_modules() -> Iterator[None]:
     finally:
         for module in added:
             del sys.modules[module]
-
-
-def _replace(module: ModuleType, name: str, completed: _Completed) -> None:
-    found = getattr(module, name, None)
-    if found is not completed._module:
-        wanted = f"where petastorm {PETASTORM} has the module {completed.__name__}"
-        raise ConfigurationError(f"{module.__name__}.{name}: is {found!r} {wanted}; reinstall petastorm=={PETASTORM}")
-    setattr(module, name, completed)
 
 
 def _mend(pool: Any) -> None:

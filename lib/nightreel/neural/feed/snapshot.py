@@ -44,11 +44,7 @@ class RowGroup:
 
 
 def row_groups(files: Sequence[str]) -> list[RowGroup]:
-    """Those of Parquet files by path and number, at least one, without empty ones.
-
-    Parameters
-    ----------
-    files : absolute paths, or URIs with their special characters escaped, as Spark's `inputFiles` gives them
+    """Those of Parquet files (`spec.Files`) by path and number, at least one, without empty ones.
 
     Raises
     ------

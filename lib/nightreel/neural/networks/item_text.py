@@ -66,11 +66,7 @@ class ItemText:
 
 
 def read_item_text(files: Sequence[str], *, items: int) -> ItemText:
-    """From Parquet files with the columns of `ItemText.of_table`.
-
-    Parameters
-    ----------
-    files : paths, or URIs with special characters escaped
+    """From Parquet files (`spec.Files`) with the columns of `ItemText.of_table`.
 
     Raises
     ------
@@ -78,17 +74,15 @@ def read_item_text(files: Sequence[str], *, items: int) -> ItemText:
     """
     if not files:
         raise DataError("item text: no files given, and the network needs the items' terms and weights")
-    return ItemText.of_table(pa.concat_tables(map(_read, files)), items=items)
-
-
-def _read(file: str) -> pa.Table:
-    try:
-        filesystem, path = locate(file)
-        with filesystem.open(path) as opened:
-            table: pa.Table = pq.read_table(opened, columns=["item_idx", "terms", "weights"])
-        return table
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{file}: cannot be read as item text: {str(error).splitlines()[0]}") from error
+    tables = []
+    for file in files:
+        try:
+            filesystem, path = locate(file)
+            with filesystem.open(path) as opened:
+                tables.append(pq.read_table(opened, columns=["item_idx", "terms", "weights"]))
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(f"{file}: cannot be read as item text: {str(error).splitlines()[0]}") from error
+    return ItemText.of_table(pa.concat_tables(tables), items=items)
 
 
 def _check(item: np.ndarray, terms: np.ndarray, weights: np.ndarray, *, items: int) -> None:

@@ -34,14 +34,9 @@ class Network(nn.Module, ABC, Generic[ParamsT]):
         self.users = _table(domain.users, widths[0], params.init_std)
         self.items = _table(domain.items, widths[1], params.init_std)
 
-    @property
-    def implicit(self) -> bool:
-        """Whether scores are logits of preference instead of ratings."""
-        return False
-
     @abstractmethod
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
-        """Scores of pairs, in rating units and not clipped to the scale, or logits where `implicit`.
+        """Scores of pairs, in rating units and not clipped to the scale, or logits of preference (`Neumf`).
 
         Parameters
         ----------

@@ -154,6 +154,7 @@ class Neumf(TowerNetwork[NeumfParams]):
 
     @property
     def implicit(self) -> bool:
+        """Whether scores are logits of preference instead of ratings."""
         return self.params.mode == "implicit"
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:

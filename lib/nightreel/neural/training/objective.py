@@ -149,5 +149,5 @@ def _mixed(state: Tensor) -> Tensor:
     """int64 wraps around as uint64 does; its right shift has to be cleared of the sign."""
     state = state + _GOLDEN
     for shift, factor in ((30, _FIRST), (27, _SECOND), (31, 1)):
-        state = (state ^ (state >> shift & (1 << (64 - shift)) - 1)) * factor
+        state = (state ^ ((state >> shift) & ((1 << (64 - shift)) - 1))) * factor
     return state
