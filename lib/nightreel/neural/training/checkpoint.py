@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -31,10 +31,7 @@ class Epoch(Section):
     rows_per_second: float
 
 
-History: TypeAlias = Sequence[Epoch]
-
-
-def best_place(history: History) -> int:
+def best_place(history: Sequence[Epoch]) -> int:
     """The place of the epoch to keep: the first of the lowest validation loss, or the last without validation."""
     losses = [epoch.validation_loss for epoch in history]
     known = [loss for loss in losses if loss is not None]
@@ -52,7 +49,7 @@ class Checkpoint:
     Random numbers have no state to keep: they depend on the seed, the epoch and the rank.
     """
 
-    history: History
+    history: tuple[Epoch, ...]
     model: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
     optimiser: Mapping[str, Tensor]
@@ -90,7 +87,7 @@ class Checkpoints:
         if best_place(checkpoint.history) != len(checkpoint.history) - 1:
             write_tensors(unfinished / _BEST, checkpoint.best)
         write_tensors(unfinished / _OPTIMISER, checkpoint.optimiser)
-        state = _State(history=tuple(checkpoint.history), of=self._of)
+        state = _State(history=checkpoint.history, of=self._of)
         write_text(unfinished / _STATE, state.model_dump_json(indent=2) + "\n")
         before = self._finished()
         unfinished.rename(self._folder / name)

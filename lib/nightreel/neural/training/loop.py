@@ -15,7 +15,7 @@ from nightreel.errors import DataError, NightreelError
 from nightreel.neural.feed import Feed
 from nightreel.neural.process import Process
 from nightreel.neural.spec import Recipe
-from nightreel.neural.training.checkpoint import Checkpoint, Checkpoints, Epoch, History, best_place
+from nightreel.neural.training.checkpoint import Checkpoint, Checkpoints, Epoch, best_place
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.objective import Objective, scrambled
 
@@ -69,7 +69,7 @@ class Loop:
                 "ranks see"
             )
         if found:
-            self.history, self.best = tuple(found.history), found.best
+            self.history, self.best = found.history, found.best
             self._learner.network.load_state_dict(dict(found.model))
             self._learner.optimiser.restore(found.optimiser)
         elif self._process.first:
@@ -161,7 +161,7 @@ def validation_loss(measure: Objective, feed: Feed, process: Process) -> float:
     return loss / entries
 
 
-def is_over(history: History, recipe: Recipe) -> bool:
+def is_over(history: Sequence[Epoch], recipe: Recipe) -> bool:
     """Whether all epochs are done or patience is at its end."""
     if len(history) >= recipe.epochs:
         return True
