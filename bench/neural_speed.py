@@ -90,10 +90,10 @@ def endless(feed: Feed) -> Iterator[Batch]:
 def step(learner: Learner, batches: Iterator[Batch], clock: Clock) -> int:
     """Learner.learn, in parts; returns the rows."""
     batch = clock.timed("feed", lambda: next(batches))
-    learner.optimiser.forget()
+    learner.optimiser.zero_grad()
     _, share = clock.timed("forward, backward", lambda: learner.backward(batch))
     clock.timed("exchange of rows", lambda: learner.optimiser.exchange(share=share))
-    clock.timed("optimiser", lambda: learner.optimiser.apply(rate=1.0))
+    clock.timed("optimiser", lambda: learner.optimiser.step(rate=1.0))
     return len(batch)
 
 
@@ -104,7 +104,7 @@ def unsynchronised_seconds(learner: Learner, batches: Iterator[Batch], clock: Cl
     with module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext():
         for _ in range(steps):
             batch = next(batches)
-            learner.optimiser.forget()
+            learner.optimiser.zero_grad()
             alone.timed("backward", partial(learner.backward, batch))
     return alone.seconds["backward"]
 

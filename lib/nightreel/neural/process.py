@@ -1,4 +1,4 @@
-"""One process among the ranks of a training, and what the ranks find out together."""
+"""One process among the ranks of a training, and sums and minima over all ranks."""
 
 from __future__ import annotations
 

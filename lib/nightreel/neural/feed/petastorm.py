@@ -10,13 +10,13 @@ files' footers (`snapshot.require_all`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from threading import Lock
 from types import ModuleType
-from typing import IO, Any, TypeAlias
+from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -33,7 +33,6 @@ PETASTORM = "0.13.1"
 
 _INSTALLED = "_nightreel_installed"
 _INSTALLING = Lock()
-_Open: TypeAlias = Callable[[str], IO[bytes]]
 
 
 def read(rows: RowRange) -> Columns[Array]:
@@ -93,7 +92,7 @@ class _Unescaping:
 class ParquetDatasetPiece:
     """A row group of a Parquet file, by its number, as pyarrow once had it."""
 
-    def __init__(self, path: str, open_file_func: _Open, row_group: int = 0, partition_keys: Any = ()) -> None:
+    def __init__(self, path: str, open_file_func: Any, row_group: int = 0, partition_keys: Any = ()) -> None:
         self.path = path
         self.row_group = row_group
         self.partition_keys = partition_keys

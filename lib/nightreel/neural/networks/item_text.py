@@ -41,8 +41,8 @@ class ItemText:
         """
         item = _numbers(rows.column("item_idx"), np.int64)
         terms, weights = (rows.column(name).combine_chunks() for name in ("terms", "weights"))
-        lengths = _lengths(terms)
-        _check(item, lengths, _lengths(weights), items=items)
+        lengths, of_weights = (_numbers(lists.value_lengths().fill_null(0), np.int64) for lists in (terms, weights))
+        _check(item, lengths, of_weights, items=items)
         order = np.argsort(item, kind="stable")
         counts = np.zeros(items, np.int64)
         counts[item] = lengths
@@ -93,10 +93,6 @@ def _check(item: np.ndarray, terms: np.ndarray, weights: np.ndarray, *, items: i
     if not np.array_equal(terms, weights):
         place = int(np.flatnonzero(terms != weights)[0])
         raise DataError(f"item text: item {item[place]} has {terms[place]} terms and {weights[place]} weights")
-
-
-def _lengths(lists: pa.ListArray) -> np.ndarray:
-    return _numbers(lists.value_lengths().fill_null(0), np.int64)
 
 
 def _numbers(column: pa.Array | pa.ChunkedArray, kind: type[np.generic]) -> np.ndarray:

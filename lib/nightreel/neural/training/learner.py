@@ -40,10 +40,10 @@ class Learner:
 
     def learn(self, batch: Batch, *, rate: float) -> Tensor:
         """Take a step; to be called on every rank. Returns the losses of the batch's entries, (m,) float32."""
-        self.optimiser.forget()
+        self.optimiser.zero_grad()
         losses, share = self.backward(batch)
         self.optimiser.exchange(share=share)
-        self.optimiser.apply(rate=rate)
+        self.optimiser.step(rate=rate)
         return losses
 
     def backward(self, batch: Batch) -> tuple[Tensor, float]:
@@ -92,7 +92,7 @@ class Optimiser:
             groups = [group for group in (decayed, others) if group["params"]]
             self._steppers["dense"] = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
 
-    def forget(self) -> None:
+    def zero_grad(self) -> None:
         """Drop the gradients of the step before."""
         for stepper in self._steppers.values():
             stepper.zero_grad(set_to_none=True)
@@ -118,7 +118,7 @@ class Optimiser:
                 gradient = torch.addcmul(gradient, touched, shares, value=self._recipe.table_l2) / self._world_size
                 table.grad = torch.sparse_coo_tensor(indices, gradient, table.shape, is_coalesced=True)
 
-    def apply(self, *, rate: float) -> None:
+    def step(self, *, rate: float) -> None:
         """Clip the gradients and move the weights, at the recipe's learning rates times `rate`."""
         rates = {"tables": self._recipe.table_rate, "dense": self._recipe.dense_rate}
         with _unchecked():

@@ -1,4 +1,4 @@
-"""What a step's rows lose under a network: the modules that DistributedDataParallel wraps."""
+"""Losses of a batch's rows under a network, as the modules that DistributedDataParallel wraps."""
 
 from __future__ import annotations
 
