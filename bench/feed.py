@@ -28,8 +28,8 @@ import pyarrow.parquet as pq
 import torch
 
 from nightreel.neural.feed import Mode, open_feed
+from nightreel.neural.feed.chunks import BUFFER_ROWS
 from nightreel.neural.feed.petastorm import install
-from nightreel.neural.feed.stream import BUFFER_ROWS
 from nightreel.neural.process import Process
 
 USERS, ITEMS = 480_189, 17_770

@@ -30,12 +30,11 @@ from torch.nn.parallel import DistributedDataParallel
 from nightreel.neural.feed import Batch, Feed, open_feed
 from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.params import Domain
 from nightreel.neural.networks.storage import NETWORKS, build
 from nightreel.neural.process import Process, keep_freed_memory, process_group
+from nightreel.neural.spec import Domain, hyperparameters
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.objective import RatingObjective
-from nightreel.neural.training.spec import hyperparameters
 
 DOMAIN = Domain(users=480_189, items=17_770, lowest=1.0, highest=5.0, mean=3.6)
 VOCABULARY, TERMS_AN_ITEM = 24_144, 40
@@ -91,10 +90,10 @@ def endless(feed: Feed) -> Iterator[Batch]:
 def step(learner: Learner, batches: Iterator[Batch], clock: Clock) -> int:
     """Learner.learn, in parts; returns the rows."""
     batch = clock.timed("feed", lambda: next(batches))
-    learner.optimiser.forget()
+    learner.optimiser.zero_grad()
     _, share = clock.timed("forward, backward", lambda: learner.backward(batch))
     clock.timed("exchange of rows", lambda: learner.optimiser.exchange(share=share))
-    clock.timed("optimiser", lambda: learner.optimiser.apply(rate=1.0))
+    clock.timed("optimiser", lambda: learner.optimiser.step(rate=1.0))
     return len(batch)
 
 
@@ -105,7 +104,7 @@ def unsynchronised_seconds(learner: Learner, batches: Iterator[Batch], clock: Cl
     with module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext():
         for _ in range(steps):
             batch = next(batches)
-            learner.optimiser.forget()
+            learner.optimiser.zero_grad()
             alone.timed("backward", partial(learner.backward, batch))
     return alone.seconds["backward"]
 

@@ -15,10 +15,9 @@ from torch import Tensor
 from nightreel.neural.feed import Batch
 from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.params import Domain, checked
 from nightreel.neural.networks.storage import build
 from nightreel.neural.process import Process
-from nightreel.neural.training.spec import Recipe, TrainingSpec
+from nightreel.neural.spec import Domain, Recipe, TrainingSpec, checked
 
 USERS, ITEMS = 7, 5
 DOMAIN = Domain(users=USERS, items=ITEMS, lowest=1.0, highest=5.0, mean=3.5)

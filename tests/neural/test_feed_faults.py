@@ -8,7 +8,7 @@ import pytest
 from tests.neural.feed_snapshots import feeds, write_snapshot
 
 from nightreel.errors import DataError
-from nightreel.neural.feed import resident, stream
+from nightreel.neural.feed import chunks
 from nightreel.neural.feed.petastorm import read
 
 FILES = [[300, 200], [500]]
@@ -27,8 +27,7 @@ def one_row_is_lost(monkeypatch):
         found = read(rows)
         return found.cut(0, len(found) - 1) if rows.group.rows == 200 else found
 
-    monkeypatch.setattr(stream, "read", short)
-    monkeypatch.setattr(resident, "read", short)
+    monkeypatch.setattr(chunks, "read", short)
 
 
 @pytest.mark.parametrize("batch_size", [64, 5000])
@@ -64,7 +63,7 @@ def test_a_row_lost_while_loading_is_found_before_any_epoch(files):
 @pytest.mark.parametrize("batch_size", [64, 5000])
 def test_a_row_too_many_is_an_error_too(files, batch_size, monkeypatch):
     monkeypatch.setattr(
-        stream, "read", lambda rows: read(rows) if rows.group.rows != 200 else read(rows).each(lambda c: c.repeat(2))
+        chunks, "read", lambda rows: read(rows) if rows.group.rows != 200 else read(rows).each(lambda c: c.repeat(2))
     )
     (feed,) = feeds(files, mode="stream", batch_size=batch_size, world_size=1)
     with pytest.raises(DataError, match=r"^epoch 0: 1,200 rows arrived where .* count 1,000"):

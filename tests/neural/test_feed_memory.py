@@ -10,9 +10,9 @@ import pytest
 from tests.neural.feed_snapshots import feeds, write_snapshot
 
 from nightreel.errors import DataError
-from nightreel.neural.feed import feed, stream
+from nightreel.neural.feed import chunks, feed
+from nightreel.neural.feed.chunks import BYTES_A_ROW
 from nightreel.neural.feed.petastorm import read
-from nightreel.neural.feed.resident import BYTES_A_ROW
 
 GROUPS, GROUP_ROWS = 60, 500
 
@@ -39,14 +39,14 @@ class Held:
 def test_a_stream_holds_its_buffer_and_a_few_row_groups_of_any_amount_of_data(shuffled, tmp_path, monkeypatch):
     files = write_snapshot(tmp_path, [[GROUP_ROWS] * 20] * 3)
     held = Held()
-    monkeypatch.setattr(stream, "BUFFER_ROWS", 2000)
-    monkeypatch.setattr(stream, "BLOCK_ROWS", 100)
-    monkeypatch.setattr(stream, "read", held.read)
+    monkeypatch.setattr(chunks, "BUFFER_ROWS", 2000)
+    monkeypatch.setattr(chunks, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(chunks, "read", held.read)
     (feed,) = feeds(files, mode="stream", batch_size=50, world_size=1, shuffle=shuffled)
     for batch in feed.epoch(0):
         held.add(-len(batch))
     chunk = max(GROUP_ROWS, 2000 // 8 + 100)
-    limit = 2000 + (stream.READERS + 1) * GROUP_ROWS + (stream.CHUNKS_AHEAD + 2) * chunk
+    limit = 2000 + (chunks.READERS + 1) * GROUP_ROWS + (chunks.CHUNKS_AHEAD + 2) * chunk
     assert held.now == 0
     assert GROUP_ROWS <= held.peak <= limit
     assert limit < GROUPS * GROUP_ROWS / 4

@@ -9,8 +9,8 @@ from tests.neural.feed_snapshots import CPU, Row, all_rows, rows_of, write_snaps
 from tests.neural.ranks import results_of
 
 from nightreel.errors import ConfigurationError, DataError
+from nightreel.neural.feed import chunks, open_feed
 from nightreel.neural.feed import feed as feed_module
-from nightreel.neural.feed import open_feed, stream
 from nightreel.neural.feed.petastorm import read
 from nightreel.neural.process import Process, process_group
 
@@ -37,11 +37,11 @@ def lost_on_the_second_rank(files, rank):
     whole = read
     try:
         if rank == 1:
-            stream.read = lambda rows: whole(rows).cut(0, len(whole(rows)) - 1)
+            chunks.read = lambda rows: whole(rows).cut(0, len(whole(rows)) - 1)
         feed = opened(files, rank, shuffle=False)
         return outcome(lambda: sum(len(batch) for batch in feed.epoch(4)))
     finally:
-        stream.read = whole
+        chunks.read = whole
 
 
 def auto_where_one_rank_has_no_memory(files, rank):

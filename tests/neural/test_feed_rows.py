@@ -11,7 +11,7 @@ import torch
 from tests.neural.feed_snapshots import CPU, all_rows, feeds, rows_of, write_snapshot
 
 from nightreel.errors import ConfigurationError
-from nightreel.neural.feed import open_feed, resident, stream
+from nightreel.neural.feed import chunks, open_feed
 from nightreel.neural.process import Process
 
 FILES = [[300, 200, 150], [7], [343]]
@@ -28,10 +28,10 @@ def files(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     """So that a thousand rows pass through everything a billion would."""
-    monkeypatch.setattr(stream, "BUFFER_ROWS", 256)
-    monkeypatch.setattr(stream, "BLOCK_ROWS", 32)
-    monkeypatch.setattr(resident, "RUN", 4)
-    monkeypatch.setattr(resident, "CHUNK_ROWS", 64)
+    monkeypatch.setattr(chunks, "BUFFER_ROWS", 256)
+    monkeypatch.setattr(chunks, "BLOCK_ROWS", 32)
+    monkeypatch.setattr(chunks, "RUN", 4)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 64)
 
 
 @pytest.mark.parametrize("shuffle", [True, False])

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from tests.neural.feed_snapshots import feeds, write_snapshot
 
-from nightreel.neural.feed import resident, stream
+from nightreel.neural.feed import chunks
+from nightreel.neural.feed.chunks import in_numpy, mixed, shuffled_blocks
 from nightreel.neural.feed.petastorm import read
 from nightreel.neural.feed.snapshot import Columns
-from nightreel.neural.feed.stream import in_numpy, mixed, shuffled_blocks
 
 GROUPS, GROUP_ROWS = 10, 400
 ROWS = GROUPS * GROUP_ROWS
@@ -26,9 +26,9 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(stream, "BLOCK_ROWS", 100)
-    monkeypatch.setattr(resident, "RUN", 4)
-    monkeypatch.setattr(resident, "CHUNK_ROWS", 500)
+    monkeypatch.setattr(chunks, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(chunks, "RUN", 4)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 500)
 
 
 def batches(files, mode, seed=1):
@@ -61,7 +61,7 @@ def test_the_order_has_nothing_of_the_files_order(files, mode):
 
 @pytest.mark.usefixtures("small_pieces")
 def test_a_buffer_of_a_few_groups_still_mixes_several_of_them(files, monkeypatch):
-    monkeypatch.setattr(stream, "BUFFER_ROWS", 4 * GROUP_ROWS)
+    monkeypatch.setattr(chunks, "BUFFER_ROWS", 4 * GROUP_ROWS)
     found = batches(files, "stream")
     shares = [np.sort(np.bincount(users // GROUP_ROWS, minlength=GROUPS))[::-1] / BATCH for users in found]
     assert max(share[0] for share in shares) < 0.6
@@ -77,7 +77,7 @@ def test_a_buffer_of_a_few_groups_still_mixes_several_of_them(files, monkeypatch
 
 @pytest.mark.usefixtures("small_pieces")
 def test_groups_come_in_another_order_in_every_epoch(files, monkeypatch):
-    monkeypatch.setattr(stream, "BUFFER_ROWS", GROUP_ROWS // 2)
+    monkeypatch.setattr(chunks, "BUFFER_ROWS", GROUP_ROWS // 2)
     (feed,) = feeds(files, mode="stream", batch_size=BATCH, world_size=1)
     orders = []
     for number in range(6):
@@ -91,7 +91,7 @@ def test_groups_come_in_another_order_in_every_epoch(files, monkeypatch):
 @pytest.mark.parametrize("mode", ["stream", "resident"])
 @pytest.mark.usefixtures("small_pieces")
 def test_a_row_may_come_anywhere_in_an_epoch(mode, tmp_path, monkeypatch):
-    monkeypatch.setattr(stream, "read", cache(read))  # 200 epochs of the same rows
+    monkeypatch.setattr(chunks, "read", cache(read))  # 200 epochs of the same rows
     files = write_snapshot(tmp_path, [[50] * 2])
     places = []
     for seed in range(40):
@@ -104,7 +104,7 @@ def test_a_row_may_come_anywhere_in_an_epoch(mode, tmp_path, monkeypatch):
 
 
 def test_blocks_are_mixed_whole_whatever_their_size(monkeypatch):
-    monkeypatch.setattr(stream, "BLOCK_ROWS", 8)
+    monkeypatch.setattr(chunks, "BLOCK_ROWS", 8)
     sizes = [0, 1, 3, 16, 17, 40, 2]
     users = np.split(np.arange(sum(sizes), dtype=np.int32), np.cumsum(sizes)[:-1])
     blocks = [
@@ -112,8 +112,8 @@ def test_blocks_are_mixed_whole_whatever_their_size(monkeypatch):
         for column in users
         for block in shuffled_blocks(Columns(column, column, column.astype(np.float32)), in_numpy(1))
     ]
-    chunks = list(mixed(blocks, buffer_rows=20, generator=in_numpy(2)))
-    assert sorted(np.concatenate([chunk.users for chunk in chunks])) == list(range(sum(sizes)))
-    for chunk in chunks:
+    left = list(mixed(blocks, buffer_rows=20, generator=in_numpy(2)))
+    assert sorted(np.concatenate([chunk.users for chunk in left])) == list(range(sum(sizes)))
+    for chunk in left:
         assert (chunk.users == chunk.items).all()
         assert (chunk.users == chunk.ratings).all()

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from tests.neural.feed_snapshots import all_rows, feeds, rows_of, table, write_snapshot
 
 from nightreel.errors import DataError
-from nightreel.neural.feed.snapshot import RowGroup, RowRange, Shares, read_snapshot, row_ranges
+from nightreel.neural.feed.snapshot import RowGroup, RowRange, Shares, row_groups, row_ranges
 
 
 def test_rows_and_row_groups_come_in_the_order_of_paths_without_empty_groups(tmp_path):
     files = write_snapshot(tmp_path, [[3, 0, 2], [4], [0]])
-    snapshot = read_snapshot(files[::-1])
-    assert snapshot.rows == 9
-    found = [(Path(group.path).name[:10], group.number, group.siblings, group.rows) for group in snapshot.groups]
+    groups = row_groups(files[::-1])
+    assert sum(group.rows for group in groups) == 9
+    found = [(Path(group.path).name[:10], group.number, group.siblings, group.rows) for group in groups]
     assert found == [("part-00000", 0, 3, 3), ("part-00000", 2, 3, 2), ("part-00001", 0, 1, 4)]
 
 
@@ -41,7 +41,7 @@ def test_a_missing_column_is_named_with_those_that_are_there(tmp_path):
     path = tmp_path / "one.parquet"
     pq.write_table(table(0, 3).select(["user_idx", "title", "item_idx"]), path)
     with pytest.raises(DataError, match=rf"^{path}: column rating is missing; there are user_idx, title, item_idx$"):
-        read_snapshot([str(path)])
+        row_groups([str(path)])
 
 
 def test_another_type_is_refused(tmp_path):
@@ -50,7 +50,7 @@ def test_another_type_is_refused(tmp_path):
     wide = wide.set_column(wide.column_names.index("rating"), "rating", pa.array([1.0, 2.0, 3.0], pa.float64()))
     pq.write_table(wide, path)
     with pytest.raises(DataError, match=rf"^{path}: column rating is double; float is needed$"):
-        read_snapshot([str(path)])
+        row_groups([str(path)])
 
 
 def with_null(column: str) -> pa.Table:
@@ -65,7 +65,7 @@ def test_null_is_refused(column, tmp_path):
     path = tmp_path / "one.parquet"
     pq.write_table(with_null(column), path)
     with pytest.raises(DataError, match=rf"^{path}: column {column} holds null; every row needs a value$"):
-        read_snapshot([str(path)])
+        row_groups([str(path)])
 
 
 @pytest.mark.parametrize("column", ["user_idx", "item_idx", "rating"])
@@ -81,25 +81,25 @@ def test_what_is_not_parquet_is_refused(tmp_path):
     path = tmp_path / "one.parquet"
     path.write_text("user_idx,item_idx,rating\n1,2,3.0\n")
     with pytest.raises(DataError, match=rf"^{path}: cannot be read as Parquet: "):
-        read_snapshot([str(path)])
+        row_groups([str(path)])
 
 
 def test_a_cut_off_file_is_refused(tmp_path):
     path = Path(write_snapshot(tmp_path, [[1000]])[0])
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DataError, match=rf"^{path}: cannot be read as Parquet: "):
-        read_snapshot([str(path)])
+        row_groups([str(path)])
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"gone\.parquet: cannot be read as Parquet: .*No such file"):
-        read_snapshot([str(tmp_path / "gone.parquet")])
+        row_groups([str(tmp_path / "gone.parquet")])
 
 
 @pytest.mark.parametrize("files", [[], [[0], [0, 0]]])
 def test_no_rows_are_refused(files, tmp_path):
     with pytest.raises(DataError, match=rf"^no rows in the {len(files)} files given; the snapshot's split is empty$"):
-        read_snapshot(write_snapshot(tmp_path, files))
+        row_groups(write_snapshot(tmp_path, files))
 
 
 def test_ten_rows_over_three_ranks():

@@ -19,8 +19,7 @@ from pyspark.sql import SparkSession
 
 from nightreel.errors import ConfigurationError, NightreelError
 from nightreel.neural.launcher import _use_gpu, launch
-from nightreel.neural.networks.params import Domain
-from nightreel.neural.training.spec import TrainingSpec, hyperparameters
+from nightreel.neural.spec import Domain, TrainingSpec, hyperparameters
 from nightreel.settings import NeuralSettings, load
 
 LIBRARY = Path(__file__).parents[2] / "lib"
@@ -126,7 +125,7 @@ ON_EXECUTORS = """
 import sys
 from pathlib import Path
 from nightreel.neural.launcher import launch
-from nightreel.neural.training.spec import TrainingSpec
+from nightreel.neural.spec import TrainingSpec
 from nightreel.session import spark_session
 from nightreel.settings import NeuralSettings
 

@@ -15,10 +15,10 @@ from tests.neural.samples import DOMAIN, ITEMS, PARAMS, TEXTS, USERS, all_pairs,
 import nightreel
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.neural.networks.item_text import ItemText
-from nightreel.neural.networks.params import PARAMS as TYPES
-from nightreel.neural.networks.params import Domain, checked
 from nightreel.neural.networks.storage import NETWORKS, build
 from nightreel.neural.networks.tower_networks import TowerNetwork
+from nightreel.neural.spec import PARAMS as TYPES
+from nightreel.neural.spec import Domain, checked
 
 
 def fresh(name: str, *, domain: Domain = DOMAIN, seed: int = 1) -> torch.nn.Module:
@@ -116,7 +116,7 @@ def test_every_network_has_its_hyperparameters_type() -> None:
 
 def test_hyperparameters_and_specifications_are_read_without_torch() -> None:
     code = (
-        "import sys, nightreel.neural.networks.params, nightreel.neural.training.spec;"
+        "import sys, nightreel.neural.spec;"
         "sys.exit(any(name in sys.modules for name in ('torch', 'pyspark', 'petastorm')))"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(nightreel.__file__).parents[1])}

@@ -16,12 +16,12 @@ from tests.neural.samples import ALONE, MemoryFeed, network, recipe, spec, two_t
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.neural.feed import Batch, Feed, open_feed
 from nightreel.neural.process import Process
+from nightreel.neural.spec import TrainingSpec
 from nightreel.neural.training import train
 from nightreel.neural.training.checkpoint import Checkpoint, Checkpoints, Epoch
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.loop import Loop
 from nightreel.neural.training.objective import RatingObjective
-from nightreel.neural.training.spec import TrainingSpec
 
 
 def after(*losses: float) -> Checkpoint:

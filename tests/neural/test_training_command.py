@@ -11,10 +11,9 @@ import torch
 from tests.neural.ranks import torchrun
 from tests.neural.samples import TEXTS, spec, text_rows, two_tastes
 
-from nightreel.neural.networks.params import params_type
 from nightreel.neural.networks.storage import NETWORKS, load_network
+from nightreel.neural.spec import TrainingSpec, hyperparameters, params_type, read_spec
 from nightreel.neural.training.__main__ import main
-from nightreel.neural.training.spec import TrainingSpec, hyperparameters, read_spec
 from nightreel.neural.training.train import Outcome, train
 
 

@@ -10,9 +10,9 @@ from tests.neural.samples import ALONE, PARAMS, MemoryFeed, Ratings, domain_of, 
 
 from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.params import checked
 from nightreel.neural.networks.storage import NETWORKS, build
 from nightreel.neural.networks.tower_networks import Neumf
+from nightreel.neural.spec import checked
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.objective import ImplicitObjective, Objective, RatingObjective, UnseenItems
 

@@ -14,8 +14,8 @@ from tests.neural.samples import ALONE, PARAMS, MemoryFeed, Ratings, domain_of, 
 
 from nightreel.errors import DataError, NightreelError
 from nightreel.neural.feed import Batch, Feed
-from nightreel.neural.networks.params import checked
 from nightreel.neural.networks.storage import build
+from nightreel.neural.spec import checked
 from nightreel.neural.training.checkpoint import Checkpoints, Epoch, best_place
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.loop import Loop, is_over, rate_factor, validation_loss

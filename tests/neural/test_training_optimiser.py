@@ -8,9 +8,9 @@ from tests.neural.samples import ALONE, network, recipe
 
 from nightreel.neural.feed import Batch
 from nightreel.neural.networks.network import Network
+from nightreel.neural.spec import Recipe
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.objective import RatingObjective
-from nightreel.neural.training.spec import Recipe
 
 USERS, ITEMS = torch.tensor([0, 3, 0, 0, 5]), torch.tensor([1, 1, 2, 1, 4])
 RATINGS = torch.tensor([4.0, 2.0, 5.0, 3.0, 1.0])

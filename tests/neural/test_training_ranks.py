@@ -17,10 +17,10 @@ from tests.neural.samples import ALONE, PARAMS, TEXTS, MemoryFeed, domain_of, re
 from nightreel.neural.feed import Batch
 from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.params import checked
 from nightreel.neural.networks.storage import build
 from nightreel.neural.networks.tower_networks import Neumf
 from nightreel.neural.process import Process, keep_freed_memory, process_group
+from nightreel.neural.spec import checked
 from nightreel.neural.training.checkpoint import Checkpoints
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.loop import Loop

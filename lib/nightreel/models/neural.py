@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,41 +23,34 @@ from nightreel.models.contract import Algorithm, Capability, EpochMetric, Traine
 from nightreel.models.engine.catalogue import Ints, float_lists
 from nightreel.models.forms.factors import FactorModel, with_factors, without_factors
 from nightreel.models.forms.network import NetworkModel, Weights, digest_of, item_parts
-from nightreel.neural.networks.params import Domain, NetworkParams
-from nightreel.neural.training.spec import Hyperparameters, TrainingSpec, hyperparameters_type, locate
+from nightreel.neural.spec import (
+    PARAMS,
+    Domain,
+    Hyperparameters,
+    MfParams,
+    NetworkParams,
+    TrainingSpec,
+    hyperparameters_type,
+    locate,
+    needs_text,
+)
 from nightreel.settings.sections import Section
 
 _ROWS_A_TASK = 1 << 17
 _RATINGS = StructType().add("user_idx", "integer").add("item_idx", "integer").add("rating", "float")
 
-
-class _Network(NamedTuple):
-    """How a network of nightreel.neural trains and what it ends in."""
-
-    ends_in_factors: bool = False
-    needs_text: bool = False
-
-
-NETWORKS: Mapping[str, _Network] = {
-    "mf": _Network(ends_in_factors=True),
-    "mf_bias": _Network(ends_in_factors=True),
-    "deep": _Network(),
-    "ncf": _Network(),
-    "neumf": _Network(),
-    "hybrid": _Network(needs_text=True),
-}
-"""By name in nightreel.neural.networks, where formula and source stand. Rows stream from Parquet files; every rank
-holds the embeddings of all users and items."""
-NETWORK_PARAMS: Mapping[str, type[Section]] = {name: hyperparameters_type(name) for name in NETWORKS}
+NETWORK_PARAMS: Mapping[str, type[Section]] = {name: hyperparameters_type(name) for name in PARAMS}
 
 
 class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
-    """One of NETWORKS. `fit` needs a context with a folder."""
+    """A network of nightreel.neural.networks, where formula and source stand. `fit` needs a context with a folder.
+
+    Rows stream from Parquet files; every rank holds the embeddings of all users and items.
+    """
 
     def __init__(self, name: str, params: Hyperparameters[NetworkParams]) -> None:
         super().__init__(params)
         self.name = name
-        self._network = NETWORKS[name]
 
     def check(self) -> None:
         if find_spec("torch") is None or find_spec("petastorm") is None:
@@ -81,12 +75,13 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
                 f"model {self.name}: neural.folder: must name a folder that the driver and all executors reach under "
                 "the same path, as tables.root is none"
             )
-        if self._network.needs_text and context.item_text is None:
+        text = context.item_text if needs_text(self.name) else None
+        if needs_text(self.name) and text is None:
             raise DataError(f"model {self.name}: needs the items' text, and there is none; prepare writes it")
         rows = interactions.select("user_idx", "item_idx", "rating").to(_RATINGS)
-        extent = _extent(rows, context.validation, context.item_text if self._network.needs_text else None)
+        extent = _extent(rows, context.validation, text)
         try:
-            spec = self._spec(rows, extent, context, seed=seed)
+            spec = self._spec(rows, extent, text, context, seed=seed)
         except ValidationError as error:
             raise ConfigurationError(f"[models.{self.name}]: {error.errors()[0]['msg']}") from None
         outcome = json.loads(launcher.launch(interactions.sparkSession, spec, context.launch))
@@ -94,7 +89,9 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
         context.keep_history(_metrics(outcome, rows=extent.rows, held_out=held_out))
         return self._model(rows, extent, spec)
 
-    def _spec(self, rows: DataFrame, extent: _Extent, context: TrainingContext, *, seed: int) -> TrainingSpec:
+    def _spec(
+        self, rows: DataFrame, extent: _Extent, text: DataFrame | None, context: TrainingContext, *, seed: int
+    ) -> TrainingSpec:
         def files(part: str, frame: DataFrame | None, count: int | None = None) -> tuple[str, ...]:
             if frame is None:
                 return ()
@@ -115,7 +112,7 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
             recipe=self.params.training,
             train=files("train", rows, extent.rows),
             validation=files("validation", context.validation),
-            item_text=files("item_text", context.item_text if self._network.needs_text else None),
+            item_text=files("item_text", text),
             feed=context.launch.feed,
             device=context.launch.device,
             precision=context.launch.precision,
@@ -129,8 +126,17 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
             rows.groupBy(key).agg(F.avg(F.col("rating").cast("double")).cast("float").alias("mean_rating"))
             for key in ("user_idx", "item_idx")
         )
-        if self._network.ends_in_factors:
-            return _factor_model(self.name, spec, users=users, items=items, global_mean=extent.mean)
+        if isinstance(self.params.network, MfParams):
+            factors, learnt = _factors(spec.folder), partial(_learnt, rows.sparkSession, spec.folder)
+            return FactorModel(
+                algorithm=self.name,
+                users=with_factors(users, learnt("user", extent.users), "user_idx"),
+                items=with_factors(items, learnt("item", extent.items), "item_idx"),
+                mean=factors.mean,
+                global_mean=extent.mean,
+                rank=int(factors.item_vectors.shape[1]),
+                capabilities=frozenset(Capability),
+            )
         weights = Weights(spec.folder, digest_of(spec.folder))
         implicit = spec.params.get("mode") == "implicit"
         return NetworkModel(
@@ -208,21 +214,6 @@ def _metrics(outcome: Mapping[str, Any], *, rows: int, held_out: int) -> Sequenc
         if epoch["validation_loss"] is not None:
             metrics.append(EpochMetric("validation", f"loss{at}", float(epoch["validation_loss"]), held_out))
     return metrics
-
-
-def _factor_model(
-    name: str, spec: TrainingSpec, *, users: DataFrame, items: DataFrame, global_mean: float
-) -> FactorModel:
-    spark, factors = users.sparkSession, _factors(spec.folder)
-    return FactorModel(
-        algorithm=name,
-        users=with_factors(users, _learnt(spark, spec.folder, "user", spec.domain.users), "user_idx"),
-        items=with_factors(items, _learnt(spark, spec.folder, "item", spec.domain.items), "item_idx"),
-        mean=factors.mean,
-        global_mean=global_mean,
-        rank=int(factors.item_vectors.shape[1]),
-        capabilities=frozenset(Capability),
-    )
 
 
 def _learnt(spark: SparkSession, folder: str, side: str, count: int) -> DataFrame:

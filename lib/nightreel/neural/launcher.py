@@ -6,15 +6,14 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import SparkSession
 
 from nightreel.errors import BAD_USAGE, ConfigurationError, NightreelError
-from nightreel.neural.training.spec import TrainingSpec
+from nightreel.neural.spec import TrainingSpec
 from nightreel.session.submit import environment, python_path
 from nightreel.settings.sections import NeuralSettings
 
@@ -38,13 +37,17 @@ def launch(spark: SparkSession, spec: TrainingSpec, settings: NeuralSettings) ->
     (folder / _FAILURE).unlink(missing_ok=True)
     use_gpu = _use_gpu(spark, settings)
     distributor = TorchDistributor(settings.processes, local_mode=settings.local_mode, use_gpu=use_gpu)
-    with _quiet(), environment({"PYTHONPATH": python_path()}), redirect_stdout(sys.stderr):
+    logging.getLogger("TorchDistributor").setLevel(logging.WARNING)  # which it has just set to INFO
+    with environment({"PYTHONPATH": python_path()}), redirect_stdout(sys.stderr):
         try:
             return str(distributor.run(_train, spec.model_dump_json()))
         except Exception as error:
+            if (folder / _FAILURE).exists():
+                failure = json.loads((folder / _FAILURE).read_text(encoding="utf-8"))
+                kind = ConfigurationError if failure["exit_code"] == BAD_USAGE else NightreelError
+                raise kind(failure["message"]) from error
             last_line = ([line for line in str(error).splitlines() if line.strip()] or [type(error).__name__])[-1]
-            failure = NightreelError(f"train {spec.network}: a rank ended: {last_line}")
-            raise _recorded(folder) or failure from error
+            raise NightreelError(f"train {spec.network}: a rank ended: {last_line}") from error
 
 
 def _train(spec_json: str) -> str:
@@ -55,24 +58,11 @@ def _train(spec_json: str) -> str:
     try:
         return train(spec).model_dump_json()
     except NightreelError as error:
-        _record(error, Path(spec.folder))
+        # For the driver, which sees only torchrun's account of it.
+        unfinished = Path(spec.folder) / f".{_FAILURE}.{os.getpid()}"
+        unfinished.write_text(json.dumps({"message": str(error), "exit_code": error.exit_code}), encoding="utf-8")
+        unfinished.replace(Path(spec.folder) / _FAILURE)
         raise
-
-
-def _record(error: NightreelError, folder: Path) -> None:
-    """Leave the error's message for the driver, which sees only torchrun's account."""
-    unfinished = folder / f".{_FAILURE}.{os.getpid()}"
-    unfinished.write_text(json.dumps({"message": str(error), "exit_code": error.exit_code}), encoding="utf-8")
-    unfinished.replace(folder / _FAILURE)
-
-
-def _recorded(folder: Path) -> NightreelError | None:
-    try:
-        failure = json.loads((folder / _FAILURE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    kind = ConfigurationError if failure["exit_code"] == BAD_USAGE else NightreelError
-    return kind(failure["message"])
 
 
 def _use_gpu(spark: SparkSession, settings: NeuralSettings) -> bool:
@@ -85,15 +75,3 @@ def _use_gpu(spark: SparkSession, settings: NeuralSettings) -> bool:
             f'neural.device = "cuda": {_TASK_GPUS} is not set; the session must start with GPUs for its tasks'
         )
     return assigned is not None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without TorchDistributor's own log lines."""
-    logger = logging.getLogger("TorchDistributor")
-    before = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)

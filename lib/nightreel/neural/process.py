@@ -1,4 +1,4 @@
-"""One process among the ranks of a training, and what the ranks find out together."""
+"""One process among the ranks of a training, and sums and minima over all ranks."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def process_group(device: str) -> Iterator[Process]:
     ------
     ConfigurationError : cuda where there is no GPU, or fewer than processes
     """
-    rank, world_size, local_rank = (int(os.environ.get(name, alone)) for name, alone in _ALONE.items())
+    alone = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
+    rank, world_size, local_rank = (int(os.environ.get(name, number)) for name, number in alone.items())
     chosen = _device(device, local_rank)
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
@@ -97,9 +98,6 @@ def process_group(device: str) -> Iterator[Process]:
     finally:
         if world_size > 1:
             dist.destroy_process_group()
-
-
-_ALONE = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
 
 
 def _device(wanted: str, local_rank: int) -> torch.device:
@@ -114,10 +112,6 @@ def _device(wanted: str, local_rank: int) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_NEVER = 2**31 - 1
-
-
 def keep_freed_memory() -> None:
     """Let the process keep what it frees, for the next step's tensors of the same sizes.
 
@@ -127,5 +121,5 @@ def keep_freed_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_MMAP_MAX, 0)
-        mallopt(_TRIM_THRESHOLD, _NEVER)
+        mallopt(-4, 0)  # M_MMAP_MAX: no block of its own for a large tensor
+        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: nothing goes back

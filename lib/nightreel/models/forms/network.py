@@ -169,19 +169,17 @@ def item_parts(weights: Weights, item_idx: pa.Array) -> Floats:
 @lru_cache(maxsize=_NETWORKS_HELD)
 def catalogue(weights: Weights, item_idx: bytes) -> NetworkCatalogue:
     """Items ready to be ranked; their indices as the bytes of an int32 array."""
-    return NetworkCatalogue(_network(weights), np.frombuffer(item_idx, np.int32))
+    return NetworkCatalogue(weights, np.frombuffer(item_idx, np.int32))
 
 
 class NetworkCatalogue(Catalogue):
     """The item side of a network: scores are tiles of users x items through the layers after the first."""
 
-    def __init__(self, network: TowerNetwork[Any], item_idx: Ints) -> None:
+    def __init__(self, weights: Weights, item_idx: Ints) -> None:
         import torch
 
-        with torch.inference_mode():
-            parts = network.item_tower(torch.from_numpy(item_idx.astype(np.int64))).numpy()
-        super().__init__(item_idx, np.zeros(len(item_idx), np.float32), parts)
-        self._network = network
+        super().__init__(item_idx, np.zeros(len(item_idx), np.float32), item_parts(weights, pa.array(item_idx)))
+        self._network = _network(weights)
         self._parts = torch.from_numpy(np.ascontiguousarray(self._matrix[: self.rank, : len(self)].T))
 
     def _scores(self, factors: Floats) -> Floats:

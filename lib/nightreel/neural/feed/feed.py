@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.neural.feed.resident import BYTES_A_ROW, Resident
-from nightreel.neural.feed.snapshot import Columns, Shares, joined, read_snapshot, require_all
-from nightreel.neural.feed.stream import Stream
+from nightreel.neural.feed.chunks import BYTES_A_ROW, Resident, Stream
+from nightreel.neural.feed.snapshot import Columns, Shares, joined, require_all, row_groups
 from nightreel.neural.process import Process
 
 Mode: TypeAlias = Literal["auto", "stream", "resident"]
@@ -25,7 +24,7 @@ MEMORY_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Columns[Tensor]):
     """This rank's rows of one step.
 
     users : (n,) int64, user_idx
@@ -35,13 +34,7 @@ class Batch:
         of the gradients over the ranks is the gradient of the mean loss over all rows of the step. 0.0 where n is 0.
     """
 
-    users: Tensor
-    items: Tensor
-    ratings: Tensor
     weight: float
-
-    def __len__(self) -> int:
-        return self.users.shape[0]
 
 
 class Feed:
@@ -86,8 +79,7 @@ class Feed:
         with closing(source.chunks(number)) as chunks:
             for step, rows in enumerate(cut(chunks, self._sizes, device=self._process.device)):
                 got += len(rows)
-                weight = self._shares.weight(step, len(rows))
-                yield Batch(users=rows.users, items=rows.items, ratings=rows.ratings, weight=weight)
+                yield Batch(rows.users, rows.items, rows.ratings, self._shares.weight(step, len(rows)))
         require_all(self._process, got, share=sum(self._sizes), rows=self.rows, when=f"epoch {number}")
 
 
@@ -110,14 +102,11 @@ def cut(chunks: Iterator[Columns[Tensor]], sizes: Sequence[int], *, device: torc
         if start < len(chunk):
             begun.append(chunk.cut(start, len(chunk)))
             missing -= len(chunk) - start
-    for _ in range(step, len(sizes)):
-        yield joined([*begun, _no_rows(device)])
-        begun = []
-
-
-def _no_rows(device: torch.device) -> Columns[Tensor]:
     index = torch.empty(0, dtype=torch.int64, device=device)
-    return Columns(index, index, torch.empty(0, dtype=torch.float32, device=device))
+    nothing = Columns(index, index, torch.empty(0, dtype=torch.float32, device=device))
+    for _ in range(step, len(sizes)):
+        yield joined([*begun, nothing])
+        begun = []
 
 
 def open_feed(
@@ -147,10 +136,10 @@ def open_feed(
         raise ConfigurationError(f"mode {mode!r}: must be one of {', '.join(get_args(Mode))}")
     if batch_size < 1:
         raise ConfigurationError(f"batch_size {batch_size}: must be 1 or more")
-    snapshot = read_snapshot(files)
-    shares = Shares(snapshot.rows, batch_size, process.world_size)
+    groups = row_groups(files)
+    shares = Shares(sum(group.rows for group in groups), batch_size, process.world_size)
     source = Resident if _resident(mode, shares, process) else Stream
-    return Feed(source(snapshot, shares, process, seed=seed, shuffle=shuffle), shares, process)
+    return Feed(source(groups, shares, process, seed=seed, shuffle=shuffle), shares, process)
 
 
 def every_row(files: Sequence[str]) -> Iterator[Batch]:

@@ -10,13 +10,13 @@ files' footers (`snapshot.require_all`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from threading import Lock
 from types import ModuleType
-from typing import IO, Any, TypeAlias
+from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -33,7 +33,6 @@ PETASTORM = "0.13.1"
 
 _INSTALLED = "_nightreel_installed"
 _INSTALLING = Lock()
-_Open: TypeAlias = Callable[[str], IO[bytes]]
 
 
 def read(rows: RowRange) -> Columns[Array]:
@@ -93,7 +92,7 @@ class _Unescaping:
 class ParquetDatasetPiece:
     """A row group of a Parquet file, by its number, as pyarrow once had it."""
 
-    def __init__(self, path: str, open_file_func: _Open, row_group: int = 0, partition_keys: Any = ()) -> None:
+    def __init__(self, path: str, open_file_func: Any, row_group: int = 0, partition_keys: Any = ()) -> None:
         self.path = path
         self.row_group = row_group
         self.partition_keys = partition_keys
@@ -168,25 +167,27 @@ def install() -> None:
     ------
     ConfigurationError : petastorm is missing, or is not the version whose insides are known here
     """
-    _require_known_version()
-    with _INSTALLING:
-        if getattr(sys.modules.get("petastorm.reader"), _INSTALLED, False):
-            return
-        with _removed_modules():
-            reader = import_module("petastorm.reader")
-        for module, name, completed in COMPLETED:
-            _replace(import_module(module), name, completed)
-        _mend(import_module("petastorm.workers_pool.thread_pool").ThreadPool)
-        setattr(reader, _INSTALLED, True)
-
-
-def _require_known_version() -> None:
     try:
         found = version("petastorm")
     except PackageNotFoundError as error:
         raise ConfigurationError("petastorm: not installed; pip install 'nightreel[neural]'") from error
     if found != PETASTORM:
         raise ConfigurationError(f"petastorm {found}: its insides are not known; pip install petastorm=={PETASTORM}")
+    with _INSTALLING:
+        if getattr(sys.modules.get("petastorm.reader"), _INSTALLED, False):
+            return
+        with _removed_modules():
+            reader = import_module("petastorm.reader")
+        for module, name, completed in COMPLETED:
+            has = getattr(import_module(module), name, None)
+            if has is not completed._module:
+                raise ConfigurationError(
+                    f"{module}.{name}: is {has!r} where petastorm {PETASTORM} has the module {completed.__name__}; "
+                    f"reinstall petastorm=={PETASTORM}"
+                )
+            setattr(import_module(module), name, completed)
+        _mend(import_module("petastorm.workers_pool.thread_pool").ThreadPool)
+        setattr(reader, _INSTALLED, True)
 
 
 @contextmanager
@@ -201,14 +202,6 @@ def _removed_modules() -> Iterator[None]:
     finally:
         for module in added:
             del sys.modules[module]
-
-
-def _replace(module: ModuleType, name: str, completed: _Completed) -> None:
-    found = getattr(module, name, None)
-    if found is not completed._module:
-        wanted = f"where petastorm {PETASTORM} has the module {completed.__name__}"
-        raise ConfigurationError(f"{module.__name__}.{name}: is {found!r} {wanted}; reinstall petastorm=={PETASTORM}")
-    setattr(module, name, completed)
 
 
 def _mend(pool: Any) -> None:

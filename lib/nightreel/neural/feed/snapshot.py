@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nightreel.errors import DataError
 from nightreel.neural.process import Process
-from nightreel.neural.training.spec import locate
+from nightreel.neural.spec import locate
 
 COLUMNS = {"user_idx": pa.int32(), "item_idx": pa.int32(), "rating": pa.float32()}
 """The columns read, and their types."""
@@ -43,33 +43,21 @@ class RowGroup:
     rows: int
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """groups : by path and number, without empty ones; rows : of all of them, at least 1."""
-
-    groups: tuple[RowGroup, ...]
-    rows: int
-
-
-def read_snapshot(files: Sequence[str]) -> Snapshot:
-    """The row groups of Parquet files.
-
-    Parameters
-    ----------
-    files : absolute paths, or URIs with their special characters escaped, as Spark's `inputFiles` gives them
+def row_groups(files: Sequence[str]) -> list[RowGroup]:
+    """Those of Parquet files (`spec.Files`) by path and number, at least one, without empty ones.
 
     Raises
     ------
     DataError : a file cannot be read, lacks one of `COLUMNS`, has it with another type or with null; no rows at all
     """
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
-        groups = tuple(group for found in pool.map(_row_groups, sorted(files)) for group in found)
+        groups = [group for found in pool.map(_of_file, sorted(files)) for group in found]
     if not groups:
         raise DataError(f"no rows in the {len(files)} files given; the snapshot's split is empty")
-    return Snapshot(groups, sum(group.rows for group in groups))
+    return groups
 
 
-def _row_groups(file: str) -> list[RowGroup]:
+def _of_file(file: str) -> list[RowGroup]:
     try:
         filesystem, path = locate(file)
         with filesystem.open(path) as opened:
@@ -88,15 +76,11 @@ def _require_columns(file: str, footer: pq.FileMetaData) -> None:
             raise DataError(f"{file}: column {name} is missing; there are {', '.join(schema.names)}")
         if schema.field(name).type != wanted:
             raise DataError(f"{file}: column {name} is {schema.field(name).type}; {wanted} is needed")
-        if _nulls(footer, name):
-            raise DataError(f"{file}: column {name} holds null; every row needs a value")
-
-
-def _nulls(footer: pq.FileMetaData, name: str) -> int:
-    """As far as the footer counts them; writers may leave the counts out."""
-    position = [footer.schema.column(number).path for number in range(footer.num_columns)].index(name)
-    counts = [footer.row_group(number).column(position).statistics for number in range(footer.num_row_groups)]
-    return sum(count.null_count for count in counts if count is not None and count.has_null_count)
+        position = [footer.schema.column(number).path for number in range(footer.num_columns)].index(name)
+        for number in range(footer.num_row_groups):
+            count = footer.row_group(number).column(position).statistics  # which writers may leave out
+            if count is not None and count.has_null_count and count.null_count:
+                raise DataError(f"{file}: column {name} holds null; every row needs a value")
 
 
 @dataclass(frozen=True)

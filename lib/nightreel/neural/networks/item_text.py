@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nightreel.errors import DataError
-from nightreel.neural.training.spec import locate
+from nightreel.neural.spec import locate
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class ItemText:
         """
         item = _numbers(rows.column("item_idx"), np.int64)
         terms, weights = (rows.column(name).combine_chunks() for name in ("terms", "weights"))
-        lengths = _lengths(terms)
-        _check(item, lengths, _lengths(weights), items=items)
+        lengths, of_weights = (_numbers(lists.value_lengths().fill_null(0), np.int64) for lists in (terms, weights))
+        _check(item, lengths, of_weights, items=items)
         order = np.argsort(item, kind="stable")
         counts = np.zeros(items, np.int64)
         counts[item] = lengths
@@ -66,11 +66,7 @@ class ItemText:
 
 
 def read_item_text(files: Sequence[str], *, items: int) -> ItemText:
-    """From Parquet files with the columns of `ItemText.of_table`.
-
-    Parameters
-    ----------
-    files : paths, or URIs with special characters escaped
+    """From Parquet files (`spec.Files`) with the columns of `ItemText.of_table`.
 
     Raises
     ------
@@ -78,17 +74,15 @@ def read_item_text(files: Sequence[str], *, items: int) -> ItemText:
     """
     if not files:
         raise DataError("item text: no files given, and the network needs the items' terms and weights")
-    return ItemText.of_table(pa.concat_tables(map(_read, files)), items=items)
-
-
-def _read(file: str) -> pa.Table:
-    try:
-        filesystem, path = locate(file)
-        with filesystem.open(path) as opened:
-            table: pa.Table = pq.read_table(opened, columns=["item_idx", "terms", "weights"])
-        return table
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{file}: cannot be read as item text: {str(error).splitlines()[0]}") from error
+    tables = []
+    for file in files:
+        try:
+            filesystem, path = locate(file)
+            with filesystem.open(path) as opened:
+                tables.append(pq.read_table(opened, columns=["item_idx", "terms", "weights"]))
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(f"{file}: cannot be read as item text: {str(error).splitlines()[0]}") from error
+    return ItemText.of_table(pa.concat_tables(tables), items=items)
 
 
 def _check(item: np.ndarray, terms: np.ndarray, weights: np.ndarray, *, items: int) -> None:
@@ -99,10 +93,6 @@ def _check(item: np.ndarray, terms: np.ndarray, weights: np.ndarray, *, items: i
     if not np.array_equal(terms, weights):
         place = int(np.flatnonzero(terms != weights)[0])
         raise DataError(f"item text: item {item[place]} has {terms[place]} terms and {weights[place]} weights")
-
-
-def _lengths(lists: pa.ListArray) -> np.ndarray:
-    return _numbers(lists.value_lengths().fill_null(0), np.int64)
 
 
 def _numbers(column: pa.Array | pa.ChunkedArray, kind: type[np.generic]) -> np.ndarray:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from nightreel.neural.networks.params import Domain, MfParams, NetworkParams
-
-ParamsT = TypeVar("ParamsT", bound=NetworkParams)
+from nightreel.neural.spec import Domain, MfParams, ParamsT
 
 
 class Network(nn.Module, ABC, Generic[ParamsT]):
@@ -36,14 +34,9 @@ class Network(nn.Module, ABC, Generic[ParamsT]):
         self.users = _table(domain.users, widths[0], params.init_std)
         self.items = _table(domain.items, widths[1], params.init_std)
 
-    @property
-    def implicit(self) -> bool:
-        """Whether scores are logits of preference instead of ratings."""
-        return False
-
     @abstractmethod
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
-        """Scores of pairs, in rating units and not clipped to the scale, or logits where `implicit`.
+        """Scores of pairs, in rating units and not clipped to the scale, or logits of preference (`Neumf`).
 
         Parameters
         ----------
@@ -59,10 +52,6 @@ class Network(nn.Module, ABC, Generic[ParamsT]):
         """The weights with sparse gradients: (users, width) and (items, width)."""
         return self.users.weight, self.items.weight
 
-    def dense_weights(self) -> list[nn.Parameter]:
-        """All weights but the tables."""
-        return [weight for weight in self.parameters() if all(weight is not table for table in self.tables())]
-
 
 def _table(rows: int, width: int, std: float) -> nn.Embedding:
     table = nn.Embedding(rows, width, sparse=True)
@@ -72,6 +61,9 @@ def _table(rows: int, width: int, std: float) -> nn.Embedding:
 
 class Factors(NamedTuple):
     """score = mean + user_bias[u] + item_bias[i] + user_vectors[u] . item_vectors[i].
+
+    They share memory with the network's tables and have no gradients. The factors form's top-N, similar and fold-in
+    serve a network that has them.
 
     mean : of the score
     user_bias : (users,) float32
@@ -87,20 +79,7 @@ class Factors(NamedTuple):
     item_vectors: Tensor
 
 
-class FactorNetwork(Network[MfParams]):
-    """A network whose score is an inner product, so that the factors form's top-N, similar and fold-in serve it."""
-
-    @abstractmethod
-    def factors(self) -> Factors:
-        """What the network has learnt, sharing memory with its tables and without gradients."""
-
-
-def inner(left: Tensor, right: Tensor) -> Tensor:
-    """(n, rank), (n, rank) -> (n,)"""
-    return (left * right).sum(dim=1)
-
-
-class Mf(FactorNetwork):
+class Mf(Network[MfParams]):
     """score = user vector . item vector, without biases and mean.
 
     The vectors carry the level as well: they start around the value at which their product is the mean rating, which
@@ -119,14 +98,15 @@ class Mf(FactorNetwork):
             self.items.weight.add_(math.copysign(level, domain.mean))
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
-        return inner(self.users(users), self.items(items))
+        score: Tensor = (self.users(users) * self.items(items)).sum(dim=1)
+        return score
 
     def factors(self) -> Factors:
         users, items = (table.detach() for table in self.tables())
         return Factors(0.0, users.new_zeros(len(users)), users, items.new_zeros(len(items)), items)
 
 
-class MfBias(FactorNetwork):
+class MfBias(Network[MfParams]):
     """score = bias + user bias + item bias + user vector . item vector (Koren, Bell and Volinsky 2009).
 
     Shapes: users (users, 1 + rank) and items (items, 1 + rank), whose first column is the bias and starts at 0;
@@ -144,7 +124,7 @@ class MfBias(FactorNetwork):
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         user, item = self.users(users), self.items(items)
-        score: Tensor = self.bias + user[:, 0] + item[:, 0] + inner(user[:, 1:], item[:, 1:])
+        score: Tensor = self.bias + user[:, 0] + item[:, 0] + (user[:, 1:] * item[:, 1:]).sum(dim=1)
         return score
 
     def factors(self) -> Factors:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,25 +17,32 @@ from torch import Tensor
 from nightreel.errors import DataError
 from nightreel.neural.networks.item_text import ItemText
 from nightreel.neural.networks.network import Mf, MfBias, Network
-from nightreel.neural.networks.params import Domain, NetworkParams, checked, params_type
 from nightreel.neural.networks.tower_networks import Deep, Hybrid, Ncf, Neumf
+from nightreel.neural.spec import Domain, NetworkParams, checked, needs_text
 from nightreel.settings.sections import Section
 
 
 def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
     """As safetensors, under a temporary name until the file is on disk."""
-    unfinished = _unfinished(file)
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, unfinished)
-    # safetensors makes files for their owner alone; a run's folder is read by others too.
-    unfinished.chmod(0o644)
-    _commit(unfinished, file)
+    with _replacing(file) as unfinished:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, unfinished)
+        # safetensors makes files for their owner alone; a run's folder is read by others too.
+        unfinished.chmod(0o644)
 
 
 def write_text(file: Path, text: str) -> None:
     """In UTF-8, under a temporary name until the file is on disk."""
-    unfinished = _unfinished(file)
-    unfinished.write_text(text, encoding="utf-8")
-    _commit(unfinished, file)
+    with _replacing(file) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    yield unfinished
+    sync(unfinished)
+    unfinished.replace(file)
+    sync(file.parent)
 
 
 def sync(path: Path) -> None:
@@ -46,23 +54,8 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _unfinished(file: Path) -> Path:
-    return file.with_name(f".{file.name}.unfinished")
-
-
-def _commit(unfinished: Path, file: Path) -> None:
-    sync(unfinished)
-    unfinished.replace(file)
-    sync(file.parent)
-
-
 NETWORKS: dict[str, type[Network[Any]]] = {network.name: network for network in (Mf, MfBias, Deep, Ncf, Neumf, Hybrid)}
 """Every network by its name, simplest first."""
-
-
-def needs_text(name: str) -> bool:
-    """Whether `build` needs the items' text."""
-    return name == Hybrid.name
 
 
 def build(name: str, params: NetworkParams, domain: Domain, *, seed: int, text: ItemText | None = None) -> Network[Any]:
@@ -77,7 +70,6 @@ def build(name: str, params: NetworkParams, domain: Domain, *, seed: int, text: 
     ConfigurationError : no such network
     DataError : no text for a network that needs it
     """
-    params_type(name)
     if needs_text(name) and text is None:
         raise DataError(f"network {name}: needs the items' text (item_idx, terms, weights), and none was given")
     network: Callable[..., Network[Any]] = NETWORKS[name]
@@ -116,7 +108,10 @@ def load_network(folder: Path, *, device: torch.device | str = "cpu") -> Network
     ------
     DataError : a file is missing, cut off, not of this version, or not what the other one belongs to
     """
-    header = _header(folder / HEADER)
+    try:
+        header = Header.model_validate_json((folder / HEADER).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise DataError(f"{folder / HEADER}: not the header of a network: {_first_line(error)}") from error
     file = folder / WEIGHTS
     try:
         weights = load_file(file, device=str(device))
@@ -127,13 +122,6 @@ def load_network(folder: Path, *, device: torch.device | str = "cpu") -> Network
     except (OSError, SafetensorError, RuntimeError) as error:
         raise DataError(f"{file}: not the weights that {HEADER} describes: {_first_line(error)}") from error
     return network.eval().requires_grad_(False)
-
-
-def _header(file: Path) -> Header:
-    try:
-        return Header.model_validate_json(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise DataError(f"{file}: not the header of a network: {_first_line(error)}") from error
 
 
 def _text(weights: Mapping[str, Tensor], header: Header) -> ItemText | None:

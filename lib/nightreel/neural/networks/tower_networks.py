@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from nightreel.neural.networks.item_text import ItemText
-from nightreel.neural.networks.network import Network, ParamsT
-from nightreel.neural.networks.params import DeepParams, Domain, HybridParams, NcfParams, NeumfParams
+from nightreel.neural.networks.network import Network
+from nightreel.neural.spec import DeepParams, Domain, HybridParams, NcfParams, NeumfParams, TowerParams
+
+TowerParamsT = TypeVar("TowerParamsT", bound=TowerParams)
 
 
 class PairLinear(nn.Module):
@@ -43,39 +44,28 @@ class PairLinear(nn.Module):
         return functional.linear(item, self.layer.weight[:, self.user_width :])
 
 
-def hidden_layers(widths: Sequence[int], *, dropout: float) -> nn.Sequential:
-    """The layers after a first one of widths[0] units: ReLU and dropout, then a linear layer for each further width.
-
-    Shapes: (..., widths[0]) -> (..., widths[-1]).
-    """
-    layers: list[nn.Module] = []
-    for place, width in enumerate(widths):
-        if place:
-            layers.append(nn.Linear(widths[place - 1], width))
-        layers.append(nn.ReLU())
-        if dropout:
-            layers.append(nn.Dropout(dropout))
-    return nn.Sequential(*layers)
-
-
-def output(width: int, *, start: float) -> nn.Linear:
-    """(..., width) -> (..., 1), its bias at `start`."""
-    layer = nn.Linear(width, 1)
-    nn.init.constant_(layer.bias, start)
-    return layer
-
-
-class TowerNetwork(Network[ParamsT]):
-    """score = out(hidden(first([user features ; item features]))).
+class TowerNetwork(Network[TowerParamsT]):
+    """score = out(hidden(first([user ; item features]))).
 
     To score a whole catalogue, `user_tower` and `item_tower` compute the first layer once a user and once an item, and
     `score_tile` all pairs of some of either: score_tile(user_tower(u), item_tower(i))[a, b] is forward(u[a], i[b]).
     In evaluation mode only, as dropout draws anew for every call.
     """
 
-    first: PairLinear
-    hidden: nn.Module
-    out: nn.Module
+    def make_layers(self, user: int, item: int, *, start: float) -> None:
+        """first (user + item -> hidden[0]), hidden, and out (hidden[-1] -> 1), whose bias is at `start`.
+
+        hidden is ReLU and dropout after `first` and after a linear layer for each further width.
+        """
+        widths, dropout = self.params.hidden, self.params.dropout
+        self.first = PairLinear(user, item, widths[0])
+        layers: list[nn.Module] = []
+        for place, width in enumerate(widths):
+            layers += [nn.Linear(widths[place - 1], width)] if place else []
+            layers += [nn.ReLU(), nn.Dropout(dropout)] if dropout else [nn.ReLU()]
+        self.hidden = nn.Sequential(*layers)
+        self.out = nn.Linear(widths[-1], 1)
+        nn.init.constant_(self.out.bias, start)
 
     @property
     def tile_width(self) -> int:
@@ -87,22 +77,17 @@ class TowerNetwork(Network[ParamsT]):
         score: Tensor = self.out(self.hidden(joined))
         return score.squeeze(-1)
 
-    def user_features(self, users: Tensor) -> Tensor:
-        """(n,) -> (n, width of a user's features)"""
-        rows: Tensor = self.users(users)
-        return rows
-
     def item_features(self, items: Tensor) -> Tensor:
         """(n,) -> (n, width of an item's features)"""
         rows: Tensor = self.items(items)
         return rows
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
-        return self.finish(self.first(self.user_features(users), self.item_features(items)))
+        return self.finish(self.first(self.users(users), self.item_features(items)))
 
     def user_tower(self, users: Tensor) -> Tensor:
         """The users' part of score_tile: (u,) int64 -> (u, width) float32"""
-        return self.first.of_users(self.user_features(users))
+        return self.first.of_users(self.users(users))
 
     def item_tower(self, items: Tensor) -> Tensor:
         """The items' part of score_tile: (i,) int64 -> (i, width) float32"""
@@ -116,17 +101,14 @@ class TowerNetwork(Network[ParamsT]):
 class Deep(TowerNetwork[DeepParams]):
     """Embeddings of 20 and 10, concatenated, a dense layer of 256 and one output, which starts at the mean rating.
 
-    Shapes: users (users, user_embedding), items (items, item_embedding),
-    first (user_embedding + item_embedding -> hidden[0]), out (hidden[-1] -> 1).
+    Shapes: users (users, user_embedding), items (items, item_embedding).
     """
 
     name: ClassVar[str] = "deep"
 
     def __init__(self, params: DeepParams, domain: Domain) -> None:
         super().__init__(params, domain, widths=(params.user_embedding, params.item_embedding))
-        self.first = PairLinear(params.user_embedding, params.item_embedding, params.hidden[0])
-        self.hidden = hidden_layers(params.hidden, dropout=params.dropout)
-        self.out = output(params.hidden[-1], start=domain.mean)
+        self.make_layers(params.user_embedding, params.item_embedding, start=domain.mean)
 
 
 _MARGIN = 0.01
@@ -135,17 +117,17 @@ _MARGIN = 0.01
 class Ncf(TowerNetwork[NcfParams]):
     """score = lowest + (highest - lowest) * sigmoid(MLP([user ; item])), the MLP of 64, 32 and 16 units (He 2017).
 
-    Shapes: users (users, embedding), items (items, embedding), first (2 * embedding -> hidden[0]),
-    out (hidden[-1] -> 1), whose bias starts where the score is the mean rating.
+    Shapes: users (users, embedding), items (items, embedding). The bias of `out` starts where the score is the mean
+    rating.
     """
 
     name: ClassVar[str] = "ncf"
 
     def __init__(self, params: NcfParams, domain: Domain) -> None:
         super().__init__(params, domain, widths=(params.embedding, params.embedding))
-        self.first = PairLinear(params.embedding, params.embedding, params.hidden[0])
-        self.hidden = hidden_layers(params.hidden, dropout=params.dropout)
-        self.out = output(params.hidden[-1], start=_logit_of_mean(domain))
+        # A mean at an end of the scale would be an infinite logit.
+        share = min(max((domain.mean - domain.lowest) / (domain.highest - domain.lowest), _MARGIN), 1.0 - _MARGIN)
+        self.make_layers(params.embedding, params.embedding, start=math.log(share / (1.0 - share)))
 
     def finish(self, joined: Tensor) -> Tensor:
         # In float32 also under bf16, whose steps near 5 are as wide as 0.03.
@@ -153,20 +135,12 @@ class Ncf(TowerNetwork[NcfParams]):
         return self.domain.lowest + (self.domain.highest - self.domain.lowest) * share
 
 
-def _logit_of_mean(domain: Domain) -> float:
-    """A mean at an end of the scale would be an infinite logit."""
-    share = (domain.mean - domain.lowest) / (domain.highest - domain.lowest)
-    share = min(max(share, _MARGIN), 1.0 - _MARGIN)
-    return math.log(share / (1.0 - share))
-
-
 class Neumf(TowerNetwork[NeumfParams]):
     """score = h . (GMF user * GMF item) + MLP([MLP user ; MLP item]), on separate embeddings (He et al. 2017).
 
     In the rating mode the score is a rating and starts at the mean; in the implicit mode it is the logit of a positive.
 
-    Shapes: users and items (.., gmf_embedding + mlp_embedding), the GMF's columns first; gmf (gmf_embedding,);
-    first (2 * mlp_embedding -> hidden[0]); out (hidden[-1] -> 1).
+    Shapes: users and items (.., gmf_embedding + mlp_embedding), the GMF's columns first; gmf (gmf_embedding,).
     """
 
     name: ClassVar[str] = "neumf"
@@ -175,12 +149,12 @@ class Neumf(TowerNetwork[NeumfParams]):
         width = params.gmf_embedding + params.mlp_embedding
         super().__init__(params, domain, widths=(width, width))
         self.gmf = nn.Parameter(torch.ones(params.gmf_embedding))
-        self.first = PairLinear(params.mlp_embedding, params.mlp_embedding, params.hidden[0])
-        self.hidden = hidden_layers(params.hidden, dropout=params.dropout)
-        self.out = output(params.hidden[-1], start=0.0 if self.implicit else domain.mean)
+        start = 0.0 if self.implicit else domain.mean
+        self.make_layers(params.mlp_embedding, params.mlp_embedding, start=start)
 
     @property
     def implicit(self) -> bool:
+        """Whether scores are logits of preference instead of ratings."""
         return self.params.mode == "implicit"
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
@@ -245,8 +219,8 @@ class Hybrid(TowerNetwork[HybridParams]):
 
     Items without text are known by their embedding, as their text is a vector of zeros before the tower's biases.
 
-    Shapes: users (users, user_embedding), items (items, item_embedding),
-    first (user_embedding + item_embedding + text_embedding -> hidden[0]), out (hidden[-1] -> 1).
+    Shapes: users (users, user_embedding), items (items, item_embedding); an item's features are its embedding and its
+    text's, (n, item_embedding + text_embedding).
     """
 
     name: ClassVar[str] = "hybrid"
@@ -255,9 +229,7 @@ class Hybrid(TowerNetwork[HybridParams]):
         super().__init__(params, domain, widths=(params.user_embedding, params.item_embedding))
         self.text = TextTower(text, hidden=params.text_hidden, out=params.text_embedding)
         width = params.item_embedding + params.text_embedding
-        self.first = PairLinear(params.user_embedding, width, params.hidden[0])
-        self.hidden = hidden_layers(params.hidden, dropout=params.dropout)
-        self.out = output(params.hidden[-1], start=domain.mean)
+        self.make_layers(params.user_embedding, width, start=domain.mean)
 
     def item_features(self, items: Tensor) -> Tensor:
         return torch.cat([self.items(items), self.text(items)], dim=1)

@@ -1,3 +1,1 @@
-"""From a specification and a feed to a trained network in a folder; alone, under torchrun or in Spark's tasks.
-
-Nothing is imported here: `spec` is read where torch is not installed."""
+"""From a specification and a feed to a trained network in a folder; alone, under torchrun or in Spark's tasks."""

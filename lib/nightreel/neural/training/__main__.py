@@ -19,9 +19,8 @@ from torch.distributed.elastic.multiprocessing.errors import record
 from nightreel.arguments import Parser
 from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, DataError, NightreelError
 from nightreel.neural.feed import every_row
-from nightreel.neural.networks.params import PARAMS, Domain
-from nightreel.neural.training.spec import TrainingSpec, hyperparameters, read_spec
-from nightreel.neural.training.train import Outcome, train
+from nightreel.neural.spec import PARAMS, Domain, TrainingSpec, hyperparameters, read_spec
+from nightreel.neural.training.train import train
 
 
 def parquet_files(folder: Path) -> tuple[str, ...]:
@@ -69,7 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("training: interrupted; --resume goes on after the last whole epoch", file=sys.stderr)
         return INTERRUPTED
     if os.environ.get("RANK", "0") == "0":
-        print(_summary(outcome))
+        loss = "" if outcome.validation_loss is None else f", validation loss {outcome.validation_loss:.4f}"
+        print(
+            f"{outcome.network}: {outcome.rows:,} rows, {len(outcome.history)} epochs on {outcome.device}, "
+            f"the best was {outcome.best_epoch}{loss}; kept in {outcome.folder}"
+        )
     return DONE
 
 
@@ -81,10 +84,6 @@ def _spec(flags: argparse.Namespace) -> TrainingSpec:
         return spec.model_copy(update={"resume": True}) if flags.resume else spec
     if not (flags.network and flags.train and flags.out):
         raise ConfigurationError("either --spec, or --network, --train and --out (see --help)")
-    return _spec_of_folders(flags)
-
-
-def _spec_of_folders(flags: argparse.Namespace) -> TrainingSpec:
     chosen = hyperparameters(flags.network, flags.set)
     train_files = parquet_files(flags.train)
     validation = parquet_files(flags.validation) if flags.validation else ()
@@ -102,14 +101,6 @@ def _spec_of_folders(flags: argparse.Namespace) -> TrainingSpec:
         seed=flags.seed,
         folder=str(flags.out.resolve()),
         resume=flags.resume,
-    )
-
-
-def _summary(outcome: Outcome) -> str:
-    loss = "" if outcome.validation_loss is None else f", validation loss {outcome.validation_loss:.4f}"
-    return (
-        f"{outcome.network}: {outcome.rows:,} rows, {len(outcome.history)} epochs on {outcome.device}, "
-        f"the best was {outcome.best_epoch}{loss}; kept in {outcome.folder}"
     )
 
 

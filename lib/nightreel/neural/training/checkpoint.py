@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.neural.networks.storage import sync, write_tensors, write_text
-from nightreel.neural.training.spec import TrainingSpec
+from nightreel.neural.spec import TrainingSpec
 from nightreel.settings.sections import PositiveInt, Section
 
 
@@ -33,10 +31,7 @@ class Epoch(Section):
     rows_per_second: float
 
 
-History: TypeAlias = Sequence[Epoch]
-
-
-def best_place(history: History) -> int:
+def best_place(history: Sequence[Epoch]) -> int:
     """The place of the epoch to keep: the first of the lowest validation loss, or the last without validation."""
     losses = [epoch.validation_loss for epoch in history]
     known = [loss for loss in losses if loss is not None]
@@ -54,14 +49,21 @@ class Checkpoint:
     Random numbers have no state to keep: they depend on the seed, the epoch and the rank.
     """
 
-    history: History
+    history: tuple[Epoch, ...]
     model: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
     optimiser: Mapping[str, Tensor]
 
 
 _MODEL, _BEST, _OPTIMISER, _STATE = "model.safetensors", "best.safetensors", "optimiser.safetensors", "state.json"
-_HISTORY = TypeAdapter(tuple[Epoch, ...])
+
+
+class _State(Section):
+    """The content of state.json."""
+
+    history: tuple[Epoch, ...]
+    of: dict[str, Any]
+    """The training's settings by dotted key."""
 
 
 class Checkpoints:
@@ -73,7 +75,7 @@ class Checkpoints:
     def __init__(self, run: Path, spec: TrainingSpec, *, world_size: int) -> None:
         self._folder = run / "checkpoints"
         settings = spec.model_dump(mode="json", exclude={"folder", "resume"})
-        self._belongs_to = {**_flat(settings), "processes": world_size}
+        self._of = {**_flat(settings), "processes": world_size}
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Replaces the one before."""
@@ -85,8 +87,8 @@ class Checkpoints:
         if best_place(checkpoint.history) != len(checkpoint.history) - 1:
             write_tensors(unfinished / _BEST, checkpoint.best)
         write_tensors(unfinished / _OPTIMISER, checkpoint.optimiser)
-        history = _HISTORY.dump_python(tuple(checkpoint.history), mode="json")
-        write_text(unfinished / _STATE, json.dumps({"history": history, "of": self._belongs_to}, indent=2) + "\n")
+        state = _State(history=checkpoint.history, of=self._of)
+        write_text(unfinished / _STATE, state.model_dump_json(indent=2) + "\n")
         before = self._finished()
         unfinished.rename(self._folder / name)
         sync(self._folder)
@@ -106,13 +108,12 @@ class Checkpoints:
             return None
         folder = finished[-1]
         try:
-            state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-            self._require_same(state["of"], folder)
+            state = _State.model_validate_json((folder / _STATE).read_text(encoding="utf-8"))
+            self._require_same(state.of, folder)
             model = load_file(folder / _MODEL)
             best = load_file(folder / _BEST) if (folder / _BEST).exists() else model
-            history = _HISTORY.validate_json(json.dumps(state["history"]))
-            return Checkpoint(history, model, best, load_file(folder / _OPTIMISER))
-        except (OSError, ValueError, KeyError, ValidationError, SafetensorError) as error:
+            return Checkpoint(state.history, model, best, load_file(folder / _OPTIMISER))
+        except (OSError, ValueError, SafetensorError) as error:
             raise DataError(f"{folder}: the checkpoint cannot be read: {error}") from error
 
     def clear(self) -> None:
@@ -124,7 +125,7 @@ class Checkpoints:
         return sorted(self._folder.glob("epoch-*"))
 
     def _require_same(self, of: Mapping[str, Any], folder: Path) -> None:
-        for key, now in self._belongs_to.items():
+        for key, now in self._of.items():
             if of.get(key) != now:
                 raise ConfigurationError(
                     f"resume: {key} is {now!r} and was {of.get(key)!r} when {folder} was written; "

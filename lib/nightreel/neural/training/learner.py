@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -14,8 +14,8 @@ from torch.nn.utils import get_total_norm
 from nightreel.neural.feed import Batch
 from nightreel.neural.networks.network import Network
 from nightreel.neural.process import Process
+from nightreel.neural.spec import Recipe
 from nightreel.neural.training.objective import Objective
-from nightreel.neural.training.spec import Recipe
 
 
 class Learner:
@@ -36,14 +36,14 @@ class Learner:
         self.network = objective.network
         self.optimiser = Optimiser(objective.network, recipe, world_size=process.world_size)
         self._half = precision == "bf16"
-        self.module = _distributed(objective, process)
+        self.module = _distributed(objective, process.device) if process.world_size > 1 else objective
 
     def learn(self, batch: Batch, *, rate: float) -> Tensor:
         """Take a step; to be called on every rank. Returns the losses of the batch's entries, (m,) float32."""
-        self.optimiser.forget()
+        self.optimiser.zero_grad()
         losses, share = self.backward(batch)
         self.optimiser.exchange(share=share)
-        self.optimiser.apply(rate=rate)
+        self.optimiser.step(rate=rate)
         return losses
 
     def backward(self, batch: Batch) -> tuple[Tensor, float]:
@@ -60,15 +60,15 @@ class Learner:
         return losses.detach(), share
 
 
-def _distributed(objective: Objective, process: Process) -> nn.Module:
+def _distributed(objective: Objective, device: torch.device) -> nn.Module:
     """The objective whose backward pass averages gradients over the ranks, but not those of the tables."""
     tables = objective.network.tables()
     ignored = [name for name, weight in objective.named_parameters() if any(weight is table for table in tables)]
-    if process.world_size == 1 or len(ignored) == len(list(objective.parameters())):
+    if len(ignored) == len(list(objective.parameters())):
         return objective
     ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
     ignore(objective, ignored)  # type: ignore[no-untyped-call]
-    devices = [process.device] if process.device.type == "cuda" else None
+    devices = [device] if device.type == "cuda" else None
     return DistributedDataParallel(objective, devices, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
@@ -82,14 +82,17 @@ class Optimiser:
     """
 
     def __init__(self, network: Network[Any], recipe: Recipe, *, world_size: int) -> None:
-        self._tables, self._dense = network.tables(), network.dense_weights()
+        self._tables = network.tables()
+        self._dense = [weight for weight in network.parameters() if all(weight is not table for table in self._tables)]
         self._recipe, self._world_size = recipe, world_size
-        self._rates = {"tables": recipe.table_rate, "dense": recipe.dense_rate}
         self._steppers: dict[str, torch.optim.Optimizer] = {"tables": torch.optim.Adagrad(self._tables, eps=1e-10)}
         if self._dense:
-            self._steppers["dense"] = _adamw(self._dense, weight_decay=recipe.weight_decay)
+            decayed = {"params": [weight for weight in self._dense if weight.dim() > 1]}
+            others = {"params": [weight for weight in self._dense if weight.dim() <= 1], "weight_decay": 0.0}
+            groups = [group for group in (decayed, others) if group["params"]]
+            self._steppers["dense"] = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
 
-    def forget(self) -> None:
+    def zero_grad(self) -> None:
         """Drop the gradients of the step before."""
         for stepper in self._steppers.values():
             stepper.zero_grad(set_to_none=True)
@@ -115,13 +118,15 @@ class Optimiser:
                 gradient = torch.addcmul(gradient, touched, shares, value=self._recipe.table_l2) / self._world_size
                 table.grad = torch.sparse_coo_tensor(indices, gradient, table.shape, is_coalesced=True)
 
-    def apply(self, *, rate: float) -> None:
+    def step(self, *, rate: float) -> None:
         """Clip the gradients and move the weights, at the recipe's learning rates times `rate`."""
+        rates = {"tables": self._recipe.table_rate, "dense": self._recipe.dense_rate}
         with _unchecked():
-            self._clip()
+            if self._recipe.gradient_clip:
+                self._clip()
             for name, stepper in self._steppers.items():
                 for group in stepper.param_groups:
-                    group["lr"] = self._rates[name] * rate
+                    group["lr"] = rates[name] * rate
                 stepper.step()
 
     def state(self) -> dict[str, Tensor]:
@@ -144,22 +149,11 @@ class Optimiser:
             stepper.load_state_dict({"state": found, "param_groups": stepper.state_dict()["param_groups"]})
 
     def _clip(self) -> None:
-        if self._recipe.gradient_clip:
-            gradients = list(self._gradients())
-            scale = (self._recipe.gradient_clip / (get_total_norm(gradients) + 1e-6)).clamp(max=1.0)
-            for gradient in gradients:
-                gradient.mul_(scale)
-
-    def _gradients(self) -> Iterator[Tensor]:
-        for weight in (*self._tables, *self._dense):
-            if weight.grad is not None:
-                yield weight.grad._values() if weight.grad.is_sparse else weight.grad
-
-
-def _adamw(weights: Sequence[Tensor], *, weight_decay: float) -> torch.optim.AdamW:
-    decayed = {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": weight_decay}
-    others = {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0}
-    return torch.optim.AdamW([group for group in (decayed, others) if group["params"]], fused=True)
+        found = [weight.grad for weight in (*self._tables, *self._dense) if weight.grad is not None]
+        gradients = [gradient._values() if gradient.is_sparse else gradient for gradient in found]
+        scale = (self._recipe.gradient_clip / (get_total_norm(gradients) + 1e-6)).clamp(max=1.0)
+        for gradient in gradients:
+            gradient.mul_(scale)
 
 
 def _with_shares(table: Tensor, share: float) -> Tensor:
@@ -175,16 +169,14 @@ def _with_shares(table: Tensor, share: float) -> Tensor:
 def _of_all_ranks(rows: Tensor, world_size: int) -> Tensor:
     """The sum over the ranks of their sparse rows."""
     counts = _gathered(torch.tensor([rows._nnz()], device=rows.device), world_size).flatten().tolist()
-    indices, values = (_concatenated(part, counts) for part in (rows.indices()[0], rows.values()))
-    return torch.sparse_coo_tensor(indices.unsqueeze(0), values, rows.shape).coalesce()
-
-
-def _concatenated(part: Tensor, counts: Sequence[int]) -> Tensor:
-    """Every rank's tensor, of counts[rank] rows, one after the other: sent padded, as collectives want equal sizes."""
-    padded = part.new_zeros((max(counts), *part.shape[1:]))
-    padded[: len(part)] = part
-    gathered = _gathered(padded, len(counts))
-    return torch.cat([gathered[rank, :count] for rank, count in enumerate(counts)])
+    parts = []
+    for part in (rows.indices()[0], rows.values()):
+        # Collectives want equal sizes.
+        padded = part.new_zeros((max(counts), *part.shape[1:]))
+        padded[: len(part)] = part
+        gathered = _gathered(padded, world_size)
+        parts.append(torch.cat([gathered[rank, :count] for rank, count in enumerate(counts)]))
+    return torch.sparse_coo_tensor(parts[0].unsqueeze(0), parts[1], rows.shape).coalesce()
 
 
 def _gathered(tensor: Tensor, world_size: int) -> Tensor:

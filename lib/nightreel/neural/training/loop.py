@@ -14,10 +14,10 @@ from torch import Tensor
 from nightreel.errors import DataError, NightreelError
 from nightreel.neural.feed import Feed
 from nightreel.neural.process import Process
-from nightreel.neural.training.checkpoint import Checkpoint, Checkpoints, Epoch, History, best_place
+from nightreel.neural.spec import Recipe
+from nightreel.neural.training.checkpoint import Checkpoint, Checkpoints, Epoch, best_place
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.objective import Objective, scrambled
-from nightreel.neural.training.spec import Recipe
 
 _STEPS_BETWEEN_CHECKS = 50
 _SECONDS_BETWEEN_LINES = 5.0
@@ -49,13 +49,7 @@ class Loop:
         self._learner, self._feed, self._validation = learner, feed, validation
         self._seed, self._checkpoints = seed, checkpoints
         self._recipe, self._process = learner.recipe, learner.process
-        self._progress = Progress(
-            learner.network.name,
-            steps=feed.steps,
-            rows=feed.rows,
-            epochs=self._recipe.epochs,
-            prints=self._process.first,
-        )
+        self._progress = Progress(learner.network.name, feed, epochs=self._recipe.epochs, prints=self._process.first)
 
     def begin(self, *, resume: bool) -> None:
         """Restore the last checkpoint, or clear away those of an earlier training.
@@ -75,7 +69,7 @@ class Loop:
                 "ranks see"
             )
         if found:
-            self.history, self.best = tuple(found.history), found.best
+            self.history, self.best = found.history, found.best
             self._learner.network.load_state_dict(dict(found.model))
             self._learner.optimiser.restore(found.optimiser)
         elif self._process.first:
@@ -92,7 +86,10 @@ class Loop:
         while not is_over(self.history, self._recipe):
             self.history += (self._epoch(len(self.history)),)
             if self._process.first:
-                self._keep()
+                network, optimiser = self._learner.network, self._learner.optimiser
+                if best_place(self.history) == len(self.history) - 1:
+                    self.best = {name: tensor.to("cpu", copy=True) for name, tensor in network.state_dict().items()}
+                self._checkpoints.write(Checkpoint(self.history, network.state_dict(), self.best, optimiser.state()))
 
     def _epoch(self, place: int) -> Epoch:
         began = time.monotonic()
@@ -139,12 +136,6 @@ class Loop:
                 "lower the learning rates, raise warmup_steps or set gradient_clip, and look for ratings off the scale"
             )
 
-    def _keep(self) -> None:
-        network, optimiser = self._learner.network, self._learner.optimiser
-        if best_place(self.history) == len(self.history) - 1:
-            self.best = {name: tensor.to("cpu", copy=True) for name, tensor in network.state_dict().items()}
-        self._checkpoints.write(Checkpoint(self.history, network.state_dict(), self.best, optimiser.state()))
-
 
 def validation_loss(measure: Objective, feed: Feed, process: Process) -> float:
     """Mean of the measure's losses over all rows of all ranks, in float64; any number of ranks gives the same figure.
@@ -170,7 +161,7 @@ def validation_loss(measure: Objective, feed: Feed, process: Process) -> float:
     return loss / entries
 
 
-def is_over(history: History, recipe: Recipe) -> bool:
+def is_over(history: Sequence[Epoch], recipe: Recipe) -> bool:
     """Whether all epochs are done or patience is at its end."""
     if len(history) >= recipe.epochs:
         return True
@@ -197,17 +188,13 @@ def rate_factor(recipe: Recipe, *, step: int, steps_an_epoch: int, losses: Seque
 
 
 class Progress:
-    """A line on standard error for each epoch, and one every few seconds within it.
+    """A line on standard error for each epoch, and one every few seconds within it; `prints` on one rank only.
 
-    Parameters
-    ----------
-    steps, rows : of an epoch
     epochs : of the training, if nothing ends it early
-    prints : False on all ranks but one
     """
 
-    def __init__(self, name: str, *, steps: int, rows: int, epochs: int, prints: bool) -> None:
-        self._name, self._steps, self._rows, self._epochs, self._prints = name, steps, rows, epochs, prints
+    def __init__(self, name: str, feed: Feed, *, epochs: int, prints: bool) -> None:
+        self._name, self._steps, self._rows, self._epochs, self._prints = name, feed.steps, feed.rows, epochs, prints
         self._printed = self._began = time.monotonic()
         self._done_before: int | None = None
 

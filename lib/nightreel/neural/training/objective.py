@@ -1,4 +1,4 @@
-"""What a step's rows lose under a network: the modules that DistributedDataParallel wraps."""
+"""Losses of a batch's rows under a network, as the modules that DistributedDataParallel wraps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.params import NeumfParams
-from nightreel.neural.training.spec import Recipe
+from nightreel.neural.spec import NeumfParams, Recipe
 
 
 class Objective(nn.Module, ABC):
@@ -149,10 +148,6 @@ def scrambled(first: Tensor, *others: Tensor | int) -> Tensor:
 def _mixed(state: Tensor) -> Tensor:
     """int64 wraps around as uint64 does; its right shift has to be cleared of the sign."""
     state = state + _GOLDEN
-    for shift, factor in ((30, _FIRST), (27, _SECOND)):
-        state = (state ^ _shifted(state, shift)) * factor
-    return state ^ _shifted(state, 31)
-
-
-def _shifted(state: Tensor, by: int) -> Tensor:
-    return (state >> by) & ((1 << (64 - by)) - 1)
+    for shift, factor in ((30, _FIRST), (27, _SECOND), (31, 1)):
+        state = (state ^ ((state >> shift) & ((1 << (64 - shift)) - 1))) * factor
+    return state

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from nightreel.neural.feed import Feed, every_row, open_feed
+from nightreel.neural.feed import every_row, open_feed
 from nightreel.neural.networks.item_text import read_item_text
 from nightreel.neural.networks.network import Network
-from nightreel.neural.networks.storage import build, needs_text, save_network, write_text
+from nightreel.neural.networks.storage import build, save_network, write_text
 from nightreel.neural.networks.tower_networks import Neumf
 from nightreel.neural.process import Process, keep_freed_memory, process_group
+from nightreel.neural.spec import TrainingSpec, checked, needs_text
 from nightreel.neural.training.checkpoint import Checkpoints, Epoch, best_place
 from nightreel.neural.training.learner import Learner
 from nightreel.neural.training.loop import Loop
@@ -25,7 +27,6 @@ from nightreel.neural.training.objective import (
     RatingObjective,
     UnseenItems,
 )
-from nightreel.neural.training.spec import TrainingSpec
 from nightreel.settings.sections import PositiveInt, Section
 
 OUTCOME = "outcome.json"
@@ -57,7 +58,10 @@ def train(spec: TrainingSpec) -> Outcome:
     DataError : files cannot be read or do not fit together
     NightreelError : the loss is not finite
     """
-    with process_group(spec.device) as process, _random_numbers(process.device):
+    with ExitStack() as stack:
+        process = stack.enter_context(process_group(spec.device))
+        # A training must not change what its caller draws from torch's generators.
+        stack.enter_context(torch.random.fork_rng([process.device] if process.device.type == "cuda" else []))
         # In a function of its own: the module wrapped for the group must be gone before the group ends.
         return _train(spec, process)
 
@@ -65,19 +69,35 @@ def train(spec: TrainingSpec) -> Outcome:
 def _train(spec: TrainingSpec, process: Process) -> Outcome:
     if process.device.type == "cpu":
         keep_freed_memory()
-    network = _network(spec, process.device)
-    learner = Learner(_objective(spec, network, process.device), spec.recipe, process, precision=spec.precision)
+    text = read_item_text(spec.item_text, items=spec.domain.items) if needs_text(spec.network) else None
+    params = checked(spec.network, spec.params)
+    network = build(spec.network, params, spec.domain, seed=spec.seed, text=text).to(process.device)
+    objective = _objective(spec, network, seen=spec.train, of_ratings=RatingObjective(network, spec.recipe))
+    learner = Learner(objective, spec.recipe, process, precision=spec.precision)
+    opened = partial(open_feed, process=process, mode=spec.feed, batch_size=spec.recipe.batch_size, seed=spec.seed)
     with ExitStack() as feeds:
-        feed = feeds.enter_context(closing(_feed(spec, spec.train, process, shuffle=True)))
+        feed = feeds.enter_context(closing(opened(spec.train)))
         validation = None
         if spec.validation:
-            held_out = feeds.enter_context(closing(_feed(spec, spec.validation, process, shuffle=False)))
-            validation = _measure(spec, network, process.device), held_out
+            held_out = feeds.enter_context(closing(opened(spec.validation, shuffle=False)))
+            # An item that the user likes in the held-out rows is no negative of theirs.
+            seen = spec.train + spec.validation
+            validation = _objective(spec, network, seen=seen, of_ratings=ClippedSquares(network)), held_out
         checkpoints = Checkpoints(Path(spec.folder), spec, world_size=process.world_size)
         loop = Loop(learner, feed, validation, seed=spec.seed, checkpoints=checkpoints)
         loop.begin(resume=spec.resume)
         loop.run()
-    outcome = _outcome(spec, loop.history, process, rows=feed.rows)
+    best = loop.history[best_place(loop.history)]
+    outcome = Outcome(
+        network=spec.network,
+        folder=spec.folder,
+        rows=feed.rows,
+        processes=process.world_size,
+        device=torch.cuda.get_device_name(process.device) if process.device.type == "cuda" else "cpu",
+        best_epoch=best.number,
+        validation_loss=best.validation_loss,
+        history=loop.history,
+    )
     if process.first:
         network.load_state_dict(dict(loop.best))
         save_network(network, Path(spec.folder))
@@ -85,54 +105,11 @@ def _train(spec: TrainingSpec, process: Process) -> Outcome:
     return outcome
 
 
-def _random_numbers(device: torch.device) -> AbstractContextManager[None]:
-    """torch's generators are as before in the end: a training must not change what its caller draws."""
-    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
-
-
-def _network(spec: TrainingSpec, device: torch.device) -> Network[Any]:
-    """Before training, the same on every rank."""
-    text = read_item_text(spec.item_text, items=spec.domain.items) if needs_text(spec.network) else None
-    return build(spec.network, spec.network_params(), spec.domain, seed=spec.seed, text=text).to(device)
-
-
-def _feed(spec: TrainingSpec, files: Sequence[str], process: Process, *, shuffle: bool) -> Feed:
-    size = spec.recipe.batch_size
-    return open_feed(files, process, mode=spec.feed, batch_size=size, seed=spec.seed, shuffle=shuffle)
-
-
-def _objective(spec: TrainingSpec, network: Network[Any], device: torch.device) -> Objective:
-    """What is minimised."""
-    if isinstance(network, Neumf) and network.implicit:
-        return _implicit(spec, network, spec.train, device)
-    return RatingObjective(network, spec.recipe)
-
-
-def _measure(spec: TrainingSpec, network: Network[Any], device: torch.device) -> Objective:
-    """What the epochs are judged by."""
-    if isinstance(network, Neumf) and network.implicit:
-        # An item that the user likes in the held-out rows is no negative of theirs.
-        return _implicit(spec, network, spec.train + spec.validation, device)
-    return ClippedSquares(network)
-
-
-def _implicit(spec: TrainingSpec, network: Neumf, seen: Sequence[str], device: torch.device) -> ImplicitObjective:
-    """Its negatives avoid the items seen in these files, on whatever rank they are trained on."""
+def _objective(spec: TrainingSpec, network: Network[Any], *, seen: Sequence[str], of_ratings: Objective) -> Objective:
+    """The one given, or in the implicit mode one whose negatives avoid the items that any rank sees in the files."""
+    if not isinstance(network, Neumf) or not network.implicit:
+        return of_ratings
     batches = [(batch.users, batch.items) for batch in every_row(seen)]
     users, items = (torch.cat(parts) for parts in zip(*batches, strict=True))
-    unseen = UnseenItems(users, items, n_users=spec.domain.users, n_items=spec.domain.items).to(device)
-    return ImplicitObjective(network, network.params, unseen, seed=spec.seed)
-
-
-def _outcome(spec: TrainingSpec, history: tuple[Epoch, ...], process: Process, *, rows: int) -> Outcome:
-    best = history[best_place(history)]
-    return Outcome(
-        network=spec.network,
-        folder=spec.folder,
-        rows=rows,
-        processes=process.world_size,
-        device=torch.cuda.get_device_name(process.device) if process.device.type == "cuda" else "cpu",
-        best_epoch=best.number,
-        validation_loss=best.validation_loss,
-        history=history,
-    )
+    unseen = UnseenItems(users, items, n_users=spec.domain.users, n_items=spec.domain.items)
+    return ImplicitObjective(network, network.params, unseen.to(network.gmf.device), seed=spec.seed)

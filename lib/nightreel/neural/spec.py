@@ -1,9 +1,10 @@
-"""All that a rank needs to know to train, as JSON; importable without torch."""
+"""All that a rank needs to know to train, as JSON, and the networks' hyperparameters; importable without torch."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from urllib.parse import unquote
@@ -13,10 +14,110 @@ from fsspec.core import url_to_fs
 from pydantic import Field, Strict, ValidationError, model_validator
 
 from nightreel.errors import ConfigurationError
-from nightreel.neural.networks.params import Domain, NetworkParams, checked, params_type
 from nightreel.settings import read_layers
-from nightreel.settings.sections import DefaultsFrom, Section, Seed
+from nightreel.settings.sections import DefaultsFrom, PositiveInt, Section, Seed, Share
 from nightreel.settings.sections import Recipe as Recipe
+
+Widths = Annotated[tuple[PositiveInt, ...], Strict(False), Field(min_length=1)]
+"""Units of the hidden layers, first to last."""
+
+
+class Domain(Section):
+    """Users 0 .. users - 1, items 0 .. items - 1, and the ratings between them."""
+
+    users: PositiveInt
+    items: PositiveInt
+    lowest: float
+    """The rating scale; predictions are clipped to it when they are used, never while training."""
+    highest: float
+    mean: float
+    """Mean training rating: where a network's output starts from."""
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        if self.lowest >= self.highest:
+            raise ValueError("lowest must be below highest")
+        if not self.lowest <= self.mean <= self.highest:
+            raise ValueError("mean must lie between lowest and highest")
+        return self
+
+
+class NetworkParams(Section):
+    init_std: Annotated[float, Field(gt=0.0)]
+    """Standard deviation of the normal distribution that embeddings are drawn from at first."""
+
+
+class MfParams(NetworkParams):
+    rank: PositiveInt
+
+
+class TowerParams(NetworkParams):
+    hidden: Widths
+    dropout: Share
+
+
+class DeepParams(TowerParams):
+    user_embedding: PositiveInt
+    item_embedding: PositiveInt
+
+
+class NcfParams(TowerParams):
+    embedding: PositiveInt
+
+
+class NeumfParams(TowerParams):
+    gmf_embedding: PositiveInt
+    mlp_embedding: PositiveInt
+    mode: Literal["rating", "implicit"]
+    """Predict ratings, or separate items rated at least min_rating from sampled unseen ones."""
+    negatives: PositiveInt
+    """Unseen items drawn for each positive, in the implicit mode."""
+    min_rating: float
+    """What counts as a positive, in the implicit mode."""
+
+
+class HybridParams(DeepParams):
+    text_hidden: PositiveInt
+    text_embedding: PositiveInt
+
+
+PARAMS: Mapping[str, type[NetworkParams]] = {
+    "mf": MfParams,
+    "mf_bias": MfParams,
+    "deep": DeepParams,
+    "ncf": NcfParams,
+    "neumf": NeumfParams,
+    "hybrid": HybridParams,
+}
+"""The type of each network's hyperparameters, simplest network first."""
+
+
+def params_type(name: str) -> type[NetworkParams]:
+    """Raises ConfigurationError for a name that no network has."""
+    if name not in PARAMS:
+        raise ConfigurationError(f"network {name}: unknown; known: {', '.join(PARAMS)}")
+    return PARAMS[name]
+
+
+def needs_text(name: str) -> bool:
+    """Whether a network reads the items' text."""
+    return params_type(name) is HybridParams
+
+
+def checked(name: str, values: Mapping[str, Any]) -> NetworkParams:
+    """Hyperparameters from JSON types.
+
+    Raises
+    ------
+    ConfigurationError : no such network; a hyperparameter is unknown, missing, of a wrong type or out of range
+    """
+    try:
+        return params_type(name).model_validate_json(json.dumps(dict(values)))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise ConfigurationError(f"network {name}: {where}: {fault['msg'][:1].lower()}{fault['msg'][1:]}") from None
+
 
 ParamsT = TypeVar("ParamsT", bound=NetworkParams)
 
@@ -29,12 +130,12 @@ class Hyperparameters(Section, Generic[ParamsT]):
 
 
 def hyperparameters_type(name: str) -> type[Hyperparameters[NetworkParams]]:
-    """The table's type for a network; raises ConfigurationError for a name that no network has."""
+    """The type of [models.<name>]; raises ConfigurationError for a name that no network has."""
     return Hyperparameters[params_type(name)]  # type: ignore[misc,return-value]
 
 
 def hyperparameters(name: str, overrides: Sequence[str] = ()) -> Hyperparameters[NetworkParams]:
-    """Of one network.
+    """Of one network, from the configuration.
 
     Parameters
     ----------
@@ -44,10 +145,8 @@ def hyperparameters(name: str, overrides: Sequence[str] = ()) -> Hyperparameters
     ------
     ConfigurationError : no such network; an override that is unknown, of a wrong type or out of range
     """
-    params_type(name)
-    prefix = f"models.{name}"
-    layers = read_layers("local", [f"{prefix}.{override}" for override in overrides])
-    return layers.parse(hyperparameters_type(name), prefix=prefix)
+    table, prefix = hyperparameters_type(name), f"models.{name}"
+    return read_layers("local", [f"{prefix}.{override}" for override in overrides]).parse(table, prefix=prefix)
 
 
 Files = Annotated[tuple[str, ...], Strict(False)]
@@ -96,10 +195,6 @@ class TrainingSpec(Section):
         if self.recipe.schedule == "plateau" and not self.validation:
             raise ValueError('recipe.schedule = "plateau" needs validation files')
         return self
-
-    def network_params(self) -> NetworkParams:
-        """`params`, typed; raises ConfigurationError for those that the network does not have."""
-        return checked(self.network, self.params)
 
 
 def read_spec(file: Path) -> TrainingSpec:
