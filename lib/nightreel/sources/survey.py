@@ -16,8 +16,7 @@ from nightreel.tables.delta_rs import TableFile
 
 BOM = b"\xef\xbb\xbf"
 BLANKS = b" \t\r"
-SHOWN_CHARACTERS = 1_000
-"""Of a rejected line, in quarantine."""
+SHOWN_CHARACTERS = 1_000  # of a rejected line, in quarantine
 SHOWN_BYTES = 4 * SHOWN_CHARACTERS  # UTF-8 takes at most four bytes a character
 _REASONS_SHOWN = 3
 _CHARACTERS_SHOWN = 80
@@ -114,16 +113,16 @@ def refuse_rejects(
     ----------
     unit : what positions count
     """
-    reasons = rejects([one for one in tallies if one.file_id in files])
+    of_files = [one for one in tallies if one.file_id in files]
+    reasons = rejects(of_files)
     rejected = reasons.total()
-    lines = rejected + good_lines([one for one in tallies if one.file_id in files])
+    lines = rejected + good_lines(of_files)
     if rejected <= max_share * lines:
         return
-    common = ", ".join(f"{count:,} x {reason}" for reason, count in reasons.most_common(_REASONS_SHOWN))
-    first = min(
-        (one for one in tallies if one.reason == reasons.most_common(1)[0][0] and one.file_id in files),
-        key=lambda one: (one.file_id, one.position or 0),
-    )
+    most_common = reasons.most_common(_REASONS_SHOWN)
+    common = ", ".join(f"{count:,} x {reason}" for reason, count in most_common)
+    examples = [one for one in of_files if one.reason == most_common[0][0]]
+    first = min(examples, key=lambda one: (one.file_id, one.position or 0))
     raise DataError(
         f"{rejected:,} of {lines:,} lines ({rejected / lines:.2%}) are rejects, and ingest.max_reject_share allows "
         f"{max_share:.2%}: {common}; such as {(first.line or '')[:_CHARACTERS_SHOWN]!r} in {files[first.file_id].path} "

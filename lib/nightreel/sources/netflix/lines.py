@@ -21,9 +21,9 @@ from nightreel.sources.lines.rating_lines import (
     LineFormat,
     Parsed,
     Reason,
+    calendar_seconds,
     parse_line,
     rating_within,
-    seconds_of_date,
     whole_number,
 )
 from nightreel.sources.lines.segments import AT_A_TIME
@@ -84,7 +84,7 @@ class DumpLines(LineFormat):
         rating = rating_within(others[0], self) if self.rows == "ratings" else None
         if isinstance(rating, Reason):
             return rating
-        seconds = seconds_of_date(others[-1]) if others else None
+        seconds = calendar_seconds(others[-1]) if others else None
         return DumpReason.DATE if others and seconds is None else Entry(user_id, None, rating, seconds)
 
     def item_above(self, stream: IO[bytes], position: int, *, chunk_bytes: int, max_line_bytes: int) -> int:
