@@ -19,14 +19,13 @@ from nightreel.sources.datasets.kmrd import KMRD
 from nightreel.sources.datasets.movielens import MovieLens
 from nightreel.sources.files import RawFile
 from nightreel.sources.held_out import held_out_file
-from nightreel.sources.inventory import Inventory, take_inventory
+from nightreel.sources.inventory import BRONZE, Inventory, take_inventory
 from nightreel.sources.judging import ID_TYPES
-from nightreel.sources.metadata import METADATA_READING, find_metadata, read_metadata
+from nightreel.sources.metadata import find_metadata, read_metadata
 from nightreel.sources.netflix import NetflixDump
 from nightreel.sources.own import OwnData
 from nightreel.sources.source import UNREADABLE, Described, Source
 from nightreel.sources.survey import (
-    Survey,
     Tally,
     good_lines,
     kept_without,
@@ -35,10 +34,8 @@ from nightreel.sources.survey import (
     rejects,
     take_survey,
 )
-from nightreel.tables.delta_rs import Staging
+from nightreel.tables.delta_rs import Staging, TableFile
 from nightreel.tables.tables import Tables
-
-BRONZE = ("bronze_ratings", "bronze_quarantine", "bronze_items", "bronze_files")
 
 _SOURCES: Mapping[str, Callable[[Settings], Source]] = {
     "netflix": NetflixDump,
@@ -56,7 +53,7 @@ _TOO_LONG = "a field of more than 1,000,000 characters, as where a quote is neve
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What a run read. Rows are lines of rating files: those kept and those rejected make up those in."""
+    """What a run read. Rows are lines of rating files: those in are kept or rejected."""
 
     files_read: int
     files_unchanged: int
@@ -65,9 +62,8 @@ class IngestReport:
     rows_in: int
     rows_kept: int
     items: int
-    """Lines that describe items; 0 also where their files are unchanged."""
+    """Lines that describe items; like `metadata` 0 also where their files are unchanged."""
     metadata: int
-    """Rows of metadata; 0 also where their files are unchanged."""
     rejects: Mapping[str, int]
     """Lines quarantined by reason, those of items and metadata included."""
     kept_without: Mapping[str, int]
@@ -118,7 +114,7 @@ def ingest(
     _refuse_other_ids(tables, settings)
     source = _SOURCES[settings.data.source](settings)
     with step("find files"):
-        inventory = _take_inventory(tables, source, settings)
+        inventory = take_inventory(tables, source, settings)
     if not inventory.files and not inventory.dropped:
         return _report(inventory, [])
     staging = Staging(tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None)
@@ -131,33 +127,20 @@ def ingest(
     try:
         with staging:
             with step("read lines"):
-                survey = _surveyed(lines)
-            _refuse(survey, inventory, settings)
-            _refuse_drop(tables, inventory, survey, settings)
+                tallies, written = _surveyed(lines)
+            _refuse_rejects(tallies, inventory, settings)
+            _refuse_drop(tables, inventory, tallies, settings)
             with step("commit rows"):
-                _write(tables, inventory, source, survey=survey, lines=lines, items=items, films=films)
+                _write(tables, inventory, source, written=written, lines=lines, items=items, films=films)
         with step("commit files"):
-            tables.put("bronze_files", _file_rows(inventory, survey.tallies, ingested_at), inventory.replaced())
+            tables.put("bronze_files", _file_rows(inventory, tallies, ingested_at), inventory.replaced())
     finally:
         for rows in kept:
             rows.unpersist()
-    return _report(inventory, survey.tallies)
+    return _report(inventory, tallies)
 
 
-def _take_inventory(tables: Tables, source: Source, settings: Settings) -> Inventory:
-    metadata = find_metadata(settings.metadata)
-    written = [*BRONZE, *(["bronze_metadata"] if metadata else [])]
-    return take_inventory(
-        tables,
-        source.find(),
-        metadata,
-        readings={"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING},
-        read_all=not all(tables.exists(table) for table in written),
-        drop_gone=settings.ingest.gone == "drop",
-    )
-
-
-def _surveyed(lines: DataFrame) -> Survey:
+def _surveyed(lines: DataFrame) -> tuple[list[Tally], list[TableFile]]:
     """The lines counted; a file that Spark's readers find damaged is a DataError, as one that ours do."""
     try:
         return take_survey(lines)
@@ -171,14 +154,14 @@ def _surveyed(lines: DataFrame) -> Survey:
         raise DataError(f"{path}: {UNREADABLE} to its end: {why}; nothing was written") from error
 
 
-def _refuse(survey: Survey, inventory: Inventory, settings: Settings) -> None:
-    """Raise DataError where the lines are not to be kept."""
-    refuse_damaged(survey.tallies, inventory.files)
+def _refuse_rejects(tallies: Sequence[Tally], inventory: Inventory, settings: Settings) -> None:
+    """Raise DataError for a damaged file, and for too many rejects among ratings, items or metadata."""
+    refuse_damaged(tallies, inventory.files)
     share = settings.ingest.max_reject_share
     unit = "row" if settings.data.source in {"own", "events"} else "byte"
-    refuse_rejects(survey.tallies, inventory.ratings, max_share=share, unit=unit)
+    refuse_rejects(tallies, inventory.ratings, max_share=share, unit=unit)
     for files in (inventory.items, inventory.metadata):
-        refuse_rejects(survey.tallies, files, max_share=share)
+        refuse_rejects(tallies, files, max_share=share)
 
 
 def _refuse_other_ids(tables: Tables, settings: Settings) -> None:
@@ -193,7 +176,7 @@ def _refuse_other_ids(tables: Tables, settings: Settings) -> None:
             )
 
 
-def _refuse_drop(tables: Tables, inventory: Inventory, survey: Survey, settings: Settings) -> None:
+def _refuse_drop(tables: Tables, inventory: Inventory, tallies: Sequence[Tally], settings: Settings) -> None:
     """Raise DataError where the ratings would be fewer than the settings let them become."""
     if not (inventory.ratings or inventory.dropped) or not tables.exists("bronze_files"):
         return
@@ -201,7 +184,7 @@ def _refuse_drop(tables: Tables, inventory: Inventory, survey: Survey, settings:
     before = sum(rows for _, rows in files)
     leaving = {*inventory.ratings, *inventory.dropped}
     stay = sum(rows for file_id, rows in files if file_id not in leaving)
-    after = stay + good_lines([one for one in survey.tallies if one.file_id in inventory.ratings])
+    after = stay + good_lines([one for one in tallies if one.file_id in inventory.ratings])
     least = (1 - settings.ingest.max_drop_share) * before
     if after < least:
         raise DataError(
@@ -215,7 +198,7 @@ def _write(
     inventory: Inventory,
     source: Source,
     *,
-    survey: Survey,
+    written: Sequence[TableFile],
     lines: DataFrame,
     items: Described,
     films: Described,
@@ -223,8 +206,8 @@ def _write(
     """Write the tables at once: most of a small table's commit is waiting."""
     quarantine = lines.where(F.col("reason").isNotNull()).select("file_id", "position", "line", "reason")
     writes: list[Callable[[], None]] = [lambda: _put(tables, "bronze_quarantine", quarantine, inventory)]
-    if survey.written:
-        writes.append(lambda: tables.adopt("bronze_ratings", survey.written, replace=inventory.replaces_all))
+    if written:
+        writes.append(lambda: tables.adopt("bronze_ratings", written, replace=inventory.replaces_all))
     else:
         ratings = source.ratings(tables.spark, inventory.ratings)
         writes.append(lambda: _put(tables, "bronze_ratings", ratings, inventory))

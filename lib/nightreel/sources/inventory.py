@@ -8,9 +8,13 @@ from itertools import count, groupby
 
 from pyspark.sql import functions as F
 
+from nightreel.settings import Settings
 from nightreel.sources.files import RawFile
-from nightreel.sources.source import Found
+from nightreel.sources.metadata import METADATA_READING, find_metadata
+from nightreel.sources.source import Source
 from nightreel.tables.tables import Tables
+
+BRONZE = ("bronze_ratings", "bronze_quarantine", "bronze_items", "bronze_files")
 
 _LONG_RUN = 64
 """Shorter runs of ids are listed one by one: thousands of alternatives take minutes to parse, or the stack."""
@@ -33,7 +37,7 @@ class Inventory:
     """The file_ids of files that are gone and whose rows are to go too."""
     largest_known: int
     readings: Mapping[str, str] = field(default_factory=dict)
-    """See `take_inventory`."""
+    """Of ratings, items and metadata, a digest of everything beside a file's bytes that its rows depend on."""
 
     @property
     def files(self) -> Mapping[int, RawFile]:
@@ -69,24 +73,14 @@ class Inventory:
         return " OR ".join(alternatives)
 
 
-def take_inventory(
-    tables: Tables,
-    found: Found,
-    metadata: Sequence[RawFile],
-    *,
-    readings: Mapping[str, str],
-    read_all: bool,
-    drop_gone: bool,
-) -> Inventory:
+def take_inventory(tables: Tables, source: Source, settings: Settings) -> Inventory:
     """Compare the files found with bronze_files: a file is read again if its size, time or reading differs.
 
-    Those of items, and those of metadata, are read again together.
-
-    Parameters
-    ----------
-    readings : of ratings, items and metadata, a digest of everything beside a file's bytes that its rows depend on
-    drop_gone : whether the rows of files that are no longer there are to go
+    Those of items, and those of metadata, are read again together; all files where a table is not there.
     """
+    found, metadata = source.find(), find_metadata(settings.metadata)
+    readings = {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
+    read_all = not all(map(tables.exists, [*BRONZE, *["bronze_metadata"] * bool(metadata)]))
     columns = ("path", "file_id", "size", F.unix_micros("modified_at"), "reading")
     rows = tables.read("bronze_files").select(*columns).collect() if tables.exists("bronze_files") else []
     known = {path: tuple(rest) for path, *rest in rows}
@@ -115,7 +109,7 @@ def take_inventory(
         metadata=films,
         unchanged=len(ids) - len(ratings) - len(items) - len(films),
         gone=len(gone),
-        dropped=gone if drop_gone else [],
+        dropped=gone if settings.ingest.gone == "drop" else [],
         largest_known=largest,
         readings=readings,
     )

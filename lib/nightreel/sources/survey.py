@@ -52,16 +52,9 @@ class Tally:
     line: str | None
 
 
-@dataclass(frozen=True)
-class Survey:
-    """What the raw files hold by file and reason, and the files that their good lines were written to."""
-
-    tallies: Sequence[Tally]
-    written: Sequence[TableFile]
-
-
-def take_survey(survey: DataFrame) -> Survey:
-    """Count a survey (grain and columns: nightreel.sources.source.Source.survey) by file and reason."""
+def take_survey(survey: DataFrame) -> tuple[list[Tally], list[TableFile]]:
+    """Count a survey (see nightreel.sources.source.Source.survey) by file and reason; and the files that its good lines
+    were written to."""
     counted = survey.groupBy("file_id", "reason").agg(
         F.sum("lines").alias("lines"),
         F.count(F.lit(1)).alias("times"),
@@ -70,10 +63,8 @@ def take_survey(survey: DataFrame) -> Survey:
         F.collect_list("written").alias("written"),
     )
     rows = counted.select("file_id", "reason", "lines", "times", "position", "line", "written").collect()
-    return Survey(
-        tallies=[Tally(*row[:-1]) for row in rows],
-        written=[TableFile.from_json(text) for row in rows for text in row["written"]],
-    )
+    written = [TableFile.from_json(text) for row in rows for text in row["written"]]
+    return [Tally(*row[:-1]) for row in rows], written
 
 
 def good_lines(tallies: Collection[Tally]) -> int:

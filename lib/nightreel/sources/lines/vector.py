@@ -49,7 +49,6 @@ _CSV_TYPES = {  # uint64, as Arrow takes -0 for an int64
 }
 _PLAIN_BYTES = b"0123456789.-:\r\n"
 _SECONDS_PER_DAY = 86_400
-_MICROS_PER_SECOND = 1_000_000
 _NO_TIME = np.iinfo(np.int64).min
 _MOMENT_CHARACTERS = len("2005-04-02 23:53:47")
 
@@ -76,20 +75,14 @@ class ParsedLines:
 
     def batch(self, file_id: int, schema: pa.Schema) -> pa.RecordBatch:
         """The good lines with the schema's columns, of COLUMN_TYPES."""
-        return pa.RecordBatch.from_arrays([self._array(name, file_id) for name in schema.names], schema=schema)
-
-    def _array(self, name: str, file_id: int) -> pa.Array:
-        match name:
-            case "file_id":
-                return pa.array(np.full(len(self), file_id, np.int32))
-            case "rating":
-                return pa.array(self.columns["rating"].astype(np.float32))
-            case "rated_at":
-                seconds = self.columns["seconds"]
-                micros = pa.array(seconds * _MICROS_PER_SECOND, mask=seconds == _NO_TIME)
-                return micros.view(COLUMN_TYPES["rated_at"])
-            case _:
-                return pa.array(self.columns[name])
+        seconds = self.columns["seconds"]
+        arrays = {
+            **self.columns,
+            "file_id": np.full(len(self), file_id, np.int32),
+            "rating": self.columns["rating"].astype(np.float32),
+            "rated_at": pa.array(seconds * 1_000_000, mask=seconds == _NO_TIME).view(COLUMN_TYPES["rated_at"]),
+        }
+        return pa.record_batch([pa.array(arrays[name]) for name in schema.names], schema)
 
 
 def parse_block(block: Block, lines: LineFormat, *, item_above: int, max_line_bytes: int) -> ParsedLines:
@@ -216,6 +209,7 @@ def _match(data: bytes, starts: Longs, lines: LineFormat) -> tuple[Mapping[str, 
 
 
 def _seconds(times: pa.Array) -> pa.Array:
+    """Seconds since 1970 of moments and of such numbers, as text; null where it is empty."""
     length = pc.binary_length(times)
     is_moment = pc.equal(length, _MOMENT_CHARACTERS)
     moments = pc.if_else(is_moment, times, None).cast(pa.timestamp("s")).view(pa.int64())

@@ -96,16 +96,12 @@ class DumpLines(LineFormat):
             stream.seek(window_begin)
             window = stream.read(end - window_begin)
             for match in reversed(list(_HEADER_END.finditer(window))):
-                header = self._header(window, match.end() - 1, window_begin, max_line_bytes)
-                if header is not None:
+                start = window.rfind(b"\n", 0, match.end() - 1) + 1
+                if start == 0 and window_begin > 0:
+                    continue  # a line that is too long for a header
+                line, at = window[start : match.end() - 1], window_begin + start
+                header = parse_line(line, self, position=at, max_line_bytes=max_line_bytes)
+                if isinstance(header, Header):
                     return header.item_id
             end = begin
         return BEFORE_ANY_HEADER
-
-    def _header(self, window: bytes, feed: int, window_begin: int, max_line_bytes: int) -> Header | None:
-        """The header whose line feed is at window[feed]; None where the line is too long for one."""
-        start = window.rfind(b"\n", 0, feed) + 1
-        if start == 0 and window_begin > 0:
-            return None
-        parsed = parse_line(window[start:feed], self, position=window_begin + start, max_line_bytes=max_line_bytes)
-        return parsed if isinstance(parsed, Header) else None
