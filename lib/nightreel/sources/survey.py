@@ -40,14 +40,13 @@ def quarantined_text(line: bytes) -> str:
 class Tally:
     """How many lines of a file have this reason to be rejected (None: the good ones), with the first as an example.
 
-    `lines` is 0 for warnings: rows kept although a column of theirs was unreadable.
+    `lines` is 0 for warnings: rows kept although a column of theirs was unreadable. `times` counts these too.
     """
 
     file_id: int
     reason: str | None
     lines: int
     times: int
-    """How often the reason was given."""
     position: int | None
     line: str | None
 

@@ -52,18 +52,35 @@ class Published:
     folder: str
     ratings: Sequence[RawFile]
 
-    def others(self) -> dict[str, RawFile]:
-        """What of Edition.others lies in the folder, or else where the archive lies that holds it.
+    def others(self, items: str = "") -> dict[str, RawFile]:
+        """What of Edition.others the path of data.items holds; without one the folder, or else where its archive lies.
 
         Raises
         ------
-        ConfigurationError : several files there hold the same
+        ConfigurationError : several files there hold the same, or data.items names none
         """
-        own = [file for file in _find_others(self.folder, self.edition, "data.path") if file.folder == self.folder]
         archive = files.split(self.folder)[1]
-        if not own and archive:
-            own = _find_others(RawFile(archive, 0, None).folder, self.edition, "data.path")
-        return _by_part(own, self.edition)
+        listed = self._others_at(items or self.folder, "data.items" if items else "data.path")
+        if not items:
+            listed = [file for file in listed if file.folder == self.folder]
+            if archive and not listed:
+                listed = self._others_at(RawFile(archive, 0, None).folder, "data.path")
+        parts: dict[str, RawFile] = {}
+        for file in listed:
+            part = self.edition.part(file.name) or ""
+            if part in parts:
+                both = f"{parts[part].path}, {file.path}"
+                raise ConfigurationError(f"data.items: must name one file of {part}, found {both}")
+            parts[part] = file
+        if items and not parts:
+            looked_for = ", ".join(self.edition.others)
+            raise ConfigurationError(f"data.items: {items}: none of the files of {self.edition.name}: {looked_for}")
+        return {part: parts[part] for part in self.edition.others if part in parts}
+
+    def _others_at(self, path: str, setting: str) -> list[RawFile]:
+        named = _is_any(self.edition.others.values())
+        listed = find(path, setting=setting, in_folder=named, in_glob=named)
+        return _without_packed_twins([file for file in listed if named(file.name)])
 
 
 def find_published(paths: Sequence[str], editions: Sequence[Edition]) -> list[Published]:
@@ -110,23 +127,6 @@ def find_one(paths: Sequence[str], editions: Sequence[Edition], *, name: str) ->
     if len(ratings) > 1:
         raise ConfigurationError(f"{where}: must be one dataset of {name}, found {', '.join(ratings)}")
     return found[0]
-
-
-def _find_others(path: str, edition: Edition, setting: str) -> list[RawFile]:
-    named = _is_any(edition.others.values())
-    listed = find(path, setting=setting, in_folder=named, in_glob=named)
-    return _without_packed_twins([file for file in listed if named(file.name)])
-
-
-def _by_part(listed: Iterable[RawFile], edition: Edition) -> dict[str, RawFile]:
-    parts: dict[str, RawFile] = {}
-    for file in listed:
-        part = edition.part(file.name) or ""
-        if part in parts:
-            both = f"{parts[part].path}, {file.path}"
-            raise ConfigurationError(f"data.items: must name one file of {part}, found {both}")
-        parts[part] = file
-    return {part: parts[part] for part in edition.others if part in parts}
 
 
 def _without_packed_twins(listed: Sequence[RawFile]) -> list[RawFile]:
@@ -198,12 +198,12 @@ def read_parts(
         of_part = {file_id: file for file_id, file in files.items() if part.edition.part(file.name) == part.name}
         if of_part:
             read = read_records(spark, of_part, part.dialect, part.columns, max_record_bytes=max_record_bytes)
-            told = part.judge(read).withColumn("part", F.lit(part.name))
-            if "title" in told.columns:
-                told = rejected_where(told, F.col("title").rlike(CONTROL), TITLE_CONTROL)
-            told = told.withColumn("line", F.when(F.col("reason").isNotNull(), F.col("line")))
-            kept = [name for name in records.columns if name in told.columns]
-            records = records.unionByName(told.select(*kept), allowMissingColumns=True)
+            of_kind = part.judge(read).withColumn("part", F.lit(part.name))
+            if "title" in of_kind.columns:
+                of_kind = rejected_where(of_kind, F.col("title").rlike(CONTROL), TITLE_CONTROL)
+            of_kind = of_kind.withColumn("line", F.when(F.col("reason").isNotNull(), F.col("line")))
+            kept = [name for name in records.columns if name in of_kind.columns]
+            records = records.unionByName(of_kind.select(*kept), allowMissingColumns=True)
     return records
 
 
@@ -238,17 +238,11 @@ class PublishedSource(ABC):
         return digest(self.name, self.version, self._scale.lowest, self._scale.highest, self._ingest.max_line_bytes)
 
     def find(self) -> Found:
-        """See Source; data.items may also name none of the dataset's files, or several that hold the same."""
         dataset = find_one(self._data.path, self.editions, name=self.name)
         for file in dataset.ratings:
             self.rating_lines(dataset.edition, file, self._scale)
-        edition, items = dataset.edition, self._data.items
-        others = _by_part(_find_others(items, edition, "data.items"), edition) if items else dataset.others()
-        if items and not others:
-            raise ConfigurationError(
-                f"data.items: {items}: none of the files of {edition.name}: {', '.join(edition.others)}"
-            )
-        return Found(dataset.ratings, sorted(others.values(), key=lambda file: file.path))
+        others = dataset.others(self._data.items).values()
+        return Found(dataset.ratings, sorted(others, key=lambda file: file.path))
 
     def pairs_to_score(self) -> str | None:
         return None

@@ -82,8 +82,8 @@ class LineFormat(ABC):
     id_limits: tuple[int, int]
     """The least and the largest id."""
     lowest: float
-    """The least rating that is no reject."""
     highest: float
+    """Of ratings, both ends included."""
     dictionary_columns: tuple[str, ...]
     """The columns of bronze_ratings worth a dictionary in Parquet, in the order in which files of the format are."""
 
