@@ -16,7 +16,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -87,14 +88,21 @@ def measure_spark(dump: Path, work: Path, *, master: str, memory: str) -> Figure
     shutil.rmtree(folder, ignore_errors=True)
     spark = spark_session.start(checkpoints=f"{folder}/ck", spark__master=master, spark__driver__memory=memory)
 
+    parts: Figures = {}
+
+    @contextmanager
+    def step(part: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        parts[f"part: {part}"] = time.perf_counter() - begun
+
     def run(file: Path, dataset: str) -> Any:
         settings = load("local", [f"data.path={file}", f"tables.root={folder}", f"tables.dataset={dataset}"])
-        return ingest(Tables(spark, settings.tables), settings, ingested_at=datetime(2026, 1, 1, tzinfo=UTC))
+        return ingest(Tables(spark, settings.tables), settings, ingested_at=datetime(2026, 1, 1, tzinfo=UTC), step=step)
 
     run(generate(work / "warm_up" / "combined_data_1.txt", rows=WARM_UP_ROWS, seed=1), "warm_up")
     report, figures = _timed(lambda: run(dump, "full"))
-    figures |= {"peak_gb": _peak_of_workers_gb(), "rows": float(report.rows_kept)}
-    figures |= {f"part: {part}": seconds for part, seconds in report.seconds.items()}
+    figures |= {"peak_gb": _peak_of_workers_gb(), "rows": float(report.rows_kept), **parts}
 
     source = NetflixDump(load("local", [f"data.path={dump}"]))
     files = dict(enumerate(source.find().ratings, 1))

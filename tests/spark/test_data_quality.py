@@ -54,7 +54,7 @@ def test_sizes_scale_dates_repeats_and_gaps(spark: SparkSession, tmp_path: Path)
 
 
 def test_a_scale_of_many_values_is_shown_in_ranges_and_no_ratings_are_no_error(spark: SparkSession) -> None:
-    report = IngestReport(0, 0, 0, 0, 0, 0, 0, rejects={}, kept_without={}, seconds={})
+    report = IngestReport(0, 0, 0, 0, 0, 0, 0, rejects={}, kept_without={})
     items = spark.createDataFrame([], "item_id bigint, title string")
     columns = "user_id bigint, item_id bigint, rating float, rated_at timestamp"
     ratings = spark.createDataFrame([(1, user, float(user), NOW) for user in range(1, 101)], columns)

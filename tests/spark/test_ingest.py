@@ -13,11 +13,10 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, DataError, TableError
 from nightreel.settings import Settings, load
-from nightreel.sources import IngestReport, ingest
-from nightreel.sources.ingest import BRONZE
+from nightreel.sources import BRONZE, IngestReport, ingest
 from nightreel.sources.lines.rating_lines import Reason
 from nightreel.sources.netflix.lines import DumpReason
-from nightreel.sources.netflix.titles import TitleReason
+from nightreel.sources.netflix.source import TitleReason
 from nightreel.tables.tables import Tables
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nightreel.sources.netflix.titles import Title, TitleReason, parse_title, parse_titles
+from nightreel.sources.netflix.source import Title, TitleReason, parse_title, parse_titles
 from nightreel.sources.survey import Rejected
 
 

@@ -1,7 +1,8 @@
 """Raw files to bronze tables: a file (or folder) a format, and `ingest`, which all formats share."""
 
 from nightreel.sources.held_out import HeldOutPairs, held_out_file, read_held_out, read_pairs
-from nightreel.sources.ingest import BRONZE, IngestReport, check, ingest, pairs_to_score
+from nightreel.sources.ingest import IngestReport, check, ingest, pairs_to_score
+from nightreel.sources.inventory import BRONZE
 from nightreel.sources.quality import DataQuality, measure
 from nightreel.sources.quality import keep as keep_quality
 from nightreel.sources.recognise import configured

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote
 
@@ -16,14 +15,17 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import Settings
+from nightreel.sources.datasets.kmrd import KMRD
+from nightreel.sources.datasets.movielens import MovieLens
+from nightreel.sources.files import RawFile
 from nightreel.sources.held_out import held_out_file
-from nightreel.sources.inventory import Inventory, take_inventory
+from nightreel.sources.inventory import BRONZE, Inventory, take_inventory
 from nightreel.sources.judging import ID_TYPES
-from nightreel.sources.metadata import METADATA_READING, find_metadata, read_metadata
-from nightreel.sources.registry import source_of
+from nightreel.sources.metadata import find_metadata, read_metadata
+from nightreel.sources.netflix import NetflixDump
+from nightreel.sources.own import OwnData
 from nightreel.sources.source import UNREADABLE, Described, Source
 from nightreel.sources.survey import (
-    Survey,
     Tally,
     good_lines,
     kept_without,
@@ -35,32 +37,37 @@ from nightreel.sources.survey import (
 from nightreel.tables.delta_rs import Staging, TableFile
 from nightreel.tables.tables import Tables
 
+_SOURCES: Mapping[str, Callable[[Settings], Source]] = {
+    "netflix": NetflixDump,
+    "movielens": MovieLens,
+    "kmrd": KMRD,
+    "own": OwnData,
+    "events": OwnData,
+}
+"""By their names in data.source."""
+
 _DAMAGED = re.compile(r"FAILED_READ_FILE\S* Encountered error while reading file (\S+)\.\s")
 _CAUSE = re.compile(r"^Caused by: (?:[\w.]*\.)?(\w+: .*)$", re.MULTILINE)
 _TOO_LONG = "a field of more than 1,000,000 characters, as where a quote is never closed"
 
-BRONZE = ("bronze_ratings", "bronze_quarantine", "bronze_items", "bronze_files")
-
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What a run read. Rows are lines of rating files: those kept and those rejected make up those in."""
+    """What a run read. Rows are lines of rating files: those in are kept or rejected."""
 
     files_read: int
     files_unchanged: int
     files_gone: int
-    """Files ingested once that are no longer there; ingest.gone says whether their rows stay."""
+    """Files ingested earlier that are no longer there; ingest.gone says whether their rows stay."""
     rows_in: int
     rows_kept: int
     items: int
-    """Lines that describe items; 0 also where their files are unchanged."""
+    """Lines that describe items; like `metadata` 0 also where their files are unchanged."""
     metadata: int
-    """Rows of metadata; 0 also where their files are unchanged."""
     rejects: Mapping[str, int]
     """Lines quarantined by reason, those of items and metadata included."""
     kept_without: Mapping[str, int]
-    """Rows kept though something of them cannot be read, by what that is."""
-    seconds: Mapping[str, float]
+    """Rows kept although a column of theirs was unreadable, by what that is."""
 
     @property
     def lines_in(self) -> int:
@@ -70,21 +77,31 @@ class IngestReport:
 
 def check(settings: Settings) -> None:
     """Raise what `ingest` would where the settings name no files to read; needs no Spark."""
-    source_of(settings).find()
+    _SOURCES[settings.data.source](settings).find()
     find_metadata(settings.metadata)
     held_out_file(settings)
 
 
 def pairs_to_score(settings: Settings) -> str | None:
     """A file that `score` can predict, where one lies beside the ratings."""
-    return source_of(settings).pairs_to_score()
+    return _SOURCES[settings.data.source](settings).pairs_to_score()
 
 
-def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> IngestReport:
+def ingest(
+    tables: Tables,
+    settings: Settings,
+    *,
+    ingested_at: datetime,
+    step: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> IngestReport:
     """Bring the bronze tables up to date with the files that the settings name.
 
     Every table changes in one commit, bronze_files last: after a run that was cut off in between, the next one
     reads the same files again and replaces what it left. Where no file is new or changed nothing is written.
+
+    Parameters
+    ----------
+    step : entered with the name of each part of the work, for a caller that times them
 
     Raises
     ------
@@ -93,21 +110,13 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
         tables are as they were
     TableError : another job wrote the tables meanwhile, or they have another schema
     """
-    clock = _Clock()
     tables.watch(*BRONZE)
     _refuse_other_ids(tables, settings)
-    source = source_of(settings)
-    with clock.time("find files"):
-        metadata = find_metadata(settings.metadata)
-        written = [*BRONZE, *(["bronze_metadata"] if metadata else [])]
-        read_all = not all(tables.exists(table) for table in written)
-        drop_gone = settings.ingest.gone == "drop"
-        readings = {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
-        inventory = take_inventory(
-            tables, source.find(), metadata, readings=readings, read_all=read_all, drop_gone=drop_gone
-        )
+    source = _SOURCES[settings.data.source](settings)
+    with step("find files"):
+        inventory = take_inventory(tables, source, settings)
     if not inventory.files and not inventory.dropped:
-        return _report(inventory, [], clock)
+        return _report(inventory, [])
     staging = Staging(tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None)
     items = source.items(tables.spark, inventory.items)
     films = read_metadata(tables.spark, inventory.metadata, settings.ingest)
@@ -117,32 +126,21 @@ def ingest(tables: Tables, settings: Settings, *, ingested_at: datetime) -> Inge
     kept = [items.records.persist(), films.records.persist(), lines.persist()]
     try:
         with staging:
-            with clock.time("read lines"):
-                survey = _surveyed(lines)
-            _refuse(survey, inventory, settings)
-            _refuse_drop(tables, inventory, survey, settings)
-            with clock.time("commit rows"):
-                _write(tables, inventory, source, survey=survey, lines=lines, items=items, films=films)
-        with clock.time("commit files"):
-            _write_files(tables, inventory, survey.tallies, readings=readings, ingested_at=ingested_at)
+            with step("read lines"):
+                tallies, written = _surveyed(lines)
+            _refuse_rejects(tallies, inventory, settings)
+            _refuse_drop(tables, inventory, tallies, settings)
+            with step("commit rows"):
+                _write(tables, inventory, source, written=written, lines=lines, items=items, films=films)
+        with step("commit files"):
+            tables.put("bronze_files", _file_rows(inventory, tallies, ingested_at), inventory.replaced())
     finally:
         for rows in kept:
             rows.unpersist()
-    return _report(inventory, survey.tallies, clock)
+    return _report(inventory, tallies)
 
 
-@dataclass(frozen=True)
-class _Clock:
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def time(self, part: str) -> Iterator[None]:
-        begun = time.perf_counter()
-        yield
-        self.seconds[part] = time.perf_counter() - begun
-
-
-def _surveyed(lines: DataFrame) -> Survey:
+def _surveyed(lines: DataFrame) -> tuple[list[Tally], list[TableFile]]:
     """The lines counted; a file that Spark's readers find damaged is a DataError, as one that ours do."""
     try:
         return take_survey(lines)
@@ -156,14 +154,14 @@ def _surveyed(lines: DataFrame) -> Survey:
         raise DataError(f"{path}: {UNREADABLE} to its end: {why}; nothing was written") from error
 
 
-def _refuse(survey: Survey, inventory: Inventory, settings: Settings) -> None:
-    """Raise DataError where the lines are not to be kept."""
-    refuse_damaged(survey.tallies, inventory.files)
+def _refuse_rejects(tallies: Sequence[Tally], inventory: Inventory, settings: Settings) -> None:
+    """Raise DataError for a damaged file, and for too many rejects among ratings, items or metadata."""
+    refuse_damaged(tallies, inventory.files)
     share = settings.ingest.max_reject_share
     unit = "row" if settings.data.source in {"own", "events"} else "byte"
-    refuse_rejects(survey.tallies, inventory.ratings, max_share=share, unit=unit)
+    refuse_rejects(tallies, inventory.ratings, max_share=share, unit=unit)
     for files in (inventory.items, inventory.metadata):
-        refuse_rejects(survey.tallies, files, max_share=share)
+        refuse_rejects(tallies, files, max_share=share)
 
 
 def _refuse_other_ids(tables: Tables, settings: Settings) -> None:
@@ -178,7 +176,7 @@ def _refuse_other_ids(tables: Tables, settings: Settings) -> None:
             )
 
 
-def _refuse_drop(tables: Tables, inventory: Inventory, survey: Survey, settings: Settings) -> None:
+def _refuse_drop(tables: Tables, inventory: Inventory, tallies: Sequence[Tally], settings: Settings) -> None:
     """Raise DataError where the ratings would be fewer than the settings let them become."""
     if not (inventory.ratings or inventory.dropped) or not tables.exists("bronze_files"):
         return
@@ -186,7 +184,7 @@ def _refuse_drop(tables: Tables, inventory: Inventory, survey: Survey, settings:
     before = sum(rows for _, rows in files)
     leaving = {*inventory.ratings, *inventory.dropped}
     stay = sum(rows for file_id, rows in files if file_id not in leaving)
-    after = stay + good_lines([one for one in survey.tallies if one.file_id in inventory.ratings])
+    after = stay + good_lines([one for one in tallies if one.file_id in inventory.ratings])
     least = (1 - settings.ingest.max_drop_share) * before
     if after < least:
         raise DataError(
@@ -200,17 +198,19 @@ def _write(
     inventory: Inventory,
     source: Source,
     *,
-    survey: Survey,
+    written: Sequence[TableFile],
     lines: DataFrame,
     items: Described,
     films: Described,
 ) -> None:
-    """The rows of the tables at once: most of a small table's commit is waiting."""
+    """Write the tables at once: most of a small table's commit is waiting."""
     quarantine = lines.where(F.col("reason").isNotNull()).select("file_id", "position", "line", "reason")
-    writes: list[Callable[[], None]] = [
-        lambda: _put(tables, "bronze_quarantine", quarantine, inventory),
-        lambda: _put_ratings(tables, inventory, source, survey.written),
-    ]
+    writes: list[Callable[[], None]] = [lambda: _put(tables, "bronze_quarantine", quarantine, inventory)]
+    if written:
+        writes.append(lambda: tables.adopt("bronze_ratings", written, replace=inventory.replaces_all))
+    else:
+        ratings = source.ratings(tables.spark, inventory.ratings)
+        writes.append(lambda: _put(tables, "bronze_ratings", ratings, inventory))
     if inventory.items or not tables.exists("bronze_items"):
         writes.append(lambda: tables.replace("bronze_items", items.rows))
     if inventory.metadata:
@@ -220,13 +220,6 @@ def _write(
             write.result()
 
 
-def _put_ratings(tables: Tables, inventory: Inventory, source: Source, written: Sequence[TableFile]) -> None:
-    if written:
-        tables.adopt("bronze_ratings", written, replace=inventory.replaces_all)
-    else:
-        _put(tables, "bronze_ratings", source.ratings(tables.spark, inventory.ratings), inventory)
-
-
 def _put(tables: Tables, table: str, rows: DataFrame, inventory: Inventory) -> None:
     if inventory.replaces_all:
         tables.replace(table, rows)
@@ -234,46 +227,40 @@ def _put(tables: Tables, table: str, rows: DataFrame, inventory: Inventory) -> N
         tables.replace_where(table, rows, inventory.replaced())
 
 
-def _write_files(
-    tables: Tables,
-    inventory: Inventory,
-    tallies: Sequence[Tally],
-    *,
-    readings: Mapping[str, str],
-    ingested_at: datetime,
-) -> None:
-    counts: dict[int, list[Tally]] = {file_id: [] for file_id in inventory.files}
+def _file_rows(inventory: Inventory, tallies: Sequence[Tally], ingested_at: datetime) -> list[dict[str, object]]:
+    """Grain file read; columns of bronze_files."""
+    of_file: dict[int, list[Tally]] = {file_id: [] for file_id in inventory.files}
     for one in tallies:
-        counts[one.file_id].append(one)
-    rows = [
+        of_file[one.file_id].append(one)
+    return [
         {
             "file_id": file_id,
             "kind": inventory.kind(file_id),
             "path": file.path,
             "size": file.size,
             "modified_at": file.modified_at,
-            "rows": good_lines(counts[file_id]),
-            "rejected": rejects(counts[file_id]).total(),
-            "reading": readings[inventory.kind(file_id)],
+            "rows": good_lines(of_file[file_id]),
+            "rejected": rejects(of_file[file_id]).total(),
+            "reading": inventory.readings[inventory.kind(file_id)],
             "ingested_at": ingested_at,
         }
         for file_id, file in sorted(inventory.files.items())
     ]
-    tables.put("bronze_files", rows, inventory.replaced())
 
 
-def _report(inventory: Inventory, tallies: Sequence[Tally], clock: _Clock) -> IngestReport:
-    of_ratings = [one for one in tallies if one.file_id in inventory.ratings]
-    kept = good_lines(of_ratings)
+def _report(inventory: Inventory, tallies: Sequence[Tally]) -> IngestReport:
+    def of(files: Mapping[int, RawFile]) -> list[Tally]:
+        return [one for one in tallies if one.file_id in files]
+
+    kept = good_lines(of(inventory.ratings))
     return IngestReport(
         files_read=len(inventory.files),
         files_unchanged=inventory.unchanged,
         files_gone=inventory.gone,
-        rows_in=kept + rejects(of_ratings).total(),
+        rows_in=kept + rejects(of(inventory.ratings)).total(),
         rows_kept=kept,
-        items=good_lines([one for one in tallies if one.file_id in inventory.items]),
-        metadata=good_lines([one for one in tallies if one.file_id in inventory.metadata]),
+        items=good_lines(of(inventory.items)),
+        metadata=good_lines(of(inventory.metadata)),
         rejects=dict(rejects(tallies).most_common()),
         kept_without=dict(kept_without(tallies).most_common()),
-        seconds=clock.seconds,
     )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import count
+from dataclasses import dataclass, field
+from itertools import count, groupby
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from nightreel.settings import Settings
 from nightreel.sources.files import RawFile
-from nightreel.sources.source import Found
+from nightreel.sources.metadata import METADATA_READING, find_metadata
+from nightreel.sources.source import Source
 from nightreel.tables.tables import Tables
 
-_LONG_SPAN = 64
-"""Shorter ones are listed id by id: a condition of thousands of alternatives takes minutes to read, or the stack."""
+BRONZE = ("bronze_ratings", "bronze_quarantine", "bronze_items", "bronze_files")
+
+_LONG_RUN = 64
+"""Shorter runs of ids are listed one by one: thousands of alternatives take minutes to parse, or the stack."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Inventory:
     dropped: Sequence[int]
     """The file_ids of files that are gone and whose rows are to go too."""
     largest_known: int
+    readings: Mapping[str, str] = field(default_factory=dict)
+    """Of ratings, items and metadata, a digest of everything beside a file's bytes that its rows depend on."""
 
     @property
     def files(self) -> Mapping[int, RawFile]:
@@ -57,88 +61,59 @@ class Inventory:
     def replaced(self) -> str:
         """The SQL condition that the rows of files read now or dropped, and of unfinished runs, meet."""
         known = [file_id for file_id in self.files if file_id <= self.largest_known] + [*self.dropped]
-        alternatives, single = [f"file_id > {self.largest_known}"], []
-        for first, last in _spans(known):
-            if last - first >= _LONG_SPAN:
-                alternatives.append(f"file_id BETWEEN {first} AND {last}")
+        alternatives, single = [f"file_id > {self.largest_known}"], list[str]()
+        for _, run in groupby(enumerate(sorted(known)), key=lambda numbered: numbered[1] - numbered[0]):
+            ids = [file_id for _, file_id in run]
+            if len(ids) > _LONG_RUN:
+                alternatives.append(f"file_id BETWEEN {ids[0]} AND {ids[-1]}")
             else:
-                single += [str(file_id) for file_id in range(first, last + 1)]
+                single += map(str, ids)
         if single:
             alternatives.append(f"file_id IN ({', '.join(single)})")
         return " OR ".join(alternatives)
 
 
-@dataclass(frozen=True)
-class _Known:
-    file_id: int
-    size: int
-    modified_micros: int | None
-    reading: str
-
-
-def take_inventory(
-    tables: Tables,
-    found: Found,
-    metadata: Sequence[RawFile],
-    *,
-    readings: Mapping[str, str],
-    read_all: bool,
-    drop_gone: bool,
-) -> Inventory:
+def take_inventory(tables: Tables, source: Source, settings: Settings) -> Inventory:
     """Compare the files found with bronze_files: a file is read again if its size, time or reading differs.
 
-    Those of items, and those of metadata, are read again together.
-
-    Parameters
-    ----------
-    readings : of ratings, items and metadata, a digest of everything beside a file's bytes that its rows depend on
-    drop_gone : whether the rows of files that are no longer there are to go
+    Those of items, and those of metadata, are read again together; all files where a table is not there.
     """
-    known = _known_files(tables.read("bronze_files")) if tables.exists("bronze_files") else {}
-    largest = max((file.file_id for file in known.values()), default=0)
+    found, metadata = source.find(), find_metadata(settings.metadata)
+    readings = {"ratings": source.reading, "items": source.reading, "metadata": METADATA_READING}
+    read_all = not all(map(tables.exists, [*BRONZE, *["bronze_metadata"] * bool(metadata)]))
+    columns = ("path", "file_id", "size", F.unix_micros("modified_at"), "reading")
+    rows = tables.read("bronze_files").select(*columns).collect() if tables.exists("bronze_files") else []
+    known = {path: tuple(rest) for path, *rest in rows}
+    largest = max((file_id for file_id, *_ in known.values()), default=0)
     fresh = count(largest + 1)
     listed = [*found.ratings, *found.items, *metadata]
-    ids = {file.path: known[file.path].file_id if file.path in known else next(fresh) for file in listed}
+    ids = {file.path: known[file.path][0] if file.path in known else next(fresh) for file in listed}
 
-    def to_read(files: Iterable[RawFile], reading: str) -> dict[int, RawFile]:
-        return {ids[file.path]: file for file in files if read_all or not _same(file, known.get(file.path), reading)}
+    def numbered(files: Iterable[RawFile]) -> dict[int, RawFile]:
+        return {ids[file.path]: file for file in files}
 
-    def together(files: Sequence[RawFile], reading: str) -> dict[int, RawFile]:
-        return {ids[file.path]: file for file in files} if to_read(files, reading) else {}
+    def changed(files: Iterable[RawFile], kind: str) -> dict[int, RawFile]:
+        return numbered(
+            file
+            for file in files
+            if read_all or known.get(file.path) != (ids[file.path], file.size, _micros(file), readings[kind])
+        )
 
-    ratings = to_read(found.ratings, readings["ratings"])
-    items, films = together(found.items, readings["items"]), together(metadata, readings["metadata"])
-    gone = [file.file_id for path, file in known.items() if path not in ids]
+    ratings = changed(found.ratings, "ratings")
+    items = numbered(found.items) if changed(found.items, "items") else {}
+    films = numbered(metadata) if changed(metadata, "metadata") else {}
+    gone = [file_id for path, (file_id, *_) in known.items() if path not in ids]
     return Inventory(
         ratings=ratings,
         items=items,
         metadata=films,
         unchanged=len(ids) - len(ratings) - len(items) - len(films),
         gone=len(gone),
-        dropped=gone if drop_gone else [],
+        dropped=gone if settings.ingest.gone == "drop" else [],
         largest_known=largest,
+        readings=readings,
     )
 
 
-def _known_files(files: DataFrame) -> dict[str, _Known]:
-    columns = files.select("path", "file_id", "size", F.unix_micros("modified_at"), "reading")
-    return {path: _Known(*rest) for path, *rest in columns.collect()}
-
-
-def _same(file: RawFile, known: _Known | None, reading: str) -> bool:
-    return known is not None and known == _Known(known.file_id, file.size, _micros(file.modified_at), reading)
-
-
-def _micros(moment: datetime | None) -> int | None:
-    return None if moment is None else round(moment.timestamp() * 1_000_000)
-
-
-def _spans(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """The runs of consecutive numbers, each as its first and last."""
-    spans: list[tuple[int, int]] = []
-    for number in sorted(numbers):
-        if spans and number == spans[-1][1] + 1:
-            spans[-1] = (spans[-1][0], number)
-        else:
-            spans.append((number, number))
-    return spans
+def _micros(file: RawFile) -> int | None:
+    return None if file.modified_at is None else round(file.modified_at.timestamp() * 1_000_000)

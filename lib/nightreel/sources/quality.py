@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,18 +42,19 @@ class DataQuality:
         """The share of all user x item pairs that are rated."""
         return (self.ratings - self.repeated) / (self.users * self.items) if self.ratings else 0.0
 
-    def rows(self) -> Iterator[tuple[str, str | None, float]]:
+    def rows(self) -> list[tuple[str, str | None, float]]:
         """Grain measure x of what: as bronze_quality has them, without the time of the ingest."""
-        for measure in ("ratings", "users", "items", "density", "repeated", "without_title"):
-            yield measure, None, float(getattr(self, measure))
-        for measure, moment in (("first_rated", self.first), ("last_rated", self.last)):
-            if moment is not None:
-                yield measure, None, moment.timestamp()
-        yield from (("rated", value, float(count)) for value, count in self.rated.items())
-        yield from (("reject_share", reason, share) for reason, share in self.rejected.items())
+        sizes = ("ratings", "users", "items", "density", "repeated", "without_title")
+        moments = {"first_rated": self.first, "last_rated": self.last}
+        return [
+            *((size, None, float(getattr(self, size))) for size in sizes),
+            *((name, None, moment.timestamp()) for name, moment in moments.items() if moment),
+            *(("rated", value, float(count)) for value, count in self.rated.items()),
+            *(("reject_share", reason, share) for reason, share in self.rejected.items()),
+        ]
 
     def lines(self) -> list[str]:
-        """What a person reads of it."""
+        """The measures as text."""
         shares = ", ".join(f"{value}: {count / self.ratings:.1%}" for value, count in self.rated.items())
         lines = [f"{self.density:.2%} of all pairs of the {self.users:,} users and {self.items:,} items are rated"]
         lines += [f"ratings by value: {shares}"] if shares else []
@@ -81,10 +82,10 @@ def describe(ratings: DataFrame, items: DataFrame, report: IngestReport) -> Data
     counted, without_title, first, last = by_item.result()
     lines = report.lines_in or 1
     return DataQuality(
-        ratings=rows or 0,
+        ratings=rows,
         users=users,
         items=counted,
-        repeated=(rows or 0) - (pairs or 0),
+        repeated=rows - pairs,
         without_title=without_title,
         rated=rated.result(),
         first=None if first is None else datetime.fromtimestamp(first, UTC),
@@ -95,10 +96,10 @@ def describe(ratings: DataFrame, items: DataFrame, report: IngestReport) -> Data
 
 def _by_user(ratings: DataFrame) -> Sequence[int]:
     """How many users, ratings, and pairs of a user and an item."""
-    of_user = ratings.groupBy("user_id").agg(
-        F.count(F.lit(1)).alias("ratings"), F.size(F.collect_set("item_id")).alias("items")
-    )
-    return _only(of_user.agg(F.count(F.lit(1)), F.sum("ratings"), F.sum("items")))
+    counts = (F.count(F.lit(1)).alias("ratings"), F.size(F.collect_set("item_id")).alias("items"))
+    of_user = ratings.groupBy("user_id").agg(*counts)
+    sums = (F.coalesce(F.sum(name), F.lit(0)) for name in ("ratings", "items"))
+    return of_user.agg(F.count(F.lit(1)), *sums).collect()[0]
 
 
 def _by_item(ratings: DataFrame, items: DataFrame) -> Sequence[int]:
@@ -107,7 +108,7 @@ def _by_item(ratings: DataFrame, items: DataFrame) -> Sequence[int]:
     titles = items.where("title IS NOT NULL").select("item_id").distinct().withColumn("titled", F.lit(True))
     first, last = F.unix_seconds(F.min("first")), F.unix_seconds(F.max("last"))
     untitled = F.count_if(F.col("titled").isNull())
-    return _only(of_item.join(titles, "item_id", "left").agg(F.count(F.lit(1)), untitled, first, last))
+    return of_item.join(titles, "item_id", "left").agg(F.count(F.lit(1)), untitled, first, last).collect()[0]
 
 
 def keep(tables: Tables, quality: DataQuality, *, ingested_at: datetime) -> None:
@@ -117,16 +118,11 @@ def keep(tables: Tables, quality: DataQuality, *, ingested_at: datetime) -> None
     tables.replace_where("bronze_quality", frame, f"ingested_at = TIMESTAMP'{ingested_at:%Y-%m-%d %H:%M:%S.%f} UTC'")
 
 
-def _only(aggregated: DataFrame) -> Sequence[int]:
-    (row,) = aggregated.collect()
-    return row
-
-
 def _histogram(ratings: DataFrame) -> dict[str, int]:
     values = ratings.groupBy("rating").count().orderBy("rating").limit(_MOST_VALUES + 1).collect()
     if len(values) <= _MOST_VALUES:
         return {f"{value:.7g}": count for value, count in values}
-    lowest, highest = _only(ratings.agg(F.min("rating").cast("double"), F.max("rating").cast("double")))
+    lowest, highest = ratings.agg(F.min("rating").cast("double"), F.max("rating").cast("double")).collect()[0]
     width = (highest - lowest) / _MOST_VALUES
     place = F.least(F.floor((F.col("rating") - lowest) / width), F.lit(_MOST_VALUES - 1)).alias("place")
     counts = {row["place"]: row["count"] for row in ratings.groupBy(place).count().collect()}

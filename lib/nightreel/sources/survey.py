@@ -16,8 +16,7 @@ from nightreel.tables.delta_rs import TableFile
 
 BOM = b"\xef\xbb\xbf"
 BLANKS = b" \t\r"
-SHOWN_CHARACTERS = 1_000
-"""Of a rejected line, in quarantine."""
+SHOWN_CHARACTERS = 1_000  # of a rejected line, in quarantine
 SHOWN_BYTES = 4 * SHOWN_CHARACTERS  # UTF-8 takes at most four bytes a character
 _REASONS_SHOWN = 3
 _CHARACTERS_SHOWN = 80
@@ -41,28 +40,20 @@ def quarantined_text(line: bytes) -> str:
 class Tally:
     """How many lines of a file have this reason to be rejected (None: the good ones), with the first as an example.
 
-    `lines` is 0 for warnings: rows kept although a column of theirs was unreadable.
+    `lines` is 0 for warnings: rows kept although a column of theirs was unreadable. `times` counts these too.
     """
 
     file_id: int
     reason: str | None
     lines: int
     times: int
-    """How often the reason was given."""
     position: int | None
     line: str | None
 
 
-@dataclass(frozen=True)
-class Survey:
-    """What the raw files hold by file and reason, and the files that their good lines were written to."""
-
-    tallies: Sequence[Tally]
-    written: Sequence[TableFile]
-
-
-def take_survey(survey: DataFrame) -> Survey:
-    """Count a survey (grain and columns: nightreel.sources.source.Source.survey) by file and reason."""
+def take_survey(survey: DataFrame) -> tuple[list[Tally], list[TableFile]]:
+    """Count a survey (see nightreel.sources.source.Source.survey) by file and reason; and the files that its good lines
+    were written to."""
     counted = survey.groupBy("file_id", "reason").agg(
         F.sum("lines").alias("lines"),
         F.count(F.lit(1)).alias("times"),
@@ -71,10 +62,8 @@ def take_survey(survey: DataFrame) -> Survey:
         F.collect_list("written").alias("written"),
     )
     rows = counted.select("file_id", "reason", "lines", "times", "position", "line", "written").collect()
-    return Survey(
-        tallies=[Tally(*row[:-1]) for row in rows],
-        written=[TableFile.from_json(text) for row in rows for text in row["written"]],
-    )
+    written = [TableFile.from_json(text) for row in rows for text in row["written"]]
+    return [Tally(*row[:-1]) for row in rows], written
 
 
 def good_lines(tallies: Collection[Tally]) -> int:
@@ -114,16 +103,16 @@ def refuse_rejects(
     ----------
     unit : what positions count
     """
-    reasons = rejects([one for one in tallies if one.file_id in files])
+    of_files = [one for one in tallies if one.file_id in files]
+    reasons = rejects(of_files)
     rejected = reasons.total()
-    lines = rejected + good_lines([one for one in tallies if one.file_id in files])
+    lines = rejected + good_lines(of_files)
     if rejected <= max_share * lines:
         return
-    common = ", ".join(f"{count:,} x {reason}" for reason, count in reasons.most_common(_REASONS_SHOWN))
-    first = min(
-        (one for one in tallies if one.reason == reasons.most_common(1)[0][0] and one.file_id in files),
-        key=lambda one: (one.file_id, one.position or 0),
-    )
+    most_common = reasons.most_common(_REASONS_SHOWN)
+    common = ", ".join(f"{count:,} x {reason}" for reason, count in most_common)
+    examples = [one for one in of_files if one.reason == most_common[0][0]]
+    first = min(examples, key=lambda one: (one.file_id, one.position or 0))
     raise DataError(
         f"{rejected:,} of {lines:,} lines ({rejected / lines:.2%}) are rejects, and ingest.max_reject_share allows "
         f"{max_share:.2%}: {common}; such as {(first.line or '')[:_CHARACTERS_SHOWN]!r} in {files[first.file_id].path} "

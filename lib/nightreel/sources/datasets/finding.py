@@ -1,23 +1,25 @@
-"""Datasets known by the names of their files: which of them lie where the settings point."""
+"""Datasets known by the names of their files: which of them lie where the settings point, and how they are read."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import ScaleSettings, Settings
 from nightreel.sources import files
 from nightreel.sources.files import EVERY_FOLDER, RawFile, find
-from nightreel.sources.judging import CONTROL, TITLE_CONTROL, rejected_where
+from nightreel.sources.judging import CONTROL, TITLE_CONTROL, rejected_repeats, rejected_where
 from nightreel.sources.lines.datasource import read_lines, read_survey
 from nightreel.sources.lines.rating_lines import RatingLines
-from nightreel.sources.records import Dialect, read_records
-from nightreel.sources.source import Described, Found, digest
+from nightreel.sources.records import Dialect, read_records, survey_of
+from nightreel.sources.source import Described, Found, digest, with_all_columns
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Edition:
     """One of the formats a dataset is published in. File names are regular expressions, and may end in .gz too."""
 
     name: str
-    """What a person calls it."""
+    """For people."""
     ratings: str
     looked_for: str
     """The names of rating files in words."""
@@ -50,18 +52,35 @@ class Published:
     folder: str
     ratings: Sequence[RawFile]
 
-    def others(self) -> dict[str, RawFile]:
-        """What of Edition.others lies in the folder, or else where the archive lies that holds it.
+    def others(self, items: str = "") -> dict[str, RawFile]:
+        """What of Edition.others the path of data.items holds; without one the folder, or else where its archive lies.
 
         Raises
         ------
-        ConfigurationError : several files there hold the same
+        ConfigurationError : several files there hold the same, or data.items names none
         """
-        own = [file for file in _find_others(self.folder, self.edition, "data.path") if file.folder == self.folder]
         archive = files.split(self.folder)[1]
-        if not own and archive:
-            own = _find_others(RawFile(archive, 0, None).folder, self.edition, "data.path")
-        return _by_part(own, self.edition)
+        listed = self._others_at(items or self.folder, "data.items" if items else "data.path")
+        if not items:
+            listed = [file for file in listed if file.folder == self.folder]
+            if archive and not listed:
+                listed = self._others_at(RawFile(archive, 0, None).folder, "data.path")
+        parts: dict[str, RawFile] = {}
+        for file in listed:
+            part = self.edition.part(file.name) or ""
+            if part in parts:
+                both = f"{parts[part].path}, {file.path}"
+                raise ConfigurationError(f"data.items: must name one file of {part}, found {both}")
+            parts[part] = file
+        if items and not parts:
+            looked_for = ", ".join(self.edition.others)
+            raise ConfigurationError(f"data.items: {items}: none of the files of {self.edition.name}: {looked_for}")
+        return {part: parts[part] for part in self.edition.others if part in parts}
+
+    def _others_at(self, path: str, setting: str) -> list[RawFile]:
+        named = _is_any(self.edition.others.values())
+        listed = find(path, setting=setting, in_folder=named, in_glob=named)
+        return _without_packed_twins([file for file in listed if named(file.name)])
 
 
 def find_published(paths: Sequence[str], editions: Sequence[Edition]) -> list[Published]:
@@ -74,18 +93,18 @@ def find_published(paths: Sequence[str], editions: Sequence[Edition]) -> list[Pu
     ConfigurationError : a path does not exist or a glob matches nothing
     DataError : an archive is damaged or encrypted
     """
-    named = _is_any([edition.ratings for edition in editions])
-    files: dict[str, RawFile] = {}
+    named = _is_any(edition.ratings for edition in editions)
+    found: dict[str, RawFile] = {}
     for path in paths:
         listed = find(path, setting="data.path", in_folder=named, in_glob=named, below=("", EVERY_FOLDER))
-        files |= {file.path: file for file in _outermost(listed)}
-    unpacked = _without_packed_twins(files.values())
-    folders = sorted({file.folder for file in unpacked})
+        outermost = min((file.folder.count("/") for file in listed), default=0)
+        found |= {file.path: file for file in listed if file.folder.count("/") == outermost}
+    by_folder: dict[str, list[RawFile]] = {}
+    for file in _without_packed_twins([*found.values()]):
+        by_folder.setdefault(file.folder, []).append(file)
     datasets = (
-        Published(
-            edition, folder, [file for file in unpacked if file.folder == folder and edition.is_ratings(file.name)]
-        )
-        for folder in folders
+        Published(edition, folder, [file for file in by_folder[folder] if edition.is_ratings(file.name)])
+        for folder in sorted(by_folder)
         for edition in editions
     )
     return [one for one in datasets if one.ratings]
@@ -100,71 +119,28 @@ def find_one(paths: Sequence[str], editions: Sequence[Edition], *, name: str) ->
     DataError : there is none, or as `find_published`
     """
     found = find_published(paths, editions)
-    ratings = [file for one in found for file in one.ratings]
+    ratings = [file.path for one in found for file in one.ratings]
     where = f"data.path: {', '.join(paths)}"
     if not ratings:
         looked_for = ", ".join(edition.looked_for for edition in editions)
         raise DataError(f"{where}: no ratings of {name} there; looked for {looked_for}, each also as .gz or in a .zip")
     if len(ratings) > 1:
-        raise ConfigurationError(f"{where}: must be one dataset of {name}, found {_listed(ratings)}")
+        raise ConfigurationError(f"{where}: must be one dataset of {name}, found {', '.join(ratings)}")
     return found[0]
 
 
-def find_named_others(path: str, edition: Edition) -> dict[str, RawFile]:
-    """What of Edition.others a file, folder, glob or archive named in data.items holds.
-
-    Raises
-    ------
-    ConfigurationError : nothing, or several files that hold the same
-    """
-    found = _by_part(_find_others(path, edition, "data.items"), edition)
-    if not found:
-        raise ConfigurationError(
-            f"data.items: {path}: none of the files of {edition.name}: {', '.join(edition.others)}"
-        )
-    return found
-
-
-def _find_others(path: str, edition: Edition, setting: str) -> list[RawFile]:
-    named = _is_any(edition.others.values())
-    files = find(path, setting=setting, in_folder=named, in_glob=named)
-    return _without_packed_twins([file for file in files if named(file.name)])
-
-
-def _by_part(files: Sequence[RawFile], edition: Edition) -> dict[str, RawFile]:
-    parts: dict[str, list[RawFile]] = {}
-    for file in files:
-        parts.setdefault(edition.part(file.name) or "", []).append(file)
-    for part, held_in in parts.items():
-        if len(held_in) > 1:
-            raise ConfigurationError(f"data.items: must name one file of {part}, found {_listed(held_in)}")
-    return {part: parts[part][0] for part in edition.others if part in parts}
-
-
-def _without_packed_twins(files: Collection[RawFile]) -> list[RawFile]:
-    there = {(file.folder, file.name) for file in files}
-    return [
-        file
-        for file in files
-        if not file.name.endswith(".gz") or (file.folder, file.name.removesuffix(".gz")) not in there
-    ]
-
-
-def _outermost(files: Sequence[RawFile]) -> list[RawFile]:
-    least = min((file.folder.count("/") for file in files), default=0)
-    return [file for file in files if file.folder.count("/") == least]
+def _without_packed_twins(listed: Sequence[RawFile]) -> list[RawFile]:
+    there = {(file.folder, file.name) for file in listed}
+    return [file for file in listed if not file.name.endswith(".gz") or (file.folder, file.name[:-3]) not in there]
 
 
 def _is_any(patterns: Iterable[str]) -> Callable[[str], bool]:
-    return lambda name: any(_is(pattern, name) for pattern in patterns)
+    pattern = "|".join(patterns)
+    return lambda name: _is(pattern, name)
 
 
 def _is(pattern: str, name: str) -> bool:
     return re.fullmatch(pattern, name.removesuffix(".gz")) is not None
-
-
-def _listed(files: Sequence[RawFile]) -> str:
-    return ", ".join(file.path for file in files)
 
 
 @dataclass(frozen=True)
@@ -172,7 +148,7 @@ class Part:
     """A kind of file, as Edition.others names it: how it is read, and what its records tell.
 
     columns : by the header's names, or by place where there is no header
-    judge : adds to the records what they tell, and reasons to the bad ones (see nightreel.sources.judging)
+    judge : adds to the records what they tell, and reasons to the bad ones (see `judged`)
     """
 
     edition: Edition
@@ -182,10 +158,30 @@ class Part:
     judge: Callable[[DataFrame], DataFrame]
 
 
+def judged(
+    records: DataFrame,
+    columns: Mapping[str, Column],
+    rejected: Sequence[tuple[Column, str]],
+    *,
+    unique: str | None = None,
+) -> DataFrame:
+    """The records with those columns, the bad ones with the reason of the first condition that they meet.
+
+    Parameters
+    ----------
+    rejected : conditions, which may use `columns`, and reasons
+    unique : a column of which the first of several good records stays good, by file and position
+    """
+    records = records.withColumns(dict(columns))
+    for bad, reason in rejected:
+        records = rejected_where(records, bad, reason)
+    return rejected_repeats(records, unique) if unique else records
+
+
 def read_parts(
     spark: SparkSession, files: Mapping[int, RawFile], parts: Iterable[Part], *, columns: str, max_record_bytes: int
 ) -> DataFrame:
-    """The judged records of all the files in one DataFrame, which so can be kept while rows and rejects are made of it.
+    """The judged records of all the files in one DataFrame, to be persisted while rows and rejects are made of it.
 
     Parameters
     ----------
@@ -199,51 +195,54 @@ def read_parts(
     schema = f"file_id int, position bigint, line string, reason string, part string, {columns}"
     records = spark.createDataFrame([], schema)
     for part in parts:
-        theirs = {file_id: file for file_id, file in files.items() if part.edition.part(file.name) == part.name}
-        if theirs:
-            read = read_records(spark, theirs, part.dialect, part.columns, max_record_bytes=max_record_bytes)
-            judged = part.judge(read).withColumn("part", F.lit(part.name))
-            if "title" in judged.columns:
-                judged = rejected_where(judged, F.col("title").rlike(CONTROL), TITLE_CONTROL)
-            judged = judged.withColumn("line", F.when(F.col("reason").isNotNull(), F.col("line")))
-            kept = [name for name in records.columns if name in judged.columns]
-            records = records.unionByName(judged.select(*kept), allowMissingColumns=True)
+        of_part = {file_id: file for file_id, file in files.items() if part.edition.part(file.name) == part.name}
+        if of_part:
+            read = read_records(spark, of_part, part.dialect, part.columns, max_record_bytes=max_record_bytes)
+            of_kind = part.judge(read).withColumn("part", F.lit(part.name))
+            if "title" in of_kind.columns:
+                of_kind = rejected_where(of_kind, F.col("title").rlike(CONTROL), TITLE_CONTROL)
+            of_kind = of_kind.withColumn("line", F.when(F.col("reason").isNotNull(), F.col("line")))
+            kept = [name for name in records.columns if name in of_kind.columns]
+            records = records.unionByName(of_kind.select(*kept), allowMissingColumns=True)
     return records
 
 
-@dataclass(frozen=True)
-class Format:
-    """What tells one published dataset from another."""
-
-    name: str
-    editions: Sequence[Edition]
-    version: int
-    """Counted up when a file would be read into other rows than before."""
-    rating_lines: Callable[[Edition, RawFile, ScaleSettings], RatingLines]
-    read_items: Callable[[SparkSession, Mapping[int, RawFile], int], Described]
-    """Of the files, by file_id, with the bytes that a record may have."""
-
-
-class PublishedSource:
+class PublishedSource(ABC):
     """See nightreel.sources.source.Source."""
 
-    def __init__(self, settings: Settings, published_as: Format) -> None:
+    name: ClassVar[str]
+    editions: ClassVar[Sequence[Edition]]
+    version: ClassVar[int]
+    """Counted up when a file would be read into other rows than before."""
+
+    def __init__(self, settings: Settings) -> None:
         self._data = settings.data
         self._scale = settings.scale
         self._ingest = settings.ingest
-        self._format = published_as
+
+    @staticmethod
+    @abstractmethod
+    def rating_lines(edition: Edition, file: RawFile, scale: ScaleSettings) -> RatingLines:
+        """How the file's lines are ratings; raises DataError where it has another header, or cannot be read."""
+
+    @abstractmethod
+    def records(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
+        """Grain record of the files beside the ratings; see `read_parts`."""
+
+    @abstractmethod
+    def films(self, good: DataFrame) -> DataFrame:
+        """Grain film, from good records; columns of bronze_items, but for those that the format lacks."""
 
     @property
     def reading(self) -> str:
-        limits = (self._scale.lowest, self._scale.highest, self._ingest.max_line_bytes)
-        return digest(self._format.name, self._format.version, *limits)
+        return digest(self.name, self.version, self._scale.lowest, self._scale.highest, self._ingest.max_line_bytes)
 
     def find(self) -> Found:
-        dataset = find_one(self._data.path, self._format.editions, name=self._format.name)
+        dataset = find_one(self._data.path, self.editions, name=self.name)
         for file in dataset.ratings:
-            self._format.rating_lines(dataset.edition, file, self._scale)
-        others = find_named_others(self._data.items, dataset.edition) if self._data.items else dataset.others()
-        return Found(dataset.ratings, sorted(others.values(), key=lambda file: file.path))
+            self.rating_lines(dataset.edition, file, self._scale)
+        others = dataset.others(self._data.items).values()
+        return Found(dataset.ratings, sorted(others, key=lambda file: file.path))
 
     def pairs_to_score(self) -> str | None:
         return None
@@ -255,11 +254,13 @@ class PublishedSource:
         return read_lines(spark, files, self._lines(files), self._ingest)
 
     def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
-        return self._format.read_items(spark, files, self._ingest.max_line_bytes)
+        records = self.records(spark, files)
+        films = self.films(records.where(F.col("reason").isNull()))
+        return Described(records, with_all_columns(films, "bronze_items"), survey_of(records))
 
     def _lines(self, files: Mapping[int, RawFile]) -> RatingLines:
         """How the lines of the file are ratings; how those of no file would be."""
         for file in files.values():
-            edition = next(edition for edition in self._format.editions if edition.is_ratings(file.name))
-            return self._format.rating_lines(edition, file, self._scale)
+            edition = next(edition for edition in self.editions if edition.is_ratings(file.name))
+            return self.rating_lines(edition, file, self._scale)
         return RatingLines(",", 3, user=0, item=1, rating=2, time=None, header=False, lowest=0.0, highest=0.0)

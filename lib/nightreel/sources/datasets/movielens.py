@@ -1,38 +1,22 @@
-"""MovieLens' titles, which end in the year: `Matrix, The (1999)`."""
+"""MovieLens of any size: the forms it was published in, what their lines and records tell, and one row a film."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.settings import ScaleSettings, Settings
-from nightreel.sources.datasets.finding import Edition, Format, Part, PublishedSource, read_parts
+from nightreel.settings import ScaleSettings
+from nightreel.sources.datasets.finding import Edition, Part, PublishedSource, judged, read_parts
 from nightreel.sources.files import RawFile
-from nightreel.sources.judging import NOT_AN_ID, rejected_repeats, rejected_where, text_or_null, whole_number
+from nightreel.sources.judging import NOT_AN_ID, rejected_where, text_or_null, whole_number
 from nightreel.sources.lines.rating_lines import RatingLines
 from nightreel.sources.lines.segments import FAULTS, Segment, first_line, open_lines
-from nightreel.sources.records import UTF8_OR_LATIN1, Dialect, survey_of
-from nightreel.sources.source import Described, with_all_columns
-
-_YEAR = r"(18|19|20)[0-9]{2}"
-_SINCE = rf"\s*\(\s*({_YEAR})(\s*[-–—]\s*({_YEAR})?)?\s*\)+"
-_ENDING = rf"{_SINCE}(\s*\((V|TV)\))?\s*$"
-"""`(1995)`, `(2006–2007)`, `(2007-)`; in 100K `(V)` may follow, of films that went straight to video."""
-
-
-def year_in(title: str | Column) -> Column:
-    """The year that the title ends in, the first of two; null where it ends in none."""
-    return F.nullif(F.regexp_extract(title, _ENDING, 1), F.lit("")).cast("int")
-
-
-def without_year(title: str | Column) -> Column:
-    """The title up to the year that it ends in, or whole where it is but a year; null where it is empty."""
-    return F.coalesce(text_or_null(F.regexp_replace(title, _ENDING, "")), text_or_null(title))
-
+from nightreel.sources.records import UTF8_OR_LATIN1, Dialect
 
 CSV = Edition(
     name="MovieLens CSV",
@@ -69,8 +53,23 @@ SMALL = Edition(
 
 EDITIONS = (CSV, DAT, U_DATA, SMALL)
 
+GENRES = (
+    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
+    "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
+)  # fmt: skip
+"""In the order of their flags, as published."""
 
+MOST_TAGS = 50
+NO_TAG = "no tag"
+NOT_A_LINK = "imdbId or tmdbId is not a whole number"
+NOT_A_FLAG = "a genre's flag is neither 0 nor 1"
+NOT_A_GENRE = f"not a genre and its place, 0 to {len(GENRES) - 1}"
 _NEEDED = ("userId", "movieId", "rating")
+_FLAGS = tuple(f"flag{place}" for place in range(len(GENRES)))
+_COLUMNS = "item_id bigint, title string, year int, genres array<string>, imdb_id string, tmdb_id bigint, tag string"
+_ONE_A_FILM = ("title", "year", "genres", "imdb_id", "tmdb_id")
+"""Of which good records of a film tell at most one."""
+_MAX_GENRE_BYTES = 65_536
 
 
 def rating_lines(edition: Edition, file: RawFile, scale: ScaleSettings) -> RatingLines:
@@ -80,15 +79,10 @@ def rating_lines(edition: Edition, file: RawFile, scale: ScaleSettings) -> Ratin
     ------
     DataError : the header lacks a name, or the file cannot be read
     """
-    if edition in (CSV, SMALL):
-        return _by_header(file, scale)
-    separator = "::" if edition is DAT else "\t"
-    return RatingLines(
-        separator, 4, user=0, item=1, rating=2, time=3, header=False, lowest=scale.lowest, highest=scale.highest
-    )
-
-
-def _by_header(file: RawFile, scale: ScaleSettings) -> RatingLines:
+    limits = {"lowest": scale.lowest, "highest": scale.highest}
+    if edition not in (CSV, SMALL):
+        separator = "::" if edition is DAT else "\t"
+        return RatingLines(separator, 4, user=0, item=1, rating=2, time=3, header=False, **limits)
     line = first_line(file)
     names = [name.strip(' "') for name in line.split(",")]
     if any(name not in names for name in _NEEDED):
@@ -96,142 +90,113 @@ def _by_header(file: RawFile, scale: ScaleSettings) -> RatingLines:
             f"{file.path}: begins {line[:80]!r}, where MovieLens has userId,movieId,rating,timestamp; "
             'ratings with other columns are read with data.source = "own"'
         )
-    user, item, rating = (names.index(name) for name in _NEEDED)
-    return RatingLines(
-        separator=",",
-        fields=len(names),
-        user=user,
-        item=item,
-        rating=rating,
-        time=names.index("timestamp") if "timestamp" in names else None,
-        header=True,
-        lowest=scale.lowest,
-        highest=scale.highest,
-    )
+    user, item, rating = map(names.index, _NEEDED)
+    time = names.index("timestamp") if "timestamp" in names else None
+    return RatingLines(",", len(names), user=user, item=item, rating=rating, time=time, header=True, **limits)
 
 
-MOST_TAGS = 50
-NO_TAG = "no tag"
-NOT_A_LINK = "imdbId or tmdbId is not a whole number"
-_NO_GENRES = "(no genres listed)"
-_COLUMNS = "item_id bigint, title string, year int, genres array<string>, imdb_id string, tmdb_id bigint, tag string"
-_ONE_A_FILM = ("title", "year", "genres", "imdb_id", "tmdb_id")
-"""Of which good records of a film tell at most one."""
+class MovieLens(PublishedSource):
+    """MovieLens of any size, unpacked or in its archive: 100K, 1M, 10M, latest-small, 20M, 25M, 32M."""
+
+    name = "MovieLens"
+    editions = EDITIONS
+    version = 2
+    rating_lines = staticmethod(rating_lines)
+
+    def records(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
+        csv = Dialect(",", quoted=True, header=True, encoding=UTF8_OR_LATIN1)
+        dat = Dialect("::", quoted=False, header=False, encoding=UTF8_OR_LATIN1)
+        bars = Dialect("|", quoted=False, header=False, encoding=UTF8_OR_LATIN1)
+        genres = genre_names(next((file for file in files.values() if U_DATA.part(file.name) == "genres"), None))
+        u_item = ("movieId", "title", "released", "on_video", "url", *_FLAGS)
+        parts = (
+            Part(CSV, "movies", csv, ("movieId", "title", "genres"), _films),
+            Part(CSV, "links", csv, ("movieId", "imdbId", "tmdbId"), _links),
+            Part(CSV, "tags", csv, ("movieId", "tag"), _tags),
+            Part(SMALL, "links", csv, ("movieId", "imdbId", "tmdbId"), _links),
+            Part(DAT, "movies", dat, ("movieId", "title", "genres"), _films),
+            Part(DAT, "tags", dat, ("userId", "movieId", "tag", "timestamp"), _tags),
+            Part(U_DATA, "movies", bars, u_item, partial(_films_with_flags, genres=genres)),
+            Part(U_DATA, "genres", bars, ("genre", "place"), _genres),
+        )
+        return read_parts(spark, files, parts, columns=_COLUMNS, max_record_bytes=self._ingest.max_line_bytes)
+
+    def films(self, good: DataFrame) -> DataFrame:
+        """Columns item_id, title, year, genres, imdb_id, tmdb_id, tags; a film that only links or tags speak of has no
+        title.
+
+        A tag is as most of its users write it, whatever its case, and those of most users come first.
+        """
+        films = good.where("part IN ('movies', 'links')").select("item_id", *_ONE_A_FILM)
+        tags = good.where("part = 'tags'").groupBy("item_id", F.lower("tag").alias("folded"))
+        ranked = tags.agg(F.struct(-F.count(F.lit(1)), "folded", F.mode("tag", True).alias("tag")).alias("ranked"))
+        described = films.unionByName(ranked.select("item_id", "ranked"), allowMissingColumns=True)
+        most_frequent = F.slice(F.array_sort(F.collect_list("ranked")), 1, MOST_TAGS)
+        return described.groupBy("item_id").agg(
+            *(F.max(name).alias(name) for name in _ONE_A_FILM),
+            F.transform(most_frequent, lambda one: one["tag"]).alias("tags"),
+        )
 
 
-def read_items(spark: SparkSession, files: Mapping[int, RawFile], max_record_bytes: int) -> Described:
-    """The films of the files; one that only links or tags speak of has a row too, without a title."""
-    genres = next((file for file in files.values() if U_DATA.part(file.name) == "genres"), None)
-    records = read_parts(spark, files, _parts(genres), columns=_COLUMNS, max_record_bytes=max_record_bytes)
-    return Described(records, with_all_columns(_rows(records), "bronze_items"), survey_of(records))
+_YEAR = r"(18|19|20)[0-9]{2}"
+_ENDING = rf"\s*\(\s*({_YEAR})(\s*[-–—]\s*({_YEAR})?)?\s*\)+(\s*\((V|TV)\))?\s*$"
+"""`(1995)`, `(2006–2007)`, `(2007-)`; in 100K `(V)` may follow, of films that went straight to video."""
 
 
-def _parts(genres: RawFile | None) -> tuple[Part, ...]:
-    csv = Dialect(",", quoted=True, header=True, encoding=UTF8_OR_LATIN1)
-    dat = Dialect("::", quoted=False, header=False, encoding=UTF8_OR_LATIN1)
-    bars = Dialect("|", quoted=False, header=False, encoding=UTF8_OR_LATIN1)
-    of_u_item = partial(films, genres=genre_names(genres))
-    return (
-        Part(CSV, "movies", csv, ("movieId", "title", "genres"), _films),
-        Part(CSV, "links", csv, ("movieId", "imdbId", "tmdbId"), _links),
-        Part(CSV, "tags", csv, ("movieId", "tag"), _tags),
-        Part(SMALL, "links", csv, ("movieId", "imdbId", "tmdbId"), _links),
-        Part(DAT, "movies", dat, ("movieId", "title", "genres"), _films),
-        Part(DAT, "tags", dat, ("userId", "movieId", "tag", "timestamp"), _tags),
-        Part(U_DATA, "movies", bars, ITEM_COLUMNS, of_u_item),
-        Part(U_DATA, "genres", bars, GENRE_COLUMNS, genres_named),
-    )
+def year_in(title: str | Column) -> Column:
+    """The year that the title ends in, the first of two; null where it ends in none."""
+    return F.nullif(F.regexp_extract(title, _ENDING, 1), F.lit("")).cast("int")
+
+
+def without_year(title: str | Column) -> Column:
+    """The title up to the year that it ends in, or whole where it is but a year; null where it is empty."""
+    return F.coalesce(text_or_null(F.regexp_replace(title, _ENDING, "")), text_or_null(title))
 
 
 def _films(records: DataFrame) -> DataFrame:
     names = F.transform(F.split("genres", r"\|"), F.trim)
-    parsed = records.withColumns(
-        {
-            "item_id": whole_number("movieId"),
-            "year": year_in("title"),
-            "title": without_year("title"),
-            "genres": F.array_distinct(F.filter(names, lambda name: ~name.isin("", _NO_GENRES))),
-        }
-    )
-    return rejected_repeats(rejected_where(parsed, F.col("item_id").isNull(), NOT_AN_ID), "item_id")
+    columns = {
+        "item_id": whole_number("movieId"),
+        "year": year_in("title"),
+        "title": without_year("title"),
+        "genres": F.array_distinct(F.filter(names, lambda name: ~name.isin("", "(no genres listed)"))),
+    }
+    return judged(records, columns, [(F.col("item_id").isNull(), NOT_AN_ID)], unique="item_id")
+
+
+def _films_with_flags(records: DataFrame, genres: Sequence[str]) -> DataFrame:
+    """Records of u.item; without a year in the title, that of the release."""
+    released = F.nullif(F.regexp_extract("released", r"([0-9]{4})\s*$", 1), F.lit("")).cast("int")
+    named = [F.when(F.trim(flag) == "1", name) for flag, name in zip(_FLAGS, genres, strict=True) if name != GENRES[0]]
+    columns = {
+        "item_id": whole_number("movieId"),
+        "year": F.coalesce(year_in("title"), released),
+        "title": without_year("title"),
+        "genres": F.array_compact(F.array(*named)),
+    }
+    no_flag = F.exists(F.array(*(F.trim(flag) for flag in _FLAGS)), lambda flag: ~flag.isin("0", "1"))
+    rejected = [(no_flag, NOT_A_FLAG), (F.col("item_id").isNull(), NOT_AN_ID)]
+    return judged(records, columns, rejected, unique="item_id")
 
 
 def _links(records: DataFrame) -> DataFrame:
     imdb, tmdb = whole_number("imdbId"), whole_number("tmdbId")
-    parsed = records.withColumns(
-        {
-            "item_id": whole_number("movieId"),
-            "imdb_id": F.concat(F.lit("tt"), F.lpad(imdb.cast("string"), F.greatest(F.lit(7), F.length(imdb)), "0")),
-            "tmdb_id": tmdb,
-        }
-    )
-    bad = _no_number("imdbId", imdb) | _no_number("tmdbId", tmdb)
-    judged = rejected_where(parsed, F.col("item_id").isNull(), NOT_AN_ID)
-    return rejected_repeats(rejected_where(judged, bad, NOT_A_LINK), "item_id")
-
-
-def _no_number(text: str, number: Column) -> Column:
-    return text_or_null(text).isNotNull() & number.isNull()
+    columns = {
+        "item_id": whole_number("movieId"),
+        "imdb_id": F.concat(F.lit("tt"), F.lpad(imdb.cast("string"), F.greatest(F.lit(7), F.length(imdb)), "0")),
+        "tmdb_id": tmdb,
+    }
+    no_link = text_or_null("imdbId").isNotNull() & imdb.isNull() | text_or_null("tmdbId").isNotNull() & tmdb.isNull()
+    rejected = [(F.col("item_id").isNull(), NOT_AN_ID), (no_link, NOT_A_LINK)]
+    return judged(records, columns, rejected, unique="item_id")
 
 
 def _tags(records: DataFrame) -> DataFrame:
-    parsed = records.withColumns({"item_id": whole_number("movieId"), "tag": text_or_null("tag")})
-    judged = rejected_where(parsed, F.col("item_id").isNull(), NOT_AN_ID)
-    return rejected_where(judged, F.col("tag").isNull(), NO_TAG)
+    columns = {"item_id": whole_number("movieId"), "tag": text_or_null("tag")}
+    return judged(records, columns, [(F.col("item_id").isNull(), NOT_AN_ID), (F.col("tag").isNull(), NO_TAG)])
 
 
-def _rows(records: DataFrame) -> DataFrame:
-    """Grain film; columns item_id, title, year, genres, imdb_id, tmdb_id, tags.
-
-    A tag is as most of its users write it, whatever its case, and those of most users come first.
-    """
-    good = records.where(F.col("reason").isNull())
-    films = good.where("part IN ('movies', 'links')").select("item_id", *_ONE_A_FILM)
-    tags = good.where("part = 'tags'").groupBy("item_id", F.lower("tag").alias("folded"))
-    ranked = tags.agg(F.struct(-F.count(F.lit(1)), "folded", F.mode("tag", True).alias("tag")).alias("ranked"))
-    described = films.unionByName(ranked.select("item_id", "ranked"), allowMissingColumns=True)
-    most_frequent = F.slice(F.array_sort(F.collect_list("ranked")), 1, MOST_TAGS)
-    return described.groupBy("item_id").agg(
-        *(F.max(name).alias(name) for name in _ONE_A_FILM),
-        F.transform(most_frequent, lambda one: one["tag"]).alias("tags"),
-    )
-
-
-GENRES = (
-    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
-    "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
-)  # fmt: skip
-"""In the order of their flags, as published."""
-
-FLAGS = tuple(f"flag{place}" for place in range(len(GENRES)))
-ITEM_COLUMNS = ("movieId", "title", "released", "on_video", "url", *FLAGS)
-GENRE_COLUMNS = ("genre", "place")
-NOT_A_FLAG = "a genre's flag is neither 0 nor 1"
-NOT_A_GENRE = f"not a genre and its place, 0 to {len(GENRES) - 1}"
-_NO_GENRE = "unknown"
-_MAX_BYTES = 65_536
-
-
-def films(records: DataFrame, genres: Sequence[str] = GENRES) -> DataFrame:
-    """Records of u.item as films: item_id, title, year, genres; without a year in the title, that of the release."""
-    released = F.nullif(F.regexp_extract("released", r"([0-9]{4})\s*$", 1), F.lit("")).cast("int")
-    flagged = [F.when(F.trim(flag) == "1", name) for flag, name in zip(FLAGS, genres, strict=True) if name != _NO_GENRE]
-    parsed = records.withColumns(
-        {
-            "item_id": whole_number("movieId"),
-            "year": F.coalesce(year_in("title"), released),
-            "title": without_year("title"),
-            "genres": F.array_compact(F.array(*flagged)),
-        }
-    )
-    flags = F.array(*(F.trim(flag) for flag in FLAGS))
-    judged = rejected_where(parsed, F.exists(flags, lambda flag: ~flag.isin("0", "1")), NOT_A_FLAG)
-    judged = rejected_where(judged, F.col("item_id").isNull(), NOT_AN_ID)
-    return rejected_repeats(judged, "item_id")
-
-
-def genres_named(records: DataFrame) -> DataFrame:
-    """Records of u.genre, the bad ones with a reason."""
+def _genres(records: DataFrame) -> DataFrame:
     place = whole_number("place")
     good = text_or_null("genre").isNotNull() & place.isNotNull() & (place < len(GENRES))
     return rejected_where(records, ~good, NOT_A_GENRE)
@@ -240,26 +205,12 @@ def genres_named(records: DataFrame) -> DataFrame:
 def genre_names(file: RawFile | None) -> tuple[str, ...]:
     """The genres in the order of their flags, as u.genre names them; as published where it does not, or is damaged."""
     names = dict(enumerate(GENRES))
-    for line in _beginning(file).splitlines() if file else ():
+    text = ""
+    if file:
+        with suppress(*FAULTS), open_lines(Segment(0, file.path, 0, file.size)) as stream:  # the survey tells of damage
+            text = stream.read(_MAX_GENRE_BYTES).decode("utf-8", "replace")
+    for line in text.splitlines():
         name, _, place = line.rpartition("|")
         if name.strip() and place.strip().isdecimal() and int(place) in names:
             names[int(place)] = name.strip()
     return tuple(names.values())
-
-
-def _beginning(file: RawFile) -> str:
-    try:
-        with open_lines(Segment(0, file.path, 0, file.size)) as stream:
-            return stream.read(_MAX_BYTES).decode("utf-8", "replace")
-    except FAULTS:
-        return ""  # the survey, which reads the file too, tells that it is damaged
-
-
-_FORMAT = Format("MovieLens", EDITIONS, version=2, rating_lines=rating_lines, read_items=read_items)
-
-
-class MovieLens(PublishedSource):
-    """MovieLens of any size, unpacked or in its archive: 100K, 1M, 10M, latest-small, 20M, 25M, 32M."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, _FORMAT)

@@ -20,7 +20,6 @@ _WHOLE = re.compile(rb"0*([0-9]{1,19})")
 _NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SECONDS = re.compile(rb"-?0*[0-9]{1,12}")
 _MOMENT = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
-_GROUPS = {"user": "user", "item": "item", "rating": "rating", "seconds": "time"}
 _DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -70,7 +69,7 @@ class Header:
 Parsed = Entry | Header | StrEnum
 """A StrEnum is the reason for which the line is rejected."""
 
-Column = Literal["user", "item", "rating", "seconds", "date"]
+Column = Literal["user", "item", "rating", "time", "date"]
 
 
 class LineFormat(ABC):
@@ -83,8 +82,8 @@ class LineFormat(ABC):
     id_limits: tuple[int, int]
     """The least and the largest id."""
     lowest: float
-    """The least rating that is no reject."""
     highest: float
+    """Of ratings, both ends included."""
     dictionary_columns: tuple[str, ...]
     """The columns of bronze_ratings worth a dictionary in Parquet, in the order in which files of the format are."""
 
@@ -118,13 +117,9 @@ def parse_line(line: bytes, lines: LineFormat, *, position: int, max_line_bytes:
         return None
     if len(line) > max_line_bytes:
         return Reason.TOO_LONG
-    content = (line.removeprefix(BOM) if position == 0 else line).rstrip(blanks(lines.separator))
+    blanks = BLANKS.replace(lines.separator.encode(), b"")
+    content = (line.removeprefix(BOM) if position == 0 else line).rstrip(blanks)
     return lines.parse(content) if content else None
-
-
-def blanks(separator: str) -> bytes:
-    """What may stand around fields and at a line's end."""
-    return BLANKS.replace(separator.encode(), b"")
 
 
 @dataclass(frozen=True)
@@ -153,17 +148,17 @@ class RatingLines(LineFormat):
     @property
     def columns(self) -> tuple[Column | None, ...]:
         places: dict[int | None, Column] = {self.user: "user", self.item: "item", self.rating: "rating"}
-        places[self.time] = "seconds"
+        places[self.time] = "time"
         return tuple(places.get(place) for place in range(self.fields))
 
     @property
     def pattern(self) -> str:
         blank = " " if self.separator == "\t" else " \t"
-        values = {"user": ID_PATTERN, "item": ID_PATTERN, "rating": NUMBER_PATTERN, "seconds": _TIME_PATTERN}
+        values = {"user": ID_PATTERN, "item": ID_PATTERN, "rating": NUMBER_PATTERN, "time": _TIME_PATTERN}
         fields = [
             rf"[^{self.separator}\x00-\x1f\x7f]*"
             if column is None
-            else rf'[{blank}]*(?P<{_GROUPS[column]}>"{values[column]}"|{values[column]})[{blank}]*'
+            else rf'[{blank}]*(?P<{column}>"{values[column]}"|{values[column]})[{blank}]*'
             for column in self.columns
         ]
         return rf"^{self.separator.join(fields)}[{blank}\r]*\n$"
@@ -215,21 +210,17 @@ def rating_within(text: bytes, lines: LineFormat) -> float | Reason:
 
 
 def seconds_of(text: bytes) -> int | None:
-    """Seconds since 1970 of such a number or of YYYY-MM-DD hh:mm:ss in UTC.
-
-    None: the text is neither, or lies outside the years 1 to 9999.
-    """
+    """Seconds since 1970 of such a number or of YYYY-MM-DD hh:mm:ss in UTC; None: it is neither, or outside the years
+    1 to 9999."""
     if _SECONDS.fullmatch(text):
         return int(text) if FIRST_SECOND <= int(text) <= LAST_SECOND else None
-    return _calendar_seconds(text) if _MOMENT.fullmatch(text) else None
+    return calendar_seconds(text, _MOMENT)
 
 
-def seconds_of_date(text: bytes) -> int | None:
-    """Seconds since 1970 at the beginning of YYYY-MM-DD in UTC; None: it is no calendar date."""
-    return _calendar_seconds(text) if _DATE.fullmatch(text) else None
-
-
-def _calendar_seconds(text: bytes) -> int | None:
+def calendar_seconds(text: bytes, form: re.Pattern[bytes] = _DATE) -> int | None:
+    """Seconds since 1970 in UTC at the beginning of YYYY-MM-DD; None: the text has another form, or is no such day."""
+    if not form.fullmatch(text):
+        return None
     try:
         return int(datetime.fromisoformat(text.decode("ascii")).replace(tzinfo=UTC).timestamp())
     except ValueError:

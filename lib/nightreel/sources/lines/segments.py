@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, cast
 
 from nightreel.errors import DataError
@@ -55,10 +56,10 @@ class Block:
 
 
 def cut(files: Sequence[Segment], partition_bytes: int) -> list[list[Segment]]:
-    """What each task reads: big files in equal pieces, small ones together, up to `partition_bytes` a task."""
+    """What each task reads of whole files: big ones in equal pieces, small ones together, up to `partition_bytes`."""
     tasks: list[list[Segment]] = []
     room = 0
-    for piece in (piece for file in files for piece in _pieces(file, partition_bytes)):
+    for piece in chain.from_iterable(_pieces(file, partition_bytes) for file in files):
         cost = piece.end - piece.start + _OPENING_COST
         if cost > room:
             tasks.append([])
@@ -69,10 +70,9 @@ def cut(files: Sequence[Segment], partition_bytes: int) -> list[list[Segment]]:
 
 
 def _pieces(file: Segment, partition_bytes: int) -> Iterator[Segment]:
-    size = file.end - file.start
-    count = 1 if file.packed else max(1, math.ceil(size / partition_bytes))
+    count = 1 if file.packed else max(1, math.ceil(file.end / partition_bytes))
     for i in range(count):
-        yield Segment(file.file_id, file.path, file.start + size * i // count, file.start + size * (i + 1) // count)
+        yield Segment(file.file_id, file.path, file.end * i // count, file.end * (i + 1) // count)
 
 
 def open_lines(segment: Segment) -> IO[bytes]:
@@ -110,8 +110,8 @@ def read_blocks(
 ) -> Iterator[Block]:
     """The segment's lines from `position` (see `first_start`), in blocks of about `chunk_bytes`.
 
-    A line that is longer than `max_line_bytes` and in more than one chunk comes cut, but still longer than that, so
-    that the grammar rejects it and shows the same text.
+    A line that is longer than `max_line_bytes` and in more than one chunk comes cut, but still longer than that: it is
+    rejected with the same text.
     """
     held = max(max_line_bytes + 1, SHOWN_BYTES)
     last = math.inf if segment.packed else segment.end
@@ -121,7 +121,7 @@ def read_blocks(
         data = stream.read(chunk_bytes if at >= last else int(min(chunk_bytes, last - at)))
         if not data:
             if begun:
-                yield _block(position, begun, b"\n")
+                yield Block(position, begun + b"\n")
             return
         whole = (data.find(b"\n") if at >= last else data.rfind(b"\n")) + 1
         at += len(data)
@@ -130,16 +130,12 @@ def read_blocks(
             continue
         if len(begun) == held:
             rest = data.find(b"\n") + 1
-            yield _block(position, begun, b"\n")
+            yield Block(position, begun + b"\n")
             position, begun, data, whole = at - len(data) + rest, b"", data[rest:], whole - rest
         if whole:
-            yield _block(position, begun, memoryview(data)[:whole])
+            yield Block(position, begun + memoryview(data)[:whole])
             position = at - len(data) + whole
         begun = b"" if at - len(data) + whole >= last else data[whole:]
-
-
-def _block(position: int, begun: bytes, data: bytes | memoryview) -> Block:
-    return Block(position, b"".join((begun, data)))
 
 
 def first_start(stream: IO[bytes], segment: Segment, *, chunk_bytes: int) -> int | None:

@@ -44,12 +44,11 @@ _CSV_TYPES = {  # uint64, as Arrow takes -0 for an int64
     "user": pa.uint64(),
     "item": pa.uint64(),
     "rating": pa.float64(),
-    "seconds": pa.int64(),
+    "time": pa.int64(),
     "date": pa.date32(),
 }
 _PLAIN_BYTES = b"0123456789.-:\r\n"
 _SECONDS_PER_DAY = 86_400
-_MICROS_PER_SECOND = 1_000_000
 _NO_TIME = np.iinfo(np.int64).min
 _MOMENT_CHARACTERS = len("2005-04-02 23:53:47")
 
@@ -76,20 +75,14 @@ class ParsedLines:
 
     def batch(self, file_id: int, schema: pa.Schema) -> pa.RecordBatch:
         """The good lines with the schema's columns, of COLUMN_TYPES."""
-        return pa.RecordBatch.from_arrays([self._array(name, file_id) for name in schema.names], schema=schema)
-
-    def _array(self, name: str, file_id: int) -> pa.Array:
-        match name:
-            case "file_id":
-                return pa.array(np.full(len(self), file_id, np.int32))
-            case "rating":
-                return pa.array(self.columns["rating"].astype(np.float32))
-            case "rated_at":
-                seconds = self.columns["seconds"]
-                micros = pa.array(seconds * _MICROS_PER_SECOND, mask=seconds == _NO_TIME)
-                return micros.view(COLUMN_TYPES["rated_at"])
-            case _:
-                return pa.array(self.columns[name])
+        seconds = self.columns["seconds"]
+        arrays = {
+            **self.columns,
+            "file_id": np.full(len(self), file_id, np.int32),
+            "rating": self.columns["rating"].astype(np.float32),
+            "rated_at": pa.array(seconds * 1_000_000, mask=seconds == _NO_TIME).view(COLUMN_TYPES["rated_at"]),
+        }
+        return pa.record_batch([pa.array(arrays[name]) for name in schema.names], schema)
 
 
 def parse_block(block: Block, lines: LineFormat, *, item_above: int, max_line_bytes: int) -> ParsedLines:
@@ -103,22 +96,41 @@ def parse_block(block: Block, lines: LineFormat, *, item_above: int, max_line_by
     numbers += begin
     good &= (ends - starts)[numbers] <= max_line_bytes
     if not good.all():
-        columns, numbers = {name: column[good] for name, column in columns.items()}, numbers[good]
-    odd = _by_definition(block, starts, ends, _others(numbers, len(ends)), lines, max_line_bytes)
-    if odd.entries:
-        columns, numbers = _with_entries(columns, numbers, odd.entries)
-    item_below = item_above
+        columns, numbers = _where(good, columns, numbers)
+    entries: dict[int, Entry] = {}
+    items = {0: item_above}
+    rejected: dict[int, StrEnum] = {}
+    for line in np.delete(np.arange(len(ends)), numbers).tolist():
+        start, end = int(starts[line]), int(ends[line])
+        match parse_line(data[start:end], lines, position=block.position + start, max_line_bytes=max_line_bytes):
+            case Entry() as entry:
+                entries[line] = entry
+            case Header(item_id, reason):
+                items[line] = item_id
+                rejected |= {line: reason} if reason else {}
+            case StrEnum() as reason:
+                rejected[line] = reason
+    if entries:
+        columns, numbers = _with_entries(columns, numbers, entries)
     if "item" not in lines.columns:
-        item_of_line, item_below = _items(odd.headers, item_above, len(ends))
+        item_of_line = np.repeat([*items.values()], np.diff([*items, len(ends)]))
         columns["item_id"] = item_of_line[numbers]
-        if len(numbers) and columns["item_id"].min() <= 0:
-            columns, numbers = _without_homeless(columns, numbers, odd.rejected)
+        has_item = columns["item_id"] > 0
+        if not has_item.all():
+            for line in numbers[~has_item].tolist():
+                bad_header = item_of_line[line] == UNDER_REJECTED_HEADER
+                rejected[line] = Reason.REJECTED_HEADER if bad_header else Reason.NO_HEADER
+            columns, numbers = _where(has_item, columns, numbers)
     columns["position"] = starts[numbers] + block.position
-    rejected = [
+    quarantined = [
         Rejected(block.position + int(starts[line]), quarantined_text(data[starts[line] : ends[line]]), reason)
-        for line, reason in sorted(odd.rejected.items())
+        for line, reason in sorted(rejected.items())
     ]
-    return ParsedLines(columns, rejected, item_below)
+    return ParsedLines(columns, quarantined, [*items.values()][-1])
+
+
+def _where(mask: Mask, columns: Columns, numbers: Longs) -> tuple[Columns, Longs]:
+    return {name: column[mask] for name, column in columns.items()}, numbers[mask]
 
 
 def _by_arrow(data: bytes, starts: Longs, lines: LineFormat) -> tuple[Columns, Longs, Mask]:
@@ -132,7 +144,7 @@ def _by_arrow(data: bytes, starts: Longs, lines: LineFormat) -> tuple[Columns, L
     time = pa.nulls(len(numbers), pa.int64())
     if "date" in found:
         time = pc.multiply(found["date"].view(pa.int32()).cast(pa.int64()), _SECONDS_PER_DAY)
-    time = found.get("seconds", time)
+    time = found.get("time", time)
     columns["seconds"] = time.fill_null(0).to_numpy()
     good: Mask = (columns["seconds"] >= FIRST_SECOND) & (columns["seconds"] <= LAST_SECOND)
     if time.null_count:
@@ -189,7 +201,7 @@ def _match(data: bytes, starts: Longs, lines: LineFormat) -> tuple[Mapping[str, 
         field.name: pc.utf8_trim(pc.struct_field(found, field.name).cast(pa.string()), '"') for field in found.type
     }
     if "time" in columns:
-        columns["seconds"] = _seconds(columns.pop("time"))
+        columns["time"] = _seconds(columns["time"])
     if "date" in columns:
         columns["date"] = pc.if_else(pc.equal(columns["date"], ""), None, columns["date"])
     numbers = np.flatnonzero(matched.to_numpy(zero_copy_only=False))
@@ -197,43 +209,12 @@ def _match(data: bytes, starts: Longs, lines: LineFormat) -> tuple[Mapping[str, 
 
 
 def _seconds(times: pa.Array) -> pa.Array:
+    """Seconds since 1970 of moments and of such numbers, as text; null where it is empty."""
     length = pc.binary_length(times)
     is_moment = pc.equal(length, _MOMENT_CHARACTERS)
     moments = pc.if_else(is_moment, times, None).cast(pa.timestamp("s")).view(pa.int64())
     counted = pc.if_else(pc.or_(is_moment, pc.equal(length, 0)), None, times).cast(pa.int64())
     return pc.coalesce(moments, counted)
-
-
-@dataclass
-class _Odd:
-    """What the definition says of the lines left to it, by their numbers."""
-
-    entries: dict[int, Entry]
-    headers: dict[int, int]
-    rejected: dict[int, StrEnum]
-
-
-def _others(numbers: Longs, count: int) -> Longs:
-    mask = np.ones(count, np.bool_)
-    mask[numbers] = False
-    return np.flatnonzero(mask)
-
-
-def _by_definition(
-    block: Block, starts: Longs, ends: Longs, numbers: Longs, lines: LineFormat, max_line_bytes: int
-) -> _Odd:
-    odd = _Odd({}, {}, {})
-    for line, start, end in zip(numbers.tolist(), starts[numbers].tolist(), ends[numbers].tolist(), strict=True):
-        text = block.data[start:end]
-        match parse_line(text, lines, position=block.position + start, max_line_bytes=max_line_bytes):
-            case Entry() as entry:
-                odd.entries[line] = entry
-            case Header(item_id, rejected):
-                odd.headers[line] = item_id
-                odd.rejected |= {line: rejected} if rejected else {}
-            case StrEnum() as reason:
-                odd.rejected[line] = reason
-    return odd
 
 
 def _with_entries(columns: Columns, numbers: Longs, entries: Mapping[int, Entry]) -> tuple[Columns, Longs]:
@@ -247,17 +228,3 @@ def _with_entries(columns: Columns, numbers: Longs, entries: Mapping[int, Entry]
     numbers = np.append(numbers, list(entries))
     order = np.argsort(numbers)
     return {name: np.append(column, found[name])[order] for name, column in columns.items()}, numbers[order]
-
-
-def _items(headers: Mapping[int, int], item_above: int, count: int) -> tuple[Longs, int]:
-    """The item of each line, and that of the line after the last."""
-    ids = np.array([item_above, *headers.values()], np.int64)
-    return np.repeat(ids, np.diff([0, *headers, count])), int(ids[-1])
-
-
-def _without_homeless(columns: Columns, numbers: Longs, rejected: dict[int, StrEnum]) -> tuple[Columns, Longs]:
-    """Good lines that fall under no item are rejected."""
-    homeless = columns["item_id"] <= 0
-    for line, item_id in zip(numbers[homeless].tolist(), columns["item_id"][homeless].tolist(), strict=True):
-        rejected[line] = Reason.REJECTED_HEADER if item_id == UNDER_REJECTED_HEADER else Reason.NO_HEADER
-    return {name: column[~homeless] for name, column in columns.items()}, numbers[~homeless]

@@ -21,9 +21,9 @@ from nightreel.sources.lines.rating_lines import (
     LineFormat,
     Parsed,
     Reason,
+    calendar_seconds,
     parse_line,
     rating_within,
-    seconds_of_date,
     whole_number,
 )
 from nightreel.sources.lines.segments import AT_A_TIME
@@ -84,7 +84,7 @@ class DumpLines(LineFormat):
         rating = rating_within(others[0], self) if self.rows == "ratings" else None
         if isinstance(rating, Reason):
             return rating
-        seconds = seconds_of_date(others[-1]) if others else None
+        seconds = calendar_seconds(others[-1]) if others else None
         return DumpReason.DATE if others and seconds is None else Entry(user_id, None, rating, seconds)
 
     def item_above(self, stream: IO[bytes], position: int, *, chunk_bytes: int, max_line_bytes: int) -> int:
@@ -96,16 +96,12 @@ class DumpLines(LineFormat):
             stream.seek(window_begin)
             window = stream.read(end - window_begin)
             for match in reversed(list(_HEADER_END.finditer(window))):
-                header = self._header(window, match.end() - 1, window_begin, max_line_bytes)
-                if header is not None:
+                start = window.rfind(b"\n", 0, match.end() - 1) + 1
+                if start == 0 and window_begin > 0:
+                    continue  # a line that is too long for a header
+                line, at = window[start : match.end() - 1], window_begin + start
+                header = parse_line(line, self, position=at, max_line_bytes=max_line_bytes)
+                if isinstance(header, Header):
                     return header.item_id
             end = begin
         return BEFORE_ANY_HEADER
-
-    def _header(self, window: bytes, feed: int, window_begin: int, max_line_bytes: int) -> Header | None:
-        """The header whose line feed is at window[feed]; None where the line is too long for one."""
-        start = window.rfind(b"\n", 0, feed) + 1
-        if start == 0 and window_begin > 0:
-            return None
-        parsed = parse_line(window[start:feed], self, position=window_begin + start, max_line_bytes=max_line_bytes)
-        return parsed if isinstance(parsed, Header) else None

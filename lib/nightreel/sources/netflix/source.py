@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import IO
 
@@ -16,17 +18,17 @@ from nightreel.settings import Settings
 from nightreel.sources.files import RawFile, find
 from nightreel.sources.lines.datasource import read_lines, read_survey
 from nightreel.sources.lines.segments import refuse_utf16
-from nightreel.sources.netflix.lines import DumpLines
-from nightreel.sources.netflix.titles import Title, parse_titles
+from nightreel.sources.netflix.lines import LARGEST_ID, DumpLines
 from nightreel.sources.records import FIRST_FIELDS, Cells, read_files, survey_of
 from nightreel.sources.source import Described, Found, digest, with_all_columns
+from nightreel.sources.survey import BLANKS, BOM, Rejected, quarantined_text
 
 _RATINGS = re.compile(r"(combined_data_\d+|mv_\d+)\.txt(\.gz)?")
 _TITLES = re.compile(r"movie_titles\.(csv|txt)(\.gz)?")
+_PAIRS = re.compile(r"(probe|qualifying)\.txt(\.gz)?")
 _OTHERS = re.compile(r"(movie_titles|probe|qualifying|readme).*", re.IGNORECASE)
 _LOOKED_FOR = "combined_data_*.txt, mv_*.txt or training_set/mv_*.txt, each also as .gz"
 _VERSION = 2  # count up when a file would be read into other rows than before
-_TITLE_FIELDS = (pa.field("item_id", pa.int64()), pa.field("title", pa.string()), pa.field("year", pa.int32()))
 
 
 class NetflixDump:
@@ -47,8 +49,9 @@ class NetflixDump:
         return Found(ratings, [titles] if titles else [])
 
     def pairs_to_score(self) -> str | None:
-        file = find_pairs_beside(find_ratings(self._data.path))
-        return None if file is None else file.path
+        """qualifying.txt, or else probe.txt (or .gz of it), beside the ratings or above training_set/."""
+        files = _beside(find_ratings(self._data.path), _PAIRS)
+        return max(files, key=lambda file: "qualifying" in file.name).path if files else None
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
         return read_survey(spark, files, self._lines, self._ingest, into=into)
@@ -58,18 +61,10 @@ class NetflixDump:
 
     def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
         read = partial(_title_cells, max_line_bytes=self._ingest.max_line_bytes)
-        lines = read_files(spark, files, read, pa.schema([*FIRST_FIELDS, *_TITLE_FIELDS]))
+        schema = pa.schema([*FIRST_FIELDS, ("item_id", pa.int64()), ("title", pa.string()), ("year", pa.int32())])
+        lines = read_files(spark, files, read, schema)
         titles = lines.where(F.col("reason").isNull()).select("item_id", "title", "year")
         return Described(records=lines, rows=with_all_columns(titles, "bronze_items"), lines=survey_of(lines))
-
-
-def _title_cells(stream: IO[bytes], max_line_bytes: int) -> Iterator[Cells]:
-    refuse_utf16(stream)
-    for line in parse_titles(stream, max_line_bytes=max_line_bytes):
-        if isinstance(line, Title):
-            yield (None, None, None, line.item_id, line.title, line.year)
-        else:
-            yield (line.position, line.line, str(line.reason), None, None, None)
 
 
 def find_ratings(paths: Sequence[str]) -> list[RawFile]:
@@ -85,7 +80,13 @@ def find_ratings(paths: Sequence[str]) -> list[RawFile]:
     """
     found: dict[str, RawFile] = {}
     for path in paths:
-        files = find(path, setting="data.path", in_folder=_is_ratings, in_glob=_is_no_other, below=("", "training_set"))
+        files = find(
+            path,
+            setting="data.path",
+            in_folder=_is(_RATINGS),
+            in_glob=lambda name: not _OTHERS.fullmatch(name),
+            below=("", "training_set"),
+        )
         if not files:
             raise DataError(f"data.path: {path}: no rating files there; looked for {_LOOKED_FOR}")
         found |= {file.path: file for file in files}
@@ -97,18 +98,11 @@ def find_titles(titles: str, ratings: Sequence[RawFile]) -> RawFile | None:
 
     Raises
     ------
-    ConfigurationError : the file named does not exist, or is a folder
+    ConfigurationError : the file named does not exist, or is a folder of none or several
     """
     if titles:
-        files = find(titles, setting="data.items", in_folder=_is_titles, in_glob=_is_titles)
-        if len(files) != 1:
-            raise ConfigurationError(f"data.items: {titles}: must be one file, found {len(files)}")
-        return files[0]
-    for folder in _folders(ratings):
-        files = find(folder, setting="data.path", in_folder=_is_titles, in_glob=_is_titles)
-        if files:
-            return files[0]
-    return None
+        return _find_one(titles, _TITLES, setting="data.items", asked="one file")
+    return next(iter(_beside(ratings, _TITLES)), None)
 
 
 def find_pairs(path: str) -> RawFile:
@@ -118,38 +112,95 @@ def find_pairs(path: str) -> RawFile:
     ------
     ConfigurationError : there is none, or more than one
     """
-    files = find(path, setting="pairs", in_folder=_is_pairs, in_glob=_is_pairs)
+    return _find_one(path, _PAIRS, setting="pairs", asked="one file such as probe.txt")
+
+
+def _find_one(path: str, pattern: re.Pattern[str], *, setting: str, asked: str) -> RawFile:
+    files = find(path, setting=setting, in_folder=_is(pattern), in_glob=_is(pattern))
     if len(files) != 1:
-        raise ConfigurationError(f"pairs: {path}: must be one file such as probe.txt, found {len(files)}")
+        raise ConfigurationError(f"{setting}: {path}: must be {asked}, found {len(files)}")
     return files[0]
 
 
-def find_pairs_beside(ratings: Sequence[RawFile]) -> RawFile | None:
-    """qualifying.txt, or else probe.txt (or .gz of it), beside the ratings or above training_set/, if any."""
-    for folder in _folders(ratings):
-        files = find(folder, setting="data.path", in_folder=_is_pairs, in_glob=_is_pairs)
-        if files:
-            return max(files, key=lambda file: file.path.endswith(("qualifying.txt", "qualifying.txt.gz")))
-    return None
+def _beside(ratings: Sequence[RawFile], pattern: re.Pattern[str]) -> list[RawFile]:
+    """The files in the first folder that has any: one in which ratings lie, or above it where it is a training_set/."""
+    folders = (place for file in ratings for place in (file.folder, file.folder.removesuffix("/training_set")))
+    found = (
+        find(folder, setting="data.path", in_folder=_is(pattern), in_glob=_is(pattern))
+        for folder in dict.fromkeys(folders)
+    )
+    return next(filter(None, found), [])
 
 
-def _folders(ratings: Sequence[RawFile]) -> list[str]:
-    """Where the ratings lie, and the folders above a training_set/."""
-    names = dict.fromkeys(file.folder for file in ratings)
-    return list(dict.fromkeys(place for name in names for place in (name, name.removesuffix("/training_set"))))
+def _is(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    return lambda name: pattern.fullmatch(name) is not None
 
 
-def _is_ratings(name: str) -> bool:
-    return _RATINGS.fullmatch(name) is not None
+_TITLE_LINE = re.compile(r"([0-9]{1,10}),([0-9]{4}|NULL),(.*\S.*)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Terminals obey these; those from 0x80 on are single bytes in Latin-1."""
 
 
-def _is_titles(name: str) -> bool:
-    return _TITLES.fullmatch(name) is not None
+class TitleReason(StrEnum):
+    """Why a line of the titles file, `id,year,title`, is quarantined."""
+
+    FORM = "not id,year,title"
+    BINARY = "bytes that are no plain text"
+    ITEM_ID = f"movie id is not a whole number from 1 to {LARGEST_ID}"
+    REPEATED = "movie id has a title already"
+    TOO_LONG = "longer than ingest.max_line_bytes"
 
 
-def _is_pairs(name: str) -> bool:
-    return name.removesuffix(".gz") in {"probe.txt", "qualifying.txt"}
+@dataclass(frozen=True, slots=True)
+class Title:
+    """A movie's title, and the year it came out where the file knows it."""
+
+    item_id: int
+    title: str
+    year: int | None
 
 
-def _is_no_other(name: str) -> bool:
-    return _OTHERS.fullmatch(name) is None
+def parse_title(line: bytes) -> Title | TitleReason:
+    """One line without its line feed, unquoted, so that a title may hold commas; a year may be NULL. Text that is no
+    UTF-8 is Latin-1, as the Prize wrote it."""
+    content = line.removeprefix(BOM).rstrip(BLANKS)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    if _CONTROL.search(text):
+        return TitleReason.BINARY
+    match = _TITLE_LINE.fullmatch(text)
+    if match is None:
+        return TitleReason.FORM
+    item_id = int(match[1])
+    if not 1 <= item_id <= LARGEST_ID:
+        return TitleReason.ITEM_ID
+    return Title(item_id, match[3].strip(), None if match[2] == "NULL" else int(match[2]))
+
+
+def parse_titles(lines: Iterable[bytes], *, max_line_bytes: int) -> Iterator[Title | Rejected]:
+    """The lines of a file, each with its line feed; the first of a movie's titles counts, later ones are rejected."""
+    seen: set[int] = set()
+    position = 0
+    for line in lines:
+        content = line.removesuffix(b"\n")
+        if content.strip():
+            parsed = TitleReason.TOO_LONG if len(content) > max_line_bytes else parse_title(content)
+            if isinstance(parsed, Title) and parsed.item_id in seen:
+                parsed = TitleReason.REPEATED
+            if isinstance(parsed, Title):
+                seen.add(parsed.item_id)
+                yield parsed
+            else:
+                yield Rejected(position, quarantined_text(content), parsed)
+        position += len(line)
+
+
+def _title_cells(stream: IO[bytes], max_line_bytes: int) -> Iterator[Cells]:
+    refuse_utf16(stream)
+    for line in parse_titles(stream, max_line_bytes=max_line_bytes):
+        if isinstance(line, Title):
+            yield (None, None, None, line.item_id, line.title, line.year)
+        else:
+            yield (line.position, line.line, str(line.reason), None, None, None)
