@@ -17,7 +17,8 @@ from nightreel.sources.judging import CONTROL, TITLE_CONTROL, rejected_where
 from nightreel.sources.lines.datasource import read_lines, read_survey
 from nightreel.sources.lines.rating_lines import RatingLines
 from nightreel.sources.records import Dialect, read_records
-from nightreel.sources.source import Described, Found, digest
+from nightreel.sources.source import Described, Found
+from nightreel.tables import digest
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ class PublishedSource:
     @property
     def reading(self) -> str:
         limits = (self._scale.lowest, self._scale.highest, self._ingest.max_line_bytes)
-        return digest(self._format.name, self._format.version, *limits)
+        return digest([self._format.name, self._format.version, *limits])
 
     def find(self) -> Found:
         dataset = find_one(self._data.path, self._format.editions, name=self._format.name)

@@ -19,7 +19,8 @@ from nightreel.sources.lines.segments import refuse_utf16
 from nightreel.sources.netflix.lines import DumpLines
 from nightreel.sources.netflix.titles import Title, parse_titles
 from nightreel.sources.records import FIRST_FIELDS, Cells, read_files, survey_of
-from nightreel.sources.source import Described, Found, digest, with_all_columns
+from nightreel.sources.source import Described, Found, with_all_columns
+from nightreel.tables import digest
 
 _RATINGS = re.compile(r"(combined_data_\d+|mv_\d+)\.txt(\.gz)?")
 _TITLES = re.compile(r"movie_titles\.(csv|txt)(\.gz)?")
@@ -39,7 +40,7 @@ class NetflixDump:
 
     @property
     def reading(self) -> str:
-        return digest("netflix", _VERSION, self._lines.lowest, self._lines.highest, self._ingest.max_line_bytes)
+        return digest(["netflix", _VERSION, self._lines.lowest, self._lines.highest, self._ingest.max_line_bytes])
 
     def find(self) -> Found:
         ratings = find_ratings(self._data.path)

@@ -27,7 +27,8 @@ from nightreel.sources.judging import (
 from nightreel.sources.own.files import Kind, check_columns, csv_dialect, find_data, kind_of
 from nightreel.sources.own.rows import line_of, rows_of
 from nightreel.sources.records import read_records, survey_of
-from nightreel.sources.source import Described, Found, digest, with_all_columns
+from nightreel.sources.source import Described, Found, with_all_columns
+from nightreel.tables import digest
 
 _VERSION = 2  # count up when a file would be read into other rows than before
 _BESIDE = ("file_id", "position", "line", "reason")
@@ -78,7 +79,7 @@ class OwnData:
     @property
     def reading(self) -> str:
         data = self._data.model_dump(exclude={"path", "items"})
-        return digest(_VERSION, data, _bounds(self._settings), self._settings.ingest.max_line_bytes)
+        return digest([_VERSION, data, _bounds(self._settings), self._settings.ingest.max_line_bytes])
 
     def find(self) -> Found:
         if self._data.source == "own" and "rating" not in self._columns:
