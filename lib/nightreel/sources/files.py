@@ -55,7 +55,7 @@ def open_bytes(path: str) -> IO[bytes]:
 
     Raises
     ------
-    OSError : there is no such file, or (also later, in reading) it is damaged in its archive or packed in an unknown way
+    OSError : there is no such file, or (also later, in reading) it is damaged or packed in an unknown way
     """
     inside, archive = split(path)
     store, place = url_to_fs(archive or path)
@@ -234,7 +234,8 @@ class _Member(io.RawIOBase):
     def __init__(self, stream: IO[bytes], inside: str) -> None:
         self._stream = stream
         try:
-            self._unpacked = zipfile.ZipFile(stream).open(inside)
+            archive = zipfile.ZipFile(stream)  # needs no closing: the stream is ours
+            self._unpacked = archive.open(inside)
         except (KeyError, RuntimeError, *_DAMAGED) as error:
             raise OSError(str(error)) from None
 

@@ -248,14 +248,9 @@ def _bounds(settings: Settings) -> tuple[float, float]:
 def _rating(rows: DataFrame, decimal: str) -> Column:
     if not isinstance(rows.schema["rating"].dataType, T.StringType):
         return F.col("rating").try_cast("double")
-    text, point = _text("rating"), re.escape(decimal)
+    text, point = text_or_null("rating"), re.escape(decimal)
     number = text.rlike(rf"^[+-]?([0-9]+{point}?[0-9]*|{point}[0-9]+)([eE][+-]?[0-9]+)?$")
     return F.when(number, F.translate(text, decimal, ".").try_cast("double"))
-
-
-def _text(column: str) -> Column:
-    """A value as text without blanks around it, null where nothing is left."""
-    return F.nullif(F.trim(F.col(column).cast("string")), F.lit(""))
 
 
 def _time(rows: DataFrame, form: str) -> tuple[Column, Column]:
@@ -267,7 +262,7 @@ def _time(rows: DataFrame, form: str) -> tuple[Column, Column]:
         return given, F.unix_micros(given.cast("timestamp"))
     if not isinstance(of_type, T.StringType):
         return given, _counted(given.try_cast("decimal(20,6)"))
-    text = _text("time")
+    text = text_or_null("time")
     if form:
         return text, F.unix_micros(F.try_to_timestamp(text, F.lit(form)))
     number = F.when(text.rlike(_SECONDS), text.try_cast("decimal(20,6)"))
