@@ -6,7 +6,6 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any, cast
@@ -20,6 +19,11 @@ EVERY_FOLDER = "*"
 PARTITIONS = "*=*"
 _NO_NAME = re.compile(r"::|[\x00-\x1f\x7f\ud800-\udfff]")
 _MODIFIED_KEYS = ("mtime", "LastModified", "last_modified", "updated", "created")
+_SCHEME = "zip://"
+_ENCRYPTED = 0x1
+_BUFFER_BYTES = 131_072
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, ValueError, IndexError)
+"""What zipfile raises of an archive that it cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,20 @@ class RawFile:
     def folder(self) -> str:
         inside, archive = split(self.path)
         above = inside.rpartition("/")[0]
-        return address(above, archive) if archive else above or "/"
+        return _address(above, archive) if archive else above or "/"
 
 
 def open_bytes(path: str) -> IO[bytes]:
+    """A file's bytes, unpacked where it lies in an archive.
+
+    Raises
+    ------
+    OSError : there is no such file, or (also later, in reading) it is damaged or packed in an unknown way
+    """
     inside, archive = split(path)
     store, place = url_to_fs(archive or path)
     stream = cast(IO[bytes], store.open(place, "rb"))
-    return open_member(stream, inside) if archive else stream
+    return io.BufferedReader(_Member(stream, inside), _BUFFER_BYTES) if archive else stream
 
 
 def find(
@@ -58,7 +68,7 @@ def find(
     *,
     setting: str,
     in_folder: Callable[[str], bool],
-    in_glob: Callable[[str], bool],
+    in_glob: Callable[[str], bool] | None = None,
     below: Sequence[str] = ("",),
 ) -> list[RawFile]:
     """The files a path, folder, glob or zip archive names, in the order of their paths.
@@ -68,7 +78,8 @@ def find(
     Parameters
     ----------
     setting : where the path comes from, for the errors
-    in_folder, in_glob : which names count where a folder or a glob brought them; a file named by itself counts
+    in_folder, in_glob : which names count where a folder or a glob brought them (None: the same); a file named by
+        itself counts
     below : where in a folder to look: "" is the folder itself, EVERY_FOLDER all those in it, PARTITIONS those with
         names such as `year=2024`, and those in them
 
@@ -79,14 +90,16 @@ def find(
     """
     inside, archive = split(path)
     if archive:
-        files: Iterable[RawFile] = _packed(inside, archive, setting=setting, in_folder=in_folder)
-    else:
-        store, infos = _look_up(path, setting=setting, in_glob=in_glob)
-        files = (file for info in infos for file in _files(store, info, in_folder, below))
-    return sorted(files, key=lambda file: file.path)
+        return sorted(_packed(inside, archive, setting, in_folder), key=_by_path)
+    store, infos = _look_up(path, setting, in_glob or in_folder)
+    return sorted((file for info in infos for file in _files(store, info, in_folder, below)), key=_by_path)
 
 
-def _look_up(path: str, *, setting: str, in_glob: Callable[[str], bool]) -> tuple[Any, list[Mapping[str, Any]]]:
+def _by_path(file: RawFile) -> str:
+    return file.path
+
+
+def _look_up(path: str, setting: str, in_glob: Callable[[str], bool]) -> tuple[Any, list[Mapping[str, Any]]]:
     """The store of a path, and what it tells of the file or folder there, or of those that a glob brings."""
     try:
         store, place = url_to_fs(path)
@@ -98,11 +111,12 @@ def _look_up(path: str, *, setting: str, in_glob: Callable[[str], bool]) -> tupl
     if not matches:
         chained = ", and a path with :: cannot be read" if "::" in path else ""
         raise ConfigurationError(f"{setting}: {path}: no such file or folder{chained}")
-    return store, [info for info in matches if info["type"] == "directory" or _in_glob(info, in_glob)]
+    return store, [one for one in matches if one["type"] == "directory" or _counts(one, in_glob)]
 
 
-def _in_glob(info: Mapping[str, Any], in_glob: Callable[[str], bool]) -> bool:
-    return is_archive(_name(info)) or in_glob(_name(info))
+def _counts(info: Mapping[str, Any], wanted: Callable[[str], bool]) -> bool:
+    name = str(info["name"]).rstrip("/").rpartition("/")[2]
+    return _is_archive(name) or wanted(name)
 
 
 def _files(
@@ -110,46 +124,38 @@ def _files(
 ) -> Iterator[RawFile]:
     if info["type"] != "directory":
         file = _raw_file(store, _followed(store, info))
-        yield from _members(file, in_folder) if is_archive(file.path) else [file]
+        yield from _members(file, in_folder) if _is_archive(file.path) else [file]
         return
     places = [place for folder in below for place in _places(store, info["name"].rstrip("/"), folder)]
     named = [one for place in places for one in store.ls(place, detail=True) if one["type"] != "directory"]
-    infos = [_followed(store, one) for one in named if in_folder(_name(one)) or is_archive(_name(one))]
+    infos = [_followed(store, one) for one in named if _counts(one, in_folder)]
     listed = [_raw_file(store, one) for one in infos if one["type"] == "file"]
     own = [file for file in listed if in_folder(file.name)]
-    packed = (file for file in listed if is_archive(file.path))
+    packed = (file for file in listed if _is_archive(file.path))
     yield from own or (member for file in packed for member in _members(file, in_folder))
 
 
 def _places(store: Any, folder: str, below: str) -> Iterator[str]:
-    if below == EVERY_FOLDER:
-        yield from _folders(store, folder)
-    elif below == PARTITIONS:
-        for partition in (one for one in _folders(store, folder) if "=" in one.rpartition("/")[2]):
-            yield partition
-            yield from _places(store, partition, PARTITIONS)
-    elif store.isdir(f"{folder}/{below}".rstrip("/")):
-        yield f"{folder}/{below}".rstrip("/")
-
-
-def _folders(store: Any, folder: str) -> Iterator[str]:
+    if below not in {EVERY_FOLDER, PARTITIONS}:
+        place = f"{folder}/{below}".rstrip("/")
+        yield from [place] if store.isdir(place) else []
+        return
     for one in store.ls(folder, detail=True):
-        if one["type"] == "directory" or (one["type"] != "file" and store.isdir(one["name"])):
-            yield str(one["name"])
+        place = str(one["name"])
+        if one["type"] == "directory" or (one["type"] != "file" and store.isdir(place)):
+            if below == EVERY_FOLDER:
+                yield place
+            elif "=" in place.rpartition("/")[2]:
+                yield place
+                yield from _places(store, place, PARTITIONS)
 
 
 def _followed(store: Any, info: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a symbolic link leads to, under the link's own name."""
-    if not info.get("islink"):
-        return info
     try:
-        return {**store.info(info["name"]), "name": info["name"]}
+        return {**store.info(info["name"]), "name": info["name"]} if info.get("islink") else info
     except OSError as error:
         raise DataError(f"{_shown(info)}: a symbolic link that leads to no file: {error.strerror}") from None
-
-
-def _name(info: Mapping[str, Any]) -> str:
-    return str(info["name"]).rstrip("/").rpartition("/")[2]
 
 
 def _shown(info: Mapping[str, Any]) -> str:
@@ -157,24 +163,39 @@ def _shown(info: Mapping[str, Any]) -> str:
     return str(info["name"]).encode("utf-8", "backslashreplace").decode()
 
 
-def _packed(inside: str, archive: str, *, setting: str, in_folder: Callable[[str], bool]) -> Iterator[RawFile]:
+def _packed(inside: str, archive: str, setting: str, in_folder: Callable[[str], bool]) -> Iterator[RawFile]:
     """A file in an archive, or what counts in a folder of it."""
-    store, infos = _look_up(archive, setting=setting, in_glob=is_archive)
+    store, infos = _look_up(archive, setting, _is_archive)
     held = [member for info in infos for member in _members(_raw_file(store, info), lambda _: True)]
     place = inside.strip("/")
     there = [(file, split(file.path)[0]) for file in held]
     there = [(file, at) for file, at in there if not place or f"{at}/".startswith(f"{place}/")]
     if not there:
-        raise ConfigurationError(f"{setting}: {address(inside, archive)}: no such file or folder")
+        raise ConfigurationError(f"{setting}: {_address(inside, archive)}: no such file or folder")
     yield from (file for file, at in there if at == place or in_folder(file.name))
 
 
 def _members(archive: RawFile, in_folder: Callable[[str], bool]) -> Iterator[RawFile]:
-    with open_bytes(archive.path) as stream:
-        for inside, size in members(stream, archive.path):
-            file = RawFile(address(inside, archive.path), size, archive.modified_at)
-            if in_folder(file.name):
-                yield file
+    """The files in an archive that count, without what systems add of their own, with their unpacked sizes.
+
+    Raises
+    ------
+    DataError : it is no zip archive, or its files are encrypted
+    """
+    path = archive.path
+    try:
+        with open_bytes(path) as stream, zipfile.ZipFile(stream) as opened:
+            listed = opened.infolist()
+    except (EOFError, *_DAMAGED) as error:
+        raise DataError(f"{path}: cannot be read as a zip archive: {error}") from None
+    for member in listed:
+        if member.is_dir() or member.filename.startswith("__MACOSX/"):
+            continue
+        if member.flag_bits & _ENCRYPTED:
+            raise DataError(f"{path}: {member.filename} is encrypted: unpack the archive first")
+        file = RawFile(_address(member.filename, path), member.file_size, archive.modified_at)
+        if in_folder(file.name):
+            yield file
 
 
 def _raw_file(store: Any, info: Mapping[str, Any]) -> RawFile:
@@ -192,16 +213,11 @@ def _modified(info: Mapping[str, Any]) -> datetime | None:
     return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None
 
 
-_SCHEME = "zip://"
-_ENCRYPTED = 0x1
-_BUFFER_BYTES = 131_072
-
-
-def is_archive(path: str) -> bool:
+def _is_archive(path: str) -> bool:
     return path.lower().endswith(".zip")
 
 
-def address(inside: str, archive: str) -> str:
+def _address(inside: str, archive: str) -> str:
     """Where `inside`, a file or folder, lies in the archive at the path `archive`."""
     return f"{_SCHEME}{inside}::{archive}"
 
@@ -212,46 +228,15 @@ def split(path: str) -> tuple[str, str]:
     return (inside.removeprefix(_SCHEME), archive) if chained and path.startswith(_SCHEME) else (path, "")
 
 
-def members(stream: IO[bytes], path: str) -> Iterator[tuple[str, int]]:
-    """Each file in an archive, without what systems add of their own, and its unpacked size in bytes.
-
-    Raises
-    ------
-    DataError : it is no zip archive, or its files are encrypted
-    """
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            listed = archive.infolist()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, IndexError) as error:
-        raise DataError(f"{path}: cannot be read as a zip archive: {error}") from None
-    for member in listed:
-        if member.is_dir() or member.filename.startswith("__MACOSX/"):
-            continue
-        if member.flag_bits & _ENCRYPTED:
-            raise DataError(f"{path}: {member.filename} is encrypted: unpack the archive first")
-        yield member.filename, member.file_size
-
-
-def open_member(stream: IO[bytes], inside: str) -> IO[bytes]:
-    """A file of the archive in `stream`, unpacked; to close it closes the stream.
-
-    Raises
-    ------
-    OSError : there is no such file, or (also later, in reading) it is damaged or packed in an unknown way
-    """
-    return io.BufferedReader(_Member(stream, inside), _BUFFER_BYTES)
-
-
 class _Member(io.RawIOBase):
     """As zipfile reads it, but what is wrong with a file is an OSError, as elsewhere."""
 
     def __init__(self, stream: IO[bytes], inside: str) -> None:
-        self._held = ExitStack()
-        self._held.callback(stream.close)
+        self._stream = stream
         try:
-            archive = self._held.enter_context(zipfile.ZipFile(stream))
-            self._unpacked = self._held.enter_context(archive.open(inside))
-        except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, IndexError) as error:
+            archive = zipfile.ZipFile(stream)  # needs no closing: the stream is ours
+            self._unpacked = archive.open(inside)
+        except (KeyError, RuntimeError, *_DAMAGED) as error:
             raise OSError(str(error)) from None
 
     def readable(self) -> bool:
@@ -275,5 +260,5 @@ class _Member(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        self._held.close()
+        self._stream.close()
         super().close()

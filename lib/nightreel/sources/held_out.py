@@ -40,13 +40,9 @@ def held_out_file(settings: Settings) -> RawFile | None:
     ------
     ConfigurationError : it is not there, or the dataset has none
     """
-    match settings.split.strategy:
-        case "probe":
-            return find_pairs(settings.split.probe)
-        case "published":
-            return find_fold(settings)
-        case _:
-            return None
+    if settings.split.strategy == "probe":
+        return find_pairs(settings.split.probe)
+    return find_fold(settings) if settings.split.strategy == "published" else None
 
 
 def read_held_out(spark: SparkSession, settings: Settings) -> HeldOutPairs | None:
@@ -54,9 +50,9 @@ def read_held_out(spark: SparkSession, settings: Settings) -> HeldOutPairs | Non
     file = held_out_file(settings)
     if file is None:
         return None
-    is_fold = settings.split.strategy == "published"
-    lines = rating_lines(U_DATA, file, settings.scale) if is_fold else DumpLines("pairs")
-    return _read(spark, file, lines, settings.ingest)
+    if settings.split.strategy == "probe":
+        return read_pairs(spark, file.path, settings.ingest)
+    return _read(spark, file, rating_lines(U_DATA, file, settings.scale), settings.ingest)
 
 
 def read_pairs(spark: SparkSession, path: str, settings: IngestSettings) -> HeldOutPairs:
@@ -96,7 +92,7 @@ def find_fold(settings: Settings) -> RawFile:
     if dataset.edition is not U_DATA:
         raise ConfigurationError(f"{asked} is of MovieLens 100K, and {dataset.folder} holds {dataset.edition.name}")
     names = {f"{fold}.test", f"{fold}.test.gz"}
-    found = find(dataset.folder, setting="data.path", in_folder=names.__contains__, in_glob=names.__contains__)
+    found = find(dataset.folder, setting="data.path", in_folder=names.__contains__)
     files = [file for file in found if file.folder == dataset.folder]
     if not files:
         raise ConfigurationError(f"{asked} is not beside {dataset.ratings[0].path}")

@@ -7,7 +7,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 from functools import partial
 from typing import IO
 
@@ -39,13 +38,6 @@ _MAX_RECORD_BYTES = 1_048_576  # a film's cast and crew take up to 200 KB
 _FURTHER = ("keywords", "cast", "directors")
 
 
-class Kind(Enum):
-    """What a file has to tell."""
-
-    FILMS = "a row a film: movies_metadata.csv, tmdb_5000_movies.csv"
-    FURTHER = "more of films that others describe: keywords.csv, credits.csv, tmdb_5000_credits.csv"
-
-
 def find_metadata(settings: MetadataSettings) -> Sequence[RawFile]:
     """The files of films that the settings name, and what lies beside them with more of the same films.
 
@@ -60,7 +52,7 @@ def find_metadata(settings: MetadataSettings) -> Sequence[RawFile]:
     if not settings.path:
         return []
     named = [file for path in settings.path for file in _named(path)]
-    films = [file for file in named if _kind(file) is Kind.FILMS]
+    films = [file for file in named if {*names_in_header(file, DIALECT)} >= FILM_COLUMNS]
     if not films:
         raise ConfigurationError(f"{_SETTING}: {', '.join(settings.path)}: no file with a row a film; {_EXPECTED}")
     found = {file.path: file for file in (*named, *_beside(films))}
@@ -68,7 +60,7 @@ def find_metadata(settings: MetadataSettings) -> Sequence[RawFile]:
 
 
 def _named(path: str) -> list[RawFile]:
-    files = [file for file in _listed(path, lambda name: name.removesuffix(".gz").endswith(".csv")) if _kind(file)]
+    files = _listed(path, lambda name: name.endswith(".csv"))
     if not files:
         raise ConfigurationError(f"{_SETTING}: {path}: no film metadata there; {_EXPECTED}")
     return files
@@ -76,19 +68,15 @@ def _named(path: str) -> list[RawFile]:
 
 def _beside(films: Iterable[RawFile]) -> list[RawFile]:
     folders = sorted({file.folder for file in films})
-    listed = (file for folder in folders for file in _listed(folder, lambda name: name.removesuffix(".gz") in _BESIDE))
-    return [file for file in listed if _kind(file)]
+    return [file for folder in folders for file in _listed(folder, _BESIDE.__contains__)]
 
 
 def _listed(path: str, wanted: Callable[[str], bool]) -> list[RawFile]:
-    return find(path, setting=_SETTING, in_folder=wanted, in_glob=wanted)
-
-
-def _kind(file: RawFile) -> Kind | None:
-    header = {*names_in_header(file, DIALECT)}
-    if header >= FILM_COLUMNS:
-        return Kind.FILMS
-    return Kind.FURTHER if any(header >= names for names in _FURTHER_COLUMNS) else None
+    """The files there of a wanted name, of which .gz is no part, whose header is that of one of the formats."""
+    files = find(path, setting=_SETTING, in_folder=lambda name: wanted(name.removesuffix(".gz")))
+    headers = [{*names_in_header(file, DIALECT)} for file in files]
+    known = (FILM_COLUMNS, *_FURTHER_COLUMNS)
+    return [file for file, header in zip(files, headers, strict=True) if any(header >= names for names in known)]
 
 
 def read_metadata(spark: SparkSession, files: Mapping[int, RawFile], settings: IngestSettings) -> Described:
@@ -117,37 +105,35 @@ def film_rows(stream: IO[bytes], *, max_record_bytes: int) -> Iterator[Cells]:
     A column that cannot be read, of a record that has an id, is null and has a row of its own that tells so.
     """
     for record in read_columns(stream, DIALECT, _NAMED, optional=_NAMED, max_record_bytes=max_record_bytes):
-        if record.reason:
-            yield _told(record, record.reason, lines=1)
-        else:
-            yield from _rows(record)
+        yield from _rows(record)
 
 
 def _rows(record: Record) -> Iterator[Cells]:
     given = dict(zip(_NAMED, record.fields, strict=True))
-    try:
-        metadata_id = whole_number(given["movie_id"] or given["id"] or "")
-    except ValueError:
-        yield _told(record, NO_ID, lines=1)
-        return
     cells: list[object] = []
-    for name, read, _ in _COLUMNS.values():
+    unread: list[str] = []
+    reason = record.reason
+    try:
+        metadata_id = None if reason else whole_number(given["movie_id"] or given["id"] or "")
+    except ValueError:
+        reason = NO_ID
+    for name, read, _ in () if reason else _COLUMNS.values():
         text = given[name]
         try:
             cells.append(read(text) if text and not text.isspace() else None)
         except _ControlError:
-            yield _told(record, TITLE_CONTROL, lines=1)
-            return
+            reason = TITLE_CONTROL
         except ValueError:
             cells.append(None)
-            yield _told(record, KEPT_WITHOUT.format(column=name), lines=0)
+            unread.append(KEPT_WITHOUT.format(column=name))
+    nulls = [None] * (len(SCHEMA) - 5)
+    if reason:
+        yield (record.position, record.line, reason, 1, *nulls)
+        return
+    for why in unread:
+        yield (record.position, record.line, why, 0, *nulls)
     is_film = all(given[name] is not None for name in FILM_COLUMNS)
     yield (record.position, None, None, 1, is_film, metadata_id, *cells)
-
-
-def _told(record: Record, reason: str, *, lines: int) -> Cells:
-    cells: Sequence[object] = (record.position, record.line, reason, lines)
-    return (*cells, *[None] * (len(SCHEMA) - 1 - len(cells)))
 
 
 # The columns of a film. Each function raises ValueError for what is no such value.
@@ -162,12 +148,16 @@ class _ControlError(ValueError):
     pass
 
 
-def whole_number(text: str) -> int:
-    """862, also where it was kept as 862.0."""
-    match = _WHOLE.fullmatch(text.strip())
+def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
+    match = pattern.fullmatch(text.strip())
     if match is None:
         raise ValueError(text)
-    return int(match[1])
+    return match
+
+
+def whole_number(text: str) -> int:
+    """862, also where it was kept as 862.0."""
+    return int(_matched(_WHOLE, text)[1])
 
 
 def number(text: str) -> float:
@@ -179,19 +169,12 @@ def number(text: str) -> float:
 
 def year(text: str) -> int:
     """Of a date such as 1995-10-30."""
-    match = _DATE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(text)
-    return int(match[1])
+    return int(_matched(_DATE, text)[1])
 
 
 def imdb_id(text: str) -> str | None:
     """tt0114709; 0 is none."""
-    if text.strip() == "0":
-        return None
-    if not _IMDB_ID.fullmatch(text.strip()):
-        raise ValueError(text)
-    return text.strip()
+    return None if text.strip() == "0" else _matched(_IMDB_ID, text)[0]
 
 
 def title(text: str) -> str | None:
@@ -226,14 +209,10 @@ def _objects(text: str) -> Sequence[Mapping[str, object]]:
 
 
 def _names(objects: Iterable[Mapping[str, object]]) -> list[str]:
-    found = (one["name"] for one in objects)
-    plain = (_plain(name) for name in found if isinstance(name, str))
-    return list(dict.fromkeys(name for name in plain if name))
-
-
-def _plain(name: str) -> str:
-    """In one line, and without what cannot be shown or written as UTF-8: an escape may stand for half a character."""
-    return re.sub(CONTROL, "?", " ".join(name.encode("utf-8", "replace").decode("utf-8").split()))
+    """Each in one line, and without what cannot be shown or written as UTF-8: an escape may be half a character."""
+    found = (one["name"].encode("utf-8", "replace").decode() for one in objects if isinstance(one["name"], str))
+    plain = (re.sub(CONTROL, "?", " ".join(name.split())) for name in found)
+    return list(dict.fromkeys(filter(None, plain)))
 
 
 def value_of(text: str) -> object:
@@ -274,14 +253,7 @@ _COLUMNS: Mapping[str, tuple[str, Callable[[str], object], pa.DataType]] = {
 
 _NAMED = ("movie_id", "id", *dict.fromkeys(name for name, _, _ in _COLUMNS.values()))
 
-SCHEMA = pa.schema(
-    [
-        *FIRST_FIELDS,
-        pa.field("lines", pa.int64()),
-        pa.field("is_film", pa.bool_()),
-        pa.field("metadata_id", pa.int64()),
-        *(pa.field(name, kind) for name, (_, _, kind) in _COLUMNS.items()),
-    ]
-)
+_TOLD = {"lines": pa.int64(), "is_film": pa.bool_(), "metadata_id": pa.int64()}
+SCHEMA = pa.schema([*FIRST_FIELDS, *pa.schema({**_TOLD, **{name: kind for name, (_, _, kind) in _COLUMNS.items()}})])
 """Of `film_rows`, the file's id before them. `is_film`: the file has a row a film; else it tells more of films that
 other files describe. `lines`: 1; 0 where a reason tells what a row that is kept lacks."""

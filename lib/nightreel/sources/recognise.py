@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nightreel.errors import ConfigurationError
 from nightreel.settings import Settings, load
@@ -32,8 +32,7 @@ _SOURCE_OF = {edition.name: source for source, editions in _SOURCES.items() for 
 _EDITIONS = [edition for editions in _SOURCES.values() for edition in editions]
 
 
-@dataclass(frozen=True)
-class Recognised:
+class Recognised(NamedTuple):
     """What files are: a name for data.source, and the finding in a person's words."""
 
     source: str
@@ -48,26 +47,25 @@ def recognise(paths: Sequence[str]) -> Recognised:
     ConfigurationError : they hold none, or several; a path does not exist
     DataError : a file cannot be read
     """
-    begun = [(one, _first_line(one)) for one in find_published(paths, _EDITIONS)]
+    # Of a dataset the first of its rating files that is not empty tells what it is.
+    begun = [(one, next(filter(None, map(first_line, one.ratings)), "")) for one in find_published(paths, _EDITIONS)]
     datasets = [one for one, line in begun if re.match(one.edition.begins, line)]
+    said = "; ".join(map(_said, datasets[:_SHOWN]))
     sources = {_SOURCE_OF[one.edition.name] for one in datasets}
     if len(sources) == 1:
-        return Recognised(sources.pop(), said="; ".join(_said(one) for one in datasets[:_SHOWN]))
+        return Recognised(sources.pop(), said)
     where = f'data.source = "auto": {", ".join(paths)}'
     if datasets:
-        several = "; ".join(_said(one) for one in datasets[:_SHOWN])
-        raise ConfigurationError(f"{where}: holds several datasets ({several}): name one in data.path")
-    there = "; ".join(_but(one, line) for one, line in begun[:_SHOWN]) or _there(paths)
+        raise ConfigurationError(f"{where}: holds several datasets ({said}): name one in data.path")
+    there = "; ".join(
+        f"{one.ratings[0].name}, which begins {line[:_CHARACTERS_SHOWN]!r} and so is not of {one.edition.name}"
+        for one, line in begun[:_SHOWN]
+    )
     looked_for = ", ".join(edition.looked_for for edition in _EDITIONS)
     raise ConfigurationError(
-        f"{where}: none of {', '.join(_SOURCES)}: looked for {looked_for}; found {there}; if these are ratings of "
-        'another form, set data.source = "own"'
+        f"{where}: none of {', '.join(_SOURCES)}: looked for {looked_for}; found {there or _there(paths)}; if these "
+        'are ratings of another form, set data.source = "own"'
     )
-
-
-def _first_line(dataset: Published) -> str:
-    """Of the first of its rating files that is not empty."""
-    return next(filter(None, map(first_line, dataset.ratings)), "")
 
 
 def _said(dataset: Published) -> str:
@@ -77,19 +75,10 @@ def _said(dataset: Published) -> str:
     return f"{dataset.edition.name} ({shown}) in {(archive or inside).rpartition('/')[2] or '/'}"
 
 
-def _but(dataset: Published, line: str) -> str:
-    name = dataset.ratings[0].name
-    return f"{name}, which begins {line[:_CHARACTERS_SHOWN]!r} and so is not of {dataset.edition.name}"
-
-
 def _there(paths: Sequence[str]) -> str:
     """The first files that lie there, whatever they are."""
-    files = [
-        file.name
-        for path in paths
-        for file in find(path, setting="data.path", in_folder=lambda _: True, in_glob=lambda _: True)
-    ]
-    return ", ".join(files[:_NAMES_SHOWN]) + (" ..." * (len(files) > _NAMES_SHOWN)) or "no file"
+    found = [file for path in paths for file in find(path, setting="data.path", in_folder=lambda _: True)]
+    return ", ".join(file.name for file in found[:_NAMES_SHOWN]) + (" ..." * (len(found) > _NAMES_SHOWN)) or "no file"
 
 
 def configured(env: str, overrides: Sequence[str], *, models: Mapping[str, type[Section]] | None = None) -> Settings:

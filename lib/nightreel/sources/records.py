@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from itertools import islice
-from typing import IO, Literal
+from typing import IO, Literal, NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -29,11 +29,8 @@ _ROWS_PER_BATCH = 1_024
 _MAX_HEADER_BYTES = 1_048_576
 _STRAY_RETURN = "\uffff"  # stands for one within a line, where the csv module sees the record's end
 
-FIRST_FIELDS = (
-    pa.field("file_id", pa.int32()),
-    pa.field("position", pa.int64()),
-    pa.field("line", pa.string()),
-    pa.field("reason", pa.string()),
+FIRST_FIELDS = tuple(
+    pa.schema({"file_id": pa.int32(), "position": pa.int64(), "line": pa.string(), "reason": pa.string()})
 )
 """What the rows of every file of records begin with."""
 
@@ -74,15 +71,14 @@ class Dialect:
             raise ValueError(f"separator {self.separator!r}: must be one character where fields are quoted")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record: the offset of its first byte in the unpacked file, as much of its text as quarantine shows, its fields,
-    and what is wrong with it."""
+class Record(NamedTuple):
+    """A record: the offset of its first byte in the unpacked file, as much of its text as quarantine shows, what is
+    wrong with it, and its fields."""
 
     position: int
     line: str
+    reason: str | None
     fields: Sequence[str | None]
-    reason: str | None = None
 
 
 def parse_records(
@@ -96,12 +92,13 @@ def parse_records(
     max_record_bytes : longer records are rejected; the most that is held in memory
     """
     csv.field_size_limit(max(csv.field_size_limit(), max_record_bytes))  # the module's own bound, of a process
+    separator = dialect.separator
     lines = _Lines(stream, dialect, max_record_bytes)
-    records: Iterator[list[str]] = map(partial(_split, separator=dialect.separator), lines)
+    records: Iterator[list[str]] = map(partial(_split, separator=separator), lines)
     if dialect.quoted:
-        records = csv.reader(lines, delimiter=dialect.separator, strict=True)
+        records = csv.reader(lines, delimiter=separator, strict=True)
     while True:
-        position = lines.begin_record()
+        position, lines.data = lines.position, b""
         fields: list[str] = []
         reason: str | None = None
         try:
@@ -109,57 +106,49 @@ def parse_records(
         except StopIteration:
             return
         except csv.Error:
-            fields = _without_blanks(lines, dialect.separator)
+            fields = _without_blanks(lines, separator)
             reason = None if fields else RecordReason.QUOTE
         except UnicodeDecodeError:
             reason = RecordReason.BINARY
-        except _TooLongError:
+        except OverflowError:
             reason = RecordReason.TOO_LONG
-        if reason is None and _is_blank(lines.data, dialect.separator):
+        blank = not lines.data.removeprefix(BOM).strip() and not (separator.isspace() and separator in lines.last)
+        if reason is None and blank:
             continue
         if reason is None and width not in {None, len(fields)}:
             reason = RecordReason.FIELDS
         width = width or (None if reason else len(fields))
-        fields = [field.replace(_STRAY_RETURN, "\r") for field in fields]
-        yield Record(position, quarantined_text(lines.data.rstrip(b"\r\n")), fields, reason)
+        line = quarantined_text(lines.data.rstrip(b"\r\n"))
+        yield Record(position, line, reason, [field.replace(_STRAY_RETURN, "\r") for field in fields])
 
 
-class _TooLongError(Exception):
-    pass
+def _split(line: str, separator: str) -> list[str]:
+    return line.rstrip("\r\n").split(separator)
 
 
 class _Lines:
-    """A stream's lines as text; `data` holds the bytes of those taken since a record began, `max_bytes` + 1 at most,
-    and `last` the text of the last one."""
+    """A stream's lines as text; `data` holds the bytes of those taken since a record began, `most` + 1 at most, and
+    `last` the text of the last one."""
 
-    def __init__(self, stream: IO[bytes], dialect: Dialect, max_bytes: int) -> None:
-        self._stream = stream
-        self._dialect = dialect
-        self._max_bytes = max_bytes
-        self._position = 0
-        self.data = b""
-        self.last = ""
-
-    def begin_record(self) -> int:
-        self.data = b""
-        return self._position
+    def __init__(self, stream: IO[bytes], dialect: Dialect, most: int) -> None:
+        self._stream, self._dialect, self._most = stream, dialect, most
+        self.position, self.data, self.last = 0, b"", ""
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        room = self._max_bytes + 1 - len(self.data)
-        line = self._stream.readline(room)
+        line = self._stream.readline(self._most + 1 - len(self.data))
         if not line:
             raise StopIteration
-        begins = self._position == 0
-        self._position += len(line)
+        begins = self.position == 0
+        self.position += len(line)
         self.data += line
-        if len(self.data) > self._max_bytes:
+        if len(self.data) > self._most:
             while line and not line.endswith(b"\n"):
-                line = self._stream.readline(self._max_bytes)
-                self._position += len(line)
-            raise _TooLongError
+                line = self._stream.readline(self._most)
+                self.position += len(line)
+            raise OverflowError
         self.last = self._text(line.removeprefix(BOM) if begins else line)
         return self.last
 
@@ -172,10 +161,9 @@ class _Lines:
             if self._dialect.encoding != UTF8_OR_LATIN1:
                 raise
             text = line.decode("latin-1")
-        if not self._dialect.quoted:
-            return text
-        bare = text.rstrip("\r\n")
-        text = bare.replace("\r", _STRAY_RETURN) + text[len(bare) :]
+        if self._dialect.quoted:
+            bare = text.rstrip("\r\n")
+            text = bare.replace("\r", _STRAY_RETURN) + text[len(bare) :]
         return _doubled(text, self._dialect.separator) if self._dialect.escape == "backslash" else text
 
 
@@ -197,14 +185,6 @@ def _without_blanks(lines: _Lines, separator: str) -> list[str]:
         return []
 
 
-def _split(line: str, separator: str) -> list[str]:
-    return line.rstrip("\r\n").split(separator)
-
-
-def _is_blank(line: bytes, separator: str) -> bool:
-    return not line.removeprefix(BOM).strip() and (not separator.isspace() or separator.encode() not in line)
-
-
 def read_columns(
     stream: IO[bytes],
     dialect: Dialect,
@@ -213,7 +193,7 @@ def read_columns(
     optional: Collection[str] = (),
     max_record_bytes: int,
 ) -> Iterator[Record]:
-    """The records of an unpacked file (see `parse_records`), their fields in the order of `names`.
+    """The records of an unpacked file (see `parse_records`), their fields in the order of `names`, null in bad ones.
 
     A header without the columns is rejected, and so is what stands below it.
 
@@ -222,21 +202,22 @@ def read_columns(
     names : with a header the columns to read, the first of several with the same name; else all of a record's fields
     optional : those of `names` that a header may lack; they are then null
     """
-    records = parse_records(
-        stream, dialect, width=None if dialect.header else len(names), max_record_bytes=max_record_bytes
-    )
-    places: list[int | None] = [*range(len(names))]
-    if dialect.header:
-        header = next(records, None)
-        if header is None:
-            return
+    width = None if dialect.header else len(names)
+    records = parse_records(stream, dialect, width=width, max_record_bytes=max_record_bytes)
+    places: Sequence[int | None] = range(len(names))
+    below: str | None = None
+    nulls = [None] * len(names)
+    if dialect.header and (header := next(records, None)):
         known = {name: place for place, name in reversed([*enumerate(_names(header))])}
         places = [known.get(name) for name in names]
-        if any(name not in known for name in names if name not in optional):
-            yield replace(header, reason=header.reason or RecordReason.HEADER)
-            yield from (replace(one, reason=one.reason or RecordReason.NO_HEADER) for one in records)
+        if not {*names} <= {*known, *optional}:
+            below = RecordReason.NO_HEADER
+            yield header._replace(reason=header.reason or RecordReason.HEADER, fields=nulls)
     for one in records:
-        yield one if one.reason else replace(one, fields=[None if at is None else one.fields[at] for at in places])
+        reason = one.reason or below
+        yield one._replace(
+            reason=reason, fields=nulls if reason else [None if at is None else one.fields[at] for at in places]
+        )
 
 
 def _names(header: Record) -> tuple[str, ...]:
@@ -253,8 +234,7 @@ def names_in_header(file: RawFile, dialect: Dialect) -> tuple[str, ...]:
     """
     try:
         with _open(file.path) as stream:
-            records = parse_records(stream, dialect, max_record_bytes=_MAX_HEADER_BYTES)
-            return next((_names(record) for record in records), ())
+            return next(map(_names, parse_records(stream, dialect, max_record_bytes=_MAX_HEADER_BYTES)), ())
     except FAULTS as error:
         raise DataError(f"{file.path}: {UNREADABLE}: {error}") from None
 
@@ -280,7 +260,11 @@ def read_records(
     line string (its text, cut at 1,000 characters), reason string (null in good ones), then a string column for each
     of `columns`. A file that cannot be read to its end has a row more, with reason UNREADABLE
     """
-    read = partial(_cells, dialect=dialect, names=tuple(columns), optional=optional, max_record_bytes=max_record_bytes)
+
+    def read(stream: IO[bytes]) -> Iterator[Cells]:
+        for one in read_columns(stream, dialect, columns, optional=optional, max_record_bytes=max_record_bytes):
+            yield (one.position, one.line, one.reason, *one.fields)
+
     # A file's column may be called as one of the first fields: the names are given once the rows are there.
     cells = [pa.field(f"cell{place}", pa.string()) for place in range(len(columns))]
     rows = read_files(spark, files, read, pa.schema([*FIRST_FIELDS, *cells]))
@@ -315,42 +299,27 @@ def read_files(
         reason UNREADABLE
     """
     paths = [(file_id, file.path) for file_id, file in sorted(files.items())]
+
+    def batches(places: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for file_id, path in (paths[place] for batch in places for place in batch.column(0).to_pylist()):
+            rows = ((file_id, *cells) for cells in _read_or_fault(path, read, nulls=[None] * (len(schema) - 4)))
+            while some := list(islice(rows, _ROWS_PER_BATCH)):
+                columns = zip(zip(*some, strict=True), schema.types, strict=True)
+                yield pa.record_batch([pa.array(column, of_type) for column, of_type in columns], schema=schema)
+
     places = spark.range(0, len(paths), 1, max(1, len(paths)))
-    return places.mapInArrow(partial(_read_places, paths=paths, read=read, schema=schema), from_arrow_schema(schema))
+    return places.mapInArrow(batches, from_arrow_schema(schema))
 
 
-def _read_places(
-    places: Iterable[pa.RecordBatch],
-    *,
-    paths: Sequence[tuple[int, str]],
-    read: Callable[[IO[bytes]], Iterator[Cells]],
-    schema: pa.Schema,
-) -> Iterator[pa.RecordBatch]:
-    for place in (place for batch in places for place in batch.column(0).to_pylist()):
-        file_id, path = paths[place]
-        rows = ((file_id, *cells) for cells in _read_or_fault(path, read, width=len(schema) - 1))
-        while some := list(islice(rows, _ROWS_PER_BATCH)):
-            columns = zip(*some, strict=True)
-            yield pa.record_batch(
-                [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
-            )
-
-
-def _read_or_fault(path: str, read: Callable[[IO[bytes]], Iterator[Cells]], *, width: int) -> Iterator[Cells]:
+def _read_or_fault(
+    path: str, read: Callable[[IO[bytes]], Iterator[Cells]], *, nulls: Sequence[None]
+) -> Iterator[Cells]:
     """The file's rows, and last what kept it from being read to its end."""
     try:
         with _open(path) as stream:
             yield from read(stream)
     except FAULTS as error:
-        yield (-1, str(error), UNREADABLE, *[None] * (width - 3))
-
-
-def _cells(
-    stream: IO[bytes], dialect: Dialect, names: Sequence[str], optional: Collection[str], max_record_bytes: int
-) -> Iterator[Cells]:
-    for one in read_columns(stream, dialect, names, optional=optional, max_record_bytes=max_record_bytes):
-        values = [None] * len(names) if one.reason else one.fields
-        yield (one.position, one.line, one.reason, *values)
+        yield (-1, str(error), UNREADABLE, *nulls)
 
 
 def _open(path: str) -> IO[bytes]:

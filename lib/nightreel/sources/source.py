@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,11 +17,6 @@ SURVEY_COLUMNS = "file_id int, position bigint, line string, reason string, line
 
 UNREADABLE = "the file cannot be read"
 """The reason a survey gives for a file that is damaged or closed to us; its line tells what went wrong."""
-
-
-def digest(*parts: object) -> str:
-    """Sixteen hexadecimal digits that differ where one of the parts does; parts are what JSON can say."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
@@ -96,23 +97,23 @@ def find_data(paths: Sequence[str], *, setting: str, archives: bool = False) -> 
     found: dict[str, RawFile] = {}
     for path in paths:
         files = _find(path, setting)
-        packed = [file.path for file in files if "::" in file.path and not (archives and kind_of(file) is Kind.CSV)]
-        if packed:
-            raise ConfigurationError(
-                f"{setting}: {packed[0]}: unpack the archive: own data is not read from within one"
-            )
-        hidden = [file.path for file in files if file.name.startswith((".", "_")) and kind_of(file) is not Kind.DELTA]
-        if hidden:
-            raise ConfigurationError(f"{setting}: {hidden[0]}: rename it: Spark passes over names that begin so")
         if not files:
             raise DataError(f"{setting}: {path}: no data there; looked for {_LOOKED_FOR}")
-        found |= {file.path: file for file in files}
+        for file in files:
+            kind = kind_of(file)
+            if "::" in file.path and not (archives and kind is Kind.CSV):
+                raise ConfigurationError(
+                    f"{setting}: {file.path}: unpack the archive: own data is not read from within one"
+                )
+            if file.name.startswith((".", "_")) and kind is not Kind.DELTA:
+                raise ConfigurationError(f"{setting}: {file.path}: rename it: Spark passes over names that begin so")
+            found[file.path] = file
     return [found[path] for path in sorted(found)]
 
 
 @lru_cache(_FILES_KNOWN)  # asked by every way of reading the file
 def columns_of(file: RawFile, data: DataSettings) -> Mapping[str, str] | None:
-    """The file's columns in their order, those of its partitions first, with their types where the file has types.
+    """The file's columns in their order, those of its partitions first, with their types, which partitions lack.
 
     Of JSON lines those that the first hundred have; of CSV without a header the places, from 1. None: a table that
     cannot be looked into without Spark.
@@ -121,30 +122,25 @@ def columns_of(file: RawFile, data: DataSettings) -> Mapping[str, str] | None:
     ------
     DataError : the file cannot be read, or has no columns
     """
+    kind = kind_of(file)
     try:
-        match kind_of(file):
-            case Kind.CSV:
-                columns: Mapping[str, str] | None = dict.fromkeys(csv_columns(file, data), "")
-            case Kind.JSON:
-                columns = dict.fromkeys(_keys(file), "")
-            case Kind.PARQUET:
-                columns = _of_parquet(file)
-            case Kind.DELTA:
-                columns = _of_delta(file)
-            case Kind.CATALOG:
-                spark = SparkSession.getActiveSession()
-                columns = dict(spark.table(file.path).dtypes) if spark else None
+        if kind in {Kind.CSV, Kind.JSON}:
+            _refuse_utf16(file)
+            columns: Mapping[str, str] | None = dict.fromkeys(
+                csv_columns(file, data) if kind is Kind.CSV else _keys(file), "string"
+            )
+        else:
+            columns = _of_parquet(file) if kind is Kind.PARQUET else _of_table(file)
     except (*FAULTS, pa.ArrowInvalid) as error:
         raise DataError(f"{file.path}: {UNREADABLE}: {error}") from None
     if columns is not None and not columns:
-        raise DataError(f"{file.path}: has no columns: it is empty, or no {kind_of(file)}")
+        raise DataError(f"{file.path}: has no columns: it is empty, or no {kind}")
     return columns and {**dict.fromkeys(partitions_of(file), ""), **columns}
 
 
 @lru_cache(_FILES_KNOWN)
 def csv_columns(file: RawFile, data: DataSettings) -> tuple[str, ...]:
     """The names in the first record of a CSV file, of which some may be the same; without a header, their places."""
-    _refuse_utf16(file)
     names = names_in_header(file, csv_dialect(file, data))
     return names if data.header else tuple(str(place) for place in range(1, len(names) + 1))
 
@@ -152,9 +148,8 @@ def csv_columns(file: RawFile, data: DataSettings) -> tuple[str, ...]:
 def csv_dialect(file: RawFile, data: DataSettings) -> Dialect:
     """How Python reads the file. Fields that more than one sign separates are not quoted."""
     separator = separator_of(file, data)
-    return Dialect(
-        separator, quoted=len(separator) == 1, header=data.header, encoding=UTF8_OR_LATIN1, escape=data.escape
-    )
+    quoted = len(separator) == 1
+    return Dialect(separator, quoted=quoted, header=data.header, encoding=UTF8_OR_LATIN1, escape=data.escape)
 
 
 def check_columns(file: RawFile, data: DataSettings, wanted: Mapping[str, str], *, setting: str) -> None:
@@ -213,7 +208,7 @@ def _find(path: str, setting: str) -> list[RawFile]:
             return [_in_catalog(path)]
     elif _exists(f"{path.rstrip('/')}{_LOG}"):
         return [_newest(path.rstrip("/"), setting)]
-    return find(path, setting=setting, in_folder=_is_data, in_glob=_is_data, below=("", PARTITIONS))
+    return find(path, setting=setting, in_folder=_is_data, below=("", PARTITIONS))
 
 
 def _exists(path: str) -> bool:
@@ -233,10 +228,7 @@ def _is_data(name: str) -> bool:
 
 
 def _newest(folder: str, setting: str) -> RawFile:
-    def is_commit(name: str) -> bool:
-        return _COMMIT.fullmatch(name) is not None
-
-    commits = find(f"{folder}{_LOG}", setting=setting, in_folder=is_commit, in_glob=is_commit)
+    commits = find(f"{folder}{_LOG}", setting=setting, in_folder=lambda name: bool(_COMMIT.fullmatch(name)))
     if not commits:
         raise DataError(f"{setting}: {folder}: a Delta table without a commit")
     return RawFile(commits[-1].folder, int(commits[-1].name[:20]), commits[-1].modified_at)
@@ -262,7 +254,6 @@ def _refuse_utf16(file: RawFile) -> None:
 
 
 def _keys(file: RawFile) -> Sequence[str]:
-    _refuse_utf16(file)
     found: dict[str, None] = {}
     with open_lines(Segment(0, file.path, 0, file.size)) as stream:
         for line in islice(iter(lambda: stream.readline(_LONGEST_LINE), b""), _LINES_LOOKED_AT):
@@ -282,9 +273,12 @@ def _of_parquet(file: RawFile) -> Mapping[str, str]:
     return columns | {leaf.path: _INT96 for leaf in leaves if leaf.physical_type == "INT96"}
 
 
-def _of_delta(file: RawFile) -> Mapping[str, str] | None:
-    try:
-        return {field.name: getattr(field.type, "type", "nested") for field in DeltaTable(file.folder).schema().fields}
-    except (DeltaError, OSError):
-        spark = SparkSession.getActiveSession()  # which may have ways to the table that delta-rs lacks
-        return dict(spark.read.format("delta").load(file.folder).dtypes) if spark else None
+def _of_table(file: RawFile) -> Mapping[str, str] | None:
+    if kind_of(file) is Kind.DELTA:
+        with suppress(DeltaError, OSError):  # Spark may have ways to the table that delta-rs lacks
+            fields = DeltaTable(file.folder).schema().fields
+            return {field.name: getattr(field.type, "type", "nested") for field in fields}
+    spark = SparkSession.getActiveSession()
+    if spark is None:
+        return None
+    return dict((spark.read.format("delta").load(file.folder) if "/" in file.path else spark.table(file.path)).dtypes)

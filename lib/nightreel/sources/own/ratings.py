@@ -27,7 +27,8 @@ from nightreel.sources.judging import (
 from nightreel.sources.own.files import Kind, check_columns, csv_dialect, find_data, kind_of
 from nightreel.sources.own.rows import line_of, rows_of
 from nightreel.sources.records import read_records, survey_of
-from nightreel.sources.source import Described, Found, digest, with_all_columns
+from nightreel.sources.source import Described, Found, with_all_columns
+from nightreel.tables import digest
 
 _VERSION = 2  # count up when a file would be read into other rows than before
 _BESIDE = ("file_id", "position", "line", "reason")
@@ -78,7 +79,7 @@ class OwnData:
     @property
     def reading(self) -> str:
         data = self._data.model_dump(exclude={"path", "items"})
-        return digest(_VERSION, data, _bounds(self._settings), self._settings.ingest.max_line_bytes)
+        return digest([_VERSION, data, _bounds(self._settings), self._settings.ingest.max_line_bytes])
 
     def find(self) -> Found:
         if self._data.source == "own" and "rating" not in self._columns:
@@ -247,14 +248,9 @@ def _bounds(settings: Settings) -> tuple[float, float]:
 def _rating(rows: DataFrame, decimal: str) -> Column:
     if not isinstance(rows.schema["rating"].dataType, T.StringType):
         return F.col("rating").try_cast("double")
-    text, point = _text("rating"), re.escape(decimal)
+    text, point = text_or_null("rating"), re.escape(decimal)
     number = text.rlike(rf"^[+-]?([0-9]+{point}?[0-9]*|{point}[0-9]+)([eE][+-]?[0-9]+)?$")
     return F.when(number, F.translate(text, decimal, ".").try_cast("double"))
-
-
-def _text(column: str) -> Column:
-    """A value as text without blanks around it, null where nothing is left."""
-    return F.nullif(F.trim(F.col(column).cast("string")), F.lit(""))
 
 
 def _time(rows: DataFrame, form: str) -> tuple[Column, Column]:
@@ -266,7 +262,7 @@ def _time(rows: DataFrame, form: str) -> tuple[Column, Column]:
         return given, F.unix_micros(given.cast("timestamp"))
     if not isinstance(of_type, T.StringType):
         return given, _counted(given.try_cast("decimal(20,6)"))
-    text = _text("time")
+    text = text_or_null("time")
     if form:
         return text, F.unix_micros(F.try_to_timestamp(text, F.lit(form)))
     number = F.when(text.rlike(_SECONDS), text.try_cast("decimal(20,6)"))

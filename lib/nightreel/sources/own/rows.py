@@ -11,13 +11,12 @@ from pyspark.sql import functions as F
 
 from nightreel.settings import DataSettings
 from nightreel.sources.files import RawFile
-from nightreel.sources.own.files import Kind, columns_of, csv_columns, kind_of, partitions_of, separator_of, spark_type
+from nightreel.sources.own.files import Kind, columns_of, csv_columns, kind_of, separator_of, spark_type
 from nightreel.sources.survey import SHOWN_CHARACTERS
 
 _LARGEST_FIELD = 1_000_000
 _LARGE_FILE = 67_108_864
 _RECORD = "nightreel record"
-_PLAIN = re.compile(r"[A-Za-z0-9._=-]+")
 _PATTERN_SIGN = re.compile(r"[\[\]{}*?\\]")
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
@@ -44,60 +43,57 @@ def rows_of(
     """
     alike: dict[tuple[object, ...], dict[int, RawFile]] = {}
     for file_id, file in sorted(files.items()):
-        alike.setdefault(_alike(file, columns, data), {})[file_id] = file
+        has, form = columns_of(file, data) or {}, csv_columns(file, data) if kind_of(file) is Kind.CSV else ()
+        types = tuple(has.get(name) for name in columns.values())
+        inside = _inside(file)
+        # Spark reads files together where their partitions begin in the same folder.
+        shape = (file.path.removesuffix(inside), inside.count("/"), kind_of(file), separator_of(file, data))
+        alike.setdefault((*shape, types, form), {})[file_id] = file
     return [_rows(spark, group, columns, data) for group in alike.values()]
 
 
-def _alike(file: RawFile, columns: Mapping[str, str], data: DataSettings) -> tuple[object, ...]:
-    """The same for files that one read can tell apart by the last parts of their paths: odd signs come back encoded."""
-    kind, depth = kind_of(file), _depth(file)
-    if kind in {Kind.DELTA, Kind.CATALOG} or not all(map(_PLAIN.fullmatch, file.path.split("/")[-depth:])):
-        return (file.path,)
-    has = columns_of(file, data) or {}
-    form = csv_columns(file, data) if kind is Kind.CSV else tuple(has.get(name) for name in columns.values())
-    return (kind, file.path.rsplit("/", depth)[0], depth, separator_of(file, data), *form)
-
-
-def _depth(file: RawFile) -> int:
-    """How many of the last parts of its path tell a file from others: its name, and its partitions before that."""
-    folders = file.path.split("/")[-2::-1]
-    return 1 + next((place for place, name in enumerate(folders) if "=" not in name), 0)
+def _inside(file: RawFile) -> str:
+    """The last parts of a file's path: its partitions and its name. Tables are never read together."""
+    if kind_of(file) in {Kind.DELTA, Kind.CATALOG}:
+        return ""
+    folder = re.sub(r"(?:[^/=]+=[^/]*/)*[^/]*$", "", file.path)
+    return file.path.removeprefix(folder)
 
 
 def _rows(
     spark: SparkSession, files: Mapping[int, RawFile], columns: Mapping[str, str], data: DataSettings
 ) -> DataFrame:
-    """Files of which `_alike` says the same; see `rows_of`."""
+    """Files of the same form; see `rows_of`."""
     file = next(iter(files.values()))
     types = columns_of(file, data) or {}
-    own = [name for name in columns.values() if types.get(name) or name not in partitions_of(file)]
-    paths = [_literal(_for_spark(one.path)) for one in files.values()]
-    cells = {role: _cell(name, types.get(name, "")) for role, name in columns.items()}
+    own = {role: name for role, name in columns.items() if types.get(name, "unknown")}
+    cells = {role: _cell(name, types.get(name, "")) for role, name in own.items()}
+    paths = [_PATTERN_SIGN.sub(r"\\\g<0>", _for_spark(one.path)) for one in files.values()]
     position = F.monotonically_increasing_id()
     record = reason = F.lit(None).cast("string")
     match kind_of(file):
         case Kind.CSV:
             names = csv_columns(file, data)
-            own = [name for name in columns.values() if name in names]
-            cells = {role: F.col(f"c{names.index(name)}") for role, name in columns.items() if name in names}
+            cells = {role: F.col(f"c{names.index(name)}") for role, name in own.items()}
             is_large = any(one.size > _LARGE_FILE for one in files.values())
             read, record, reason = _of_csv(spark, paths, len(names), separator_of(file, data), data, is_large=is_large)
         case Kind.JSON:
-            schema = ", ".join(f"{_quoted(name)} string" for name in (*own, _RECORD))
+            schema = ", ".join(f"{_quoted(name)} string" for name in (*own.values(), _RECORD))
             read = spark.read.schema(schema).json(paths, mode="PERMISSIVE", columnNameOfCorruptRecord=_RECORD)
-            record = F.col(f"`{_RECORD}`")
-            ids = [columns[role] for role in ("user", "item") if columns.get(role) in own]
-            nested = F.greatest(F.lit(False), F.lit(False), *(_is_nested(F.col(_quoted(name))) for name in ids))
-            reason = F.when(record.isNotNull(), str(NoRecord.JSON)).when(nested, str(NoRecord.NESTED))
+            record = F.col(_quoted(_RECORD))
+            reason = F.when(record.isNotNull(), str(NoRecord.JSON))
+            for role in {"user", "item"} & {*own}:
+                is_nested = cells[role].rlike(r"^[\[{]") & F.get_json_object(cells[role], "$").isNotNull()
+                reason = reason.when(is_nested, str(NoRecord.NESTED))
         case Kind.PARQUET:
-            schema = ", ".join(f"{_quoted(name)} {spark_type(types[name])}" for name in own)
+            schema = ", ".join(f"{_quoted(name)} {spark_type(types[name])}" for name in own.values())
             read = spark.read.schema(schema).parquet(*paths)
             position = F.col("_metadata.row_index")
         case Kind.DELTA:
             read = spark.read.format("delta").option("versionAsOf", file.size).load(_for_spark(file.folder))
         case Kind.CATALOG:
             read = spark.read.option("versionAsOf", file.size).table(file.path)
-    cells |= {role: _partition(name) for role, name in columns.items() if name not in own}
+    cells |= {role: _partition(name) for role, name in columns.items() if role not in own}
     told = {**cells, "file_id": _file_id(files), "position": position, "record": record, "reason": reason}
     return read.select(*(cell.alias(name) for name, cell in told.items()))
 
@@ -157,10 +153,10 @@ def _form(record: Column, separator: str, escape: str) -> Column:
 def _file_id(files: Mapping[int, RawFile]) -> Column:
     if len(files) == 1:
         return F.lit(next(iter(files)))
-    depth = _depth(next(iter(files.values())))
-    named = {"/".join(file.path.split("/")[-depth:]): file_id for file_id, file in files.items()}
+    named = {_inside(file): file_id for file_id, file in files.items()}
     ids = F.create_map(*(F.lit(part) for pair in named.items() for part in pair))
-    return ids[F.substring_index("_metadata.file_path", "/", -depth)]
+    depth = 1 + next(iter(named)).count("/")
+    return ids[_decoded(F.substring_index("_metadata.file_path", "/", -depth))]
 
 
 def _cell(name: str, arrow: str) -> Column:
@@ -172,19 +168,13 @@ def _cell(name: str, arrow: str) -> Column:
 
 def _partition(name: str) -> Column:
     """The value that a file's folder gives to a column."""
-    value = F.regexp_extract("_metadata.file_path", rf"/\Q{name}\E=([^/]*)/", 1)
-    for _ in ("as part of the path", "as Hive writes it"):
-        value = F.try_url_decode(F.regexp_replace(value, r"\+", "%2B"))
-    return F.nullif(value, F.lit(_NULL_PARTITION))
+    value = _decoded(F.regexp_extract("_metadata.file_path", rf"/\Q{name}\E=([^/]*)/", 1))
+    return F.nullif(_decoded(value), F.lit(_NULL_PARTITION))  # Hive encodes it too
 
 
-def _is_nested(column: Column) -> Column:
-    return F.coalesce(column.rlike(r"^[\[{]") & F.get_json_object(column, "$").isNotNull(), F.lit(False))
-
-
-def _literal(path: str) -> str:
-    """A path as Spark takes it without seeing a pattern in it."""
-    return _PATTERN_SIGN.sub(r"\\\g<0>", path)
+def _decoded(path: Column) -> Column:
+    """A path as it is: Spark gives it encoded, but for plus signs."""
+    return F.try_url_decode(F.regexp_replace(path, r"\+", "%2B"))
 
 
 def _for_spark(path: str) -> str:
