@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.jobs.conftest import DATE, Ended, RunJob, SettingsFor, settings_in, write_dump
 
-from nightreel.models import biases
+from nightreel.models.classical import biases
 from nightreel.settings import load
 from nightreel.tables.tables import Tables
 
