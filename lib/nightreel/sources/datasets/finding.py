@@ -19,7 +19,8 @@ from nightreel.sources.judging import CONTROL, TITLE_CONTROL, rejected_repeats, 
 from nightreel.sources.lines.datasource import read_lines, read_survey
 from nightreel.sources.lines.rating_lines import RatingLines
 from nightreel.sources.records import Dialect, read_records, survey_of
-from nightreel.sources.source import Described, Found, digest, with_all_columns
+from nightreel.sources.source import Described, Found, with_all_columns
+from nightreel.tables import digest
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,8 @@ class PublishedSource(ABC):
 
     @property
     def reading(self) -> str:
-        return digest(self.name, self.version, self._scale.lowest, self._scale.highest, self._ingest.max_line_bytes)
+        limits = (self._scale.lowest, self._scale.highest, self._ingest.max_line_bytes)
+        return digest([self.name, self.version, *limits])
 
     def find(self) -> Found:
         dataset = find_one(self._data.path, self.editions, name=self.name)

@@ -20,8 +20,9 @@ from nightreel.sources.lines.datasource import read_lines, read_survey
 from nightreel.sources.lines.segments import refuse_utf16
 from nightreel.sources.netflix.lines import LARGEST_ID, DumpLines
 from nightreel.sources.records import FIRST_FIELDS, Cells, read_files, survey_of
-from nightreel.sources.source import Described, Found, digest, with_all_columns
+from nightreel.sources.source import Described, Found, with_all_columns
 from nightreel.sources.survey import BLANKS, BOM, Rejected, quarantined_text
+from nightreel.tables import digest
 
 _RATINGS = re.compile(r"(combined_data_\d+|mv_\d+)\.txt(\.gz)?")
 _TITLES = re.compile(r"movie_titles\.(csv|txt)(\.gz)?")
@@ -41,7 +42,7 @@ class NetflixDump:
 
     @property
     def reading(self) -> str:
-        return digest("netflix", _VERSION, self._lines.lowest, self._lines.highest, self._ingest.max_line_bytes)
+        return digest(["netflix", _VERSION, self._lines.lowest, self._lines.highest, self._ingest.max_line_bytes])
 
     def find(self) -> Found:
         ratings = find_ratings(self._data.path)
