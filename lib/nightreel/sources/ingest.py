@@ -25,15 +25,7 @@ from nightreel.sources.metadata import find_metadata, read_metadata
 from nightreel.sources.netflix import NetflixDump
 from nightreel.sources.own import OwnData
 from nightreel.sources.source import UNREADABLE, Described, Source
-from nightreel.sources.survey import (
-    Tally,
-    good_lines,
-    kept_without,
-    refuse_damaged,
-    refuse_rejects,
-    rejects,
-    take_survey,
-)
+from nightreel.sources.survey import Tally, good_lines, kept_without, refuse, rejects, take_survey
 from nightreel.tables.delta_rs import Staging, TableFile
 from nightreel.tables.tables import Tables
 
@@ -128,7 +120,10 @@ def ingest(
         with staging:
             with step("read lines"):
                 tallies, written = _surveyed(lines)
-            _refuse_rejects(tallies, inventory, settings)
+            unit = "row" if settings.data.source in {"own", "events"} else "byte"
+            refuse(tallies, inventory.ratings, max_share=settings.ingest.max_reject_share, unit=unit)
+            refuse(tallies, inventory.items, max_share=settings.ingest.max_reject_share)
+            refuse(tallies, inventory.metadata, max_share=settings.ingest.max_reject_share)
             _refuse_drop(tables, inventory, tallies, settings)
             with step("commit rows"):
                 _write(tables, inventory, source, written=written, lines=lines, items=items, films=films)
@@ -152,16 +147,6 @@ def _surveyed(lines: DataFrame) -> tuple[list[Tally], list[TableFile]]:
         why = _TOO_LONG if "ArrayIndexOutOfBounds" in str(error) else causes[-2 if len(causes) > 1 else 0]
         path = unquote(re.sub("^file:/+", "/", damaged[1]))
         raise DataError(f"{path}: {UNREADABLE} to its end: {why}; nothing was written") from error
-
-
-def _refuse_rejects(tallies: Sequence[Tally], inventory: Inventory, settings: Settings) -> None:
-    """Raise DataError for a damaged file, and for too many rejects among ratings, items or metadata."""
-    refuse_damaged(tallies, inventory.files)
-    share = settings.ingest.max_reject_share
-    unit = "row" if settings.data.source in {"own", "events"} else "byte"
-    refuse_rejects(tallies, inventory.ratings, max_share=share, unit=unit)
-    for files in (inventory.items, inventory.metadata):
-        refuse_rejects(tallies, files, max_share=share)
 
 
 def _refuse_other_ids(tables: Tables, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -88,22 +88,18 @@ def kept_without(tallies: Collection[Tally]) -> Counter[str]:
     return counted
 
 
-def refuse_damaged(tallies: Collection[Tally], files: Mapping[int, RawFile]) -> None:
-    """Raise DataError for the first file that could not be read to its end."""
-    for one in sorted((one for one in tallies if one.reason == UNREADABLE), key=lambda one: one.file_id):
-        raise DataError(f"{files[one.file_id].path}: {UNREADABLE} to its end: {one.line}; nothing was written")
-
-
-def refuse_rejects(
-    tallies: Sequence[Tally], files: Mapping[int, RawFile], *, max_share: float, unit: str = "byte"
-) -> None:
-    """Raise DataError where the files' rejects exceed the share of their lines that settings allow.
+def refuse(tallies: Collection[Tally], files: Mapping[int, RawFile], *, max_share: float, unit: str = "byte") -> None:
+    """Raise DataError where one of the files is damaged, or their rejects exceed that share of their lines.
 
     Parameters
     ----------
     unit : what positions count
     """
     of_files = [one for one in tallies if one.file_id in files]
+    of_files.sort(key=lambda one: (one.file_id, one.position or 0))
+    for one in of_files:
+        if one.reason == UNREADABLE:
+            raise DataError(f"{files[one.file_id].path}: {UNREADABLE} to its end: {one.line}; nothing was written")
     reasons = rejects(of_files)
     rejected = reasons.total()
     lines = rejected + good_lines(of_files)
@@ -111,8 +107,7 @@ def refuse_rejects(
         return
     most_common = reasons.most_common(_REASONS_SHOWN)
     common = ", ".join(f"{count:,} x {reason}" for reason, count in most_common)
-    examples = [one for one in of_files if one.reason == most_common[0][0]]
-    first = min(examples, key=lambda one: (one.file_id, one.position or 0))
+    first = next(one for one in of_files if one.reason == most_common[0][0])
     raise DataError(
         f"{rejected:,} of {lines:,} lines ({rejected / lines:.2%}) are rejects, and ingest.max_reject_share allows "
         f"{max_share:.2%}: {common}; such as {(first.line or '')[:_CHARACTERS_SHOWN]!r} in {files[first.file_id].path} "

@@ -38,11 +38,11 @@ class Edition:
     """The names of the files that lie beside the ratings, by what they hold."""
 
     def is_ratings(self, name: str) -> bool:
-        return _is(self.ratings, name)
+        return named(self.ratings)(name)
 
     def part(self, name: str) -> str | None:
         """What a file of this name beside the ratings holds; None: it is none of this edition's."""
-        return next((part for part, pattern in self.others.items() if _is(pattern, name)), None)
+        return next((part for part, pattern in self.others.items() if named(pattern)(name)), None)
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ class Published:
         return {part: parts[part] for part in self.edition.others if part in parts}
 
     def _others_at(self, path: str, setting: str) -> list[RawFile]:
-        named = _is_any(self.edition.others.values())
-        listed = find(path, setting=setting, in_folder=named, in_glob=named)
-        return _without_packed_twins([file for file in listed if named(file.name)])
+        is_other = named(*self.edition.others.values())
+        listed = find(path, setting=setting, in_folder=is_other, in_glob=is_other)
+        return without_packed_twins([file for file in listed if is_other(file.name)])
 
 
 def find_published(paths: Sequence[str], editions: Sequence[Edition]) -> list[Published]:
@@ -94,14 +94,14 @@ def find_published(paths: Sequence[str], editions: Sequence[Edition]) -> list[Pu
     ConfigurationError : a path does not exist or a glob matches nothing
     DataError : an archive is damaged or encrypted
     """
-    named = _is_any(edition.ratings for edition in editions)
+    is_ratings = named(*(edition.ratings for edition in editions))
     found: dict[str, RawFile] = {}
     for path in paths:
-        listed = find(path, setting="data.path", in_folder=named, in_glob=named, below=("", EVERY_FOLDER))
+        listed = find(path, setting="data.path", in_folder=is_ratings, in_glob=is_ratings, below=("", EVERY_FOLDER))
         outermost = min((file.folder.count("/") for file in listed), default=0)
         found |= {file.path: file for file in listed if file.folder.count("/") == outermost}
     by_folder: dict[str, list[RawFile]] = {}
-    for file in _without_packed_twins([*found.values()]):
+    for file in without_packed_twins([*found.values()]):
         by_folder.setdefault(file.folder, []).append(file)
     datasets = (
         Published(edition, folder, [file for file in by_folder[folder] if edition.is_ratings(file.name)])
@@ -130,18 +130,16 @@ def find_one(paths: Sequence[str], editions: Sequence[Edition], *, name: str) ->
     return found[0]
 
 
-def _without_packed_twins(listed: Sequence[RawFile]) -> list[RawFile]:
+def without_packed_twins(listed: Sequence[RawFile]) -> list[RawFile]:
+    """The files but those in .gz that lie beside their unpacked twin."""
     there = {(file.folder, file.name) for file in listed}
     return [file for file in listed if not file.name.endswith(".gz") or (file.folder, file.name[:-3]) not in there]
 
 
-def _is_any(patterns: Iterable[str]) -> Callable[[str], bool]:
-    pattern = "|".join(patterns)
-    return lambda name: _is(pattern, name)
-
-
-def _is(pattern: str, name: str) -> bool:
-    return re.fullmatch(pattern, name.removesuffix(".gz")) is not None
+def named(*patterns: str) -> Callable[[str], bool]:
+    """Whether a file's name, .gz aside, matches one of the regular expressions."""
+    pattern = re.compile("|".join(patterns))
+    return lambda name: pattern.fullmatch(name.removesuffix(".gz")) is not None
 
 
 @dataclass(frozen=True)

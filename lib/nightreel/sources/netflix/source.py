@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import Settings
+from nightreel.sources.datasets.finding import named, without_packed_twins
 from nightreel.sources.files import RawFile, find
 from nightreel.sources.lines.datasource import read_lines, read_survey
 from nightreel.sources.lines.segments import refuse_utf16
@@ -24,9 +25,9 @@ from nightreel.sources.source import Described, Found, with_all_columns
 from nightreel.sources.survey import BLANKS, BOM, Rejected, quarantined_text
 from nightreel.tables import digest
 
-_RATINGS = re.compile(r"(combined_data_\d+|mv_\d+)\.txt(\.gz)?")
-_TITLES = re.compile(r"movie_titles\.(csv|txt)(\.gz)?")
-_PAIRS = re.compile(r"(probe|qualifying)\.txt(\.gz)?")
+_is_ratings = named(r"(combined_data_\d+|mv_\d+)\.txt")
+_is_titles = named(r"movie_titles\.(csv|txt)")
+_is_pairs = named(r"(probe|qualifying)\.txt")
 _OTHERS = re.compile(r"(movie_titles|probe|qualifying|readme).*", re.IGNORECASE)
 _LOOKED_FOR = "combined_data_*.txt, mv_*.txt or training_set/mv_*.txt, each also as .gz"
 _VERSION = 2  # count up when a file would be read into other rows than before
@@ -51,7 +52,7 @@ class NetflixDump:
 
     def pairs_to_score(self) -> str | None:
         """qualifying.txt, or else probe.txt (or .gz of it), beside the ratings or above training_set/."""
-        files = _beside(find_ratings(self._data.path), _PAIRS)
+        files = _beside(find_ratings(self._data.path), _is_pairs)
         return max(files, key=lambda file: "qualifying" in file.name).path if files else None
 
     def survey(self, spark: SparkSession, files: Mapping[int, RawFile], *, into: str | None = None) -> DataFrame:
@@ -84,14 +85,14 @@ def find_ratings(paths: Sequence[str]) -> list[RawFile]:
         files = find(
             path,
             setting="data.path",
-            in_folder=_is(_RATINGS),
+            in_folder=_is_ratings,
             in_glob=lambda name: not _OTHERS.fullmatch(name),
             below=("", "training_set"),
         )
         if not files:
             raise DataError(f"data.path: {path}: no rating files there; looked for {_LOOKED_FOR}")
         found |= {file.path: file for file in files}
-    return [found[path] for path in sorted(found) if path.removesuffix(".gz") == path or path[:-3] not in found]
+    return without_packed_twins([found[path] for path in sorted(found)])
 
 
 def find_titles(titles: str, ratings: Sequence[RawFile]) -> RawFile | None:
@@ -102,8 +103,8 @@ def find_titles(titles: str, ratings: Sequence[RawFile]) -> RawFile | None:
     ConfigurationError : the file named does not exist, or is a folder of none or several
     """
     if titles:
-        return _find_one(titles, _TITLES, setting="data.items", asked="one file")
-    return next(iter(_beside(ratings, _TITLES)), None)
+        return _find_one(titles, _is_titles, setting="data.items", asked="one file")
+    return next(iter(_beside(ratings, _is_titles)), None)
 
 
 def find_pairs(path: str) -> RawFile:
@@ -113,28 +114,23 @@ def find_pairs(path: str) -> RawFile:
     ------
     ConfigurationError : there is none, or more than one
     """
-    return _find_one(path, _PAIRS, setting="pairs", asked="one file such as probe.txt")
+    return _find_one(path, _is_pairs, setting="pairs", asked="one file such as probe.txt")
 
 
-def _find_one(path: str, pattern: re.Pattern[str], *, setting: str, asked: str) -> RawFile:
-    files = find(path, setting=setting, in_folder=_is(pattern), in_glob=_is(pattern))
+def _find_one(path: str, is_asked: Callable[[str], bool], *, setting: str, asked: str) -> RawFile:
+    files = find(path, setting=setting, in_folder=is_asked, in_glob=is_asked)
     if len(files) != 1:
         raise ConfigurationError(f"{setting}: {path}: must be {asked}, found {len(files)}")
     return files[0]
 
 
-def _beside(ratings: Sequence[RawFile], pattern: re.Pattern[str]) -> list[RawFile]:
+def _beside(ratings: Sequence[RawFile], is_asked: Callable[[str], bool]) -> list[RawFile]:
     """The files in the first folder that has any: one in which ratings lie, or above it where it is a training_set/."""
     folders = (place for file in ratings for place in (file.folder, file.folder.removesuffix("/training_set")))
     found = (
-        find(folder, setting="data.path", in_folder=_is(pattern), in_glob=_is(pattern))
-        for folder in dict.fromkeys(folders)
+        find(folder, setting="data.path", in_folder=is_asked, in_glob=is_asked) for folder in dict.fromkeys(folders)
     )
     return next(filter(None, found), [])
-
-
-def _is(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    return lambda name: pattern.fullmatch(name) is not None
 
 
 _TITLE_LINE = re.compile(r"([0-9]{1,10}),([0-9]{4}|NULL),(.*\S.*)")
