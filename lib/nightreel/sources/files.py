@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import IO, Any, cast
 
 from fsspec.core import has_magic, url_to_fs
@@ -90,13 +91,9 @@ def find(
     """
     inside, archive = split(path)
     if archive:
-        return sorted(_packed(inside, archive, setting, in_folder), key=_by_path)
+        return sorted(_packed(inside, archive, setting, in_folder), key=attrgetter("path"))
     store, infos = _look_up(path, setting, in_glob or in_folder)
-    return sorted((file for info in infos for file in _files(store, info, in_folder, below)), key=_by_path)
-
-
-def _by_path(file: RawFile) -> str:
-    return file.path
+    return sorted((file for info in infos for file in _files(store, info, in_folder, below)), key=attrgetter("path"))
 
 
 def _look_up(path: str, setting: str, in_glob: Callable[[str], bool]) -> tuple[Any, list[Mapping[str, Any]]]:

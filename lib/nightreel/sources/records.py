@@ -233,7 +233,7 @@ def names_in_header(file: RawFile, dialect: Dialect) -> tuple[str, ...]:
     DataError : the file cannot be read
     """
     try:
-        with _open(file.path) as stream:
+        with open_lines(Segment(0, file.path, 0, 0)) as stream:
             return next(map(_names, parse_records(stream, dialect, max_record_bytes=_MAX_HEADER_BYTES)), ())
     except FAULTS as error:
         raise DataError(f"{file.path}: {UNREADABLE}: {error}") from None
@@ -316,11 +316,7 @@ def _read_or_fault(
 ) -> Iterator[Cells]:
     """The file's rows, and last what kept it from being read to its end."""
     try:
-        with _open(path) as stream:
+        with open_lines(Segment(0, path, 0, 0)) as stream:
             yield from read(stream)
     except FAULTS as error:
         yield (-1, str(error), UNREADABLE, *nulls)
-
-
-def _open(path: str) -> IO[bytes]:
-    return open_lines(Segment(0, path, 0, 0))

@@ -138,12 +138,10 @@ def judged(spark: SparkSession, files: Mapping[int, RawFile], settings: Settings
     string (of what is no record its text, else the columns read, as JSON), reason string (null in good rows)
     """
     ids, columns = ID_TYPES[settings.data.ids], _named(settings.data.columns)
-    schema = (
-        f"user_id {ids}, item_id {ids}, rating float, rated_at timestamp, file_id int, position bigint, line string"
-    )
-    none = spark.createDataFrame([], f"{schema}, reason string")
+    places = "file_id int, position bigint, line string, reason string"
+    none = spark.createDataFrame([], f"user_id {ids}, item_id {ids}, rating float, rated_at timestamp, {places}")
     rows = [judge(some, settings) for some in rows_of(spark, files, columns, settings.data)]
-    return reduce(lambda above, below: above.unionByName(below), rows or [none])
+    return reduce(DataFrame.unionByName, rows or [none])
 
 
 def judged_items(spark: SparkSession, files: Mapping[int, RawFile], settings: Settings) -> DataFrame:
@@ -208,10 +206,8 @@ def judge(rows: DataFrame, settings: Settings) -> DataFrame:
     """Rows of `rows_of` as `judged` gives them."""
     data, named = settings.data, settings.data.columns
     user, item = (spelled_id(F.col(name), rows.schema[name].dataType) for name in ("user", "item"))
-    user_id, item_id = id_as(user, ID_TYPES[data.ids]), id_as(item, ID_TYPES[data.ids])
-    no_user, no_item = Reason.USER_TEXT, Reason.ITEM_TEXT
-    if data.ids == "number":
-        no_user, no_item = Reason.USER_NUMBER, Reason.ITEM_NUMBER
+    user_id, item_id = (id_as(spelled, ID_TYPES[data.ids]) for spelled in (user, item))
+    numbers = data.ids == "number"
     rating = _rating(rows, data.decimal) if named.rating else F.lit(1.0)
     given, micros = _time(rows, data.time_format)
     timeless = given.isNotNull() & ~F.coalesce(micros.between(_FIRST_MICROS, _LAST_MICROS), F.lit(False))
@@ -219,8 +215,8 @@ def judge(rows: DataFrame, settings: Settings) -> DataFrame:
         F.when(F.col("reason").isNotNull(), F.col("reason"))
         .when(user.isNull(), Reason.NO_USER.of(named.user))
         .when(item.isNull(), Reason.NO_ITEM.of(named.item))
-        .when(user_id.isNull(), no_user.of(named.user))
-        .when(item_id.isNull(), no_item.of(named.item))
+        .when(user_id.isNull(), (Reason.USER_NUMBER if numbers else Reason.USER_TEXT).of(named.user))
+        .when(item_id.isNull(), (Reason.ITEM_NUMBER if numbers else Reason.ITEM_TEXT).of(named.item))
         .when(rating.isNull() | F.isnan(rating), Reason.RATING.of(named.rating))
         .when((rating < _SMALLEST_WEIGHT) & F.lit(data.source == "events"), Reason.WEIGHT.of(named.rating))
         .when(~rating.between(*_bounds(settings)), Reason.SCALE.of(named.rating))

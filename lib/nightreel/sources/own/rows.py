@@ -56,8 +56,7 @@ def _inside(file: RawFile) -> str:
     """The last parts of a file's path: its partitions and its name. Tables are never read together."""
     if kind_of(file) in {Kind.DELTA, Kind.CATALOG}:
         return ""
-    folder = re.sub(r"(?:[^/=]+=[^/]*/)*[^/]*$", "", file.path)
-    return file.path.removeprefix(folder)
+    return file.path.removeprefix(re.sub(r"(?:[^/=]+=[^/]*/)*[^/]*$", "", file.path))
 
 
 def _rows(
@@ -110,24 +109,21 @@ def _of_csv(
     plain = is_large and spark.read.text(paths).where(F.contains("value", F.lit('"'))).isEmpty()
     fields = [f"c{place}" for place in range(width + (0 if plain else 1))]
     schema = ", ".join(f"`{name}` string" for name in (*fields, _RECORD))
-    read = (
-        spark.read.schema(schema)
-        .option("columnPruning", "false")
-        .csv(  # else not every wrong record is noticed
-            paths,
-            mode="PERMISSIVE",
-            columnNameOfCorruptRecord=_RECORD,
-            sep=separator,
-            quote="" if plain else '"',
-            escape='"' if data.escape == "double" else "\\",
-            unescapedQuoteHandling="STOP_AT_CLOSING_QUOTE",  # a line within an open quote is never a record
-            header=data.header,
-            lineSep="\n",
-            multiLine=not plain,
-            ignoreLeadingWhiteSpace=True,
-            ignoreTrailingWhiteSpace=True,
-            maxCharsPerColumn=_LARGEST_FIELD,
-        )
+    reader = spark.read.schema(schema).option("columnPruning", "false")  # else not every wrong record is noticed
+    read = reader.csv(
+        paths,
+        mode="PERMISSIVE",
+        columnNameOfCorruptRecord=_RECORD,
+        sep=separator,
+        quote="" if plain else '"',
+        escape='"' if data.escape == "double" else "\\",
+        unescapedQuoteHandling="STOP_AT_CLOSING_QUOTE",  # a line within an open quote is never a record
+        header=data.header,
+        lineSep="\n",
+        multiLine=not plain,
+        ignoreLeadingWhiteSpace=True,
+        ignoreTrailingWhiteSpace=True,
+        maxCharsPerColumn=_LARGEST_FIELD,
     )
     record = F.col(f"`{_RECORD}`")
     if plain:
@@ -179,7 +175,7 @@ def _decoded(path: Column) -> Column:
 
 def _for_spark(path: str) -> str:
     """An fsspec path as Hadoop knows it."""
-    return path.replace("s3://", "s3a://", 1) if path.startswith("s3://") else path
+    return re.sub("^s3://", "s3a://", path)
 
 
 def _quoted(name: str) -> str:
