@@ -159,7 +159,7 @@ def _survey(scan: _Scan, segments: Sequence[Segment]) -> Iterator[pa.RecordBatch
 def _rows(*rows: tuple[object, ...]) -> pa.RecordBatch:
     columns = zip(*rows, strict=True)
     return pa.record_batch(
-        [pa.array(column, field.type) for column, field in zip(columns, _SURVEY, strict=True)], _SURVEY
+        [pa.array(column, field.type) for column, field in zip(columns, _SURVEY, strict=True)], schema=_SURVEY
     )
 
 

@@ -82,7 +82,7 @@ class ParsedLines:
             "rating": self.columns["rating"].astype(np.float32),
             "rated_at": pa.array(seconds * 1_000_000, mask=seconds == _NO_TIME).view(COLUMN_TYPES["rated_at"]),
         }
-        return pa.record_batch([pa.array(arrays[name]) for name in schema.names], schema)
+        return pa.record_batch([pa.array(arrays[name]) for name in schema.names], schema=schema)
 
 
 def parse_block(block: Block, lines: LineFormat, *, item_above: int, max_line_bytes: int) -> ParsedLines:
