@@ -71,6 +71,7 @@ def found(path: Path | str, *overrides: str) -> list[str]:
         (U_FILES, ["u.data", "u.genre", "u.item"]),
         ({"ratings.csv": CSV_FILES["ratings.csv"]}, ["ratings.csv"]),
         (SMALL_FILES, ["ratings_small.csv", "links_small.csv"]),
+        (CSV_FILES | SMALL_FILES, ["ratings.csv", "links.csv", "movies.csv", "tags.csv"]),
     ],
 )
 def test_ratings_and_what_describes_films_are_found(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
@@ -86,6 +87,12 @@ def test_ratings_and_what_describes_films_are_found(tmp_path: Path, files: dict[
 def test_a_copy_further_down_does_not_count(tmp_path: Path) -> None:
     write(tmp_path / "old", CSV_FILES)
     assert found(write(tmp_path, CSV_FILES))[0] == "ratings.csv"
+
+
+def test_the_sample_is_read_where_it_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path, CSV_FILES | SMALL_FILES)
+    named = MovieLens(settings(folder / "ratings_small.csv")).find()
+    assert [file.name for file in (*named.ratings, *named.items)] == ["ratings_small.csv", "links_small.csv"]
 
 
 def test_films_are_looked_for_beside_ratings_named_by_themselves_and_where_the_settings_say(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ class Edition:
     """A regular expression: how the first line of the ratings begins."""
     others: Mapping[str, str] = field(default_factory=dict)
     """The names of the files that lie beside the ratings, by what they hold."""
+    is_sample: bool = False
+    """Its ratings are some of those of another edition, which is read instead where both lie in a folder."""
 
     def is_ratings(self, name: str) -> bool:
         return named(self.ratings)(name)
@@ -108,7 +110,9 @@ def find_published(paths: Sequence[str], editions: Sequence[Edition]) -> list[Pu
         for folder in sorted(by_folder)
         for edition in editions
     )
-    return [one for one in datasets if one.ratings]
+    published = [one for one in datasets if one.ratings]
+    whole = {one.folder for one in published if not one.edition.is_sample}
+    return [one for one in published if not one.edition.is_sample or one.folder not in whole]
 
 
 def find_one(paths: Sequence[str], editions: Sequence[Edition], *, name: str) -> Published:

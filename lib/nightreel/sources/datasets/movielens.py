@@ -49,6 +49,7 @@ SMALL = Edition(
     looked_for="ratings_small.csv",
     begins=CSV.begins,
     others={"links": r"links_small\.csv"},
+    is_sample=True,
 )
 
 EDITIONS = (CSV, DAT, U_DATA, SMALL)
