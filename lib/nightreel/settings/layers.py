@@ -156,18 +156,13 @@ def _override(text: str) -> dict[str, Any]:
     parts = key.strip().split(".")
     if not equals or len(parts) < 2 or not all(parts):
         raise ConfigurationError(f"--set {text}: must have the form section.key=value")
-    table: Any = _literal(value.strip())
+    try:
+        table: Any = tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        table = value.strip()  # the text as it is, so that paths need no quotes
     for part in reversed(parts):
         table = {part: table}
     return dict(table)
-
-
-def _literal(value: str) -> Any:
-    """`value` as TOML reads it, else as the text it is, so that paths need no quotes."""
-    try:
-        return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return value
 
 
 def _shown(value: object) -> str:

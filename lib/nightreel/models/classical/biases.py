@@ -15,7 +15,6 @@ from nightreel.models.forms.factors import FactorModel, mean_rating, without_fac
 from nightreel.models.solve.spark_als import cut
 from nightreel.settings.sections import Penalty, PositiveInt, Section
 
-_PREDICTS = frozenset({Capability.PREDICT})
 _PREDICTS_AND_ORDERS = frozenset({Capability.PREDICT, Capability.RECOMMEND})
 
 
@@ -54,7 +53,7 @@ class UserMean(Algorithm[NoParams]):
     params_type = NoParams
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
-        return _weighted(self.name, interactions, user=F.lit(1.0), item=F.lit(0.0), can=_PREDICTS)
+        return _weighted(self.name, interactions, user=F.lit(1.0), item=F.lit(0.0), can={Capability.PREDICT})
 
 
 class ItemMean(Algorithm[NoParams]):
