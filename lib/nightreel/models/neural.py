@@ -23,15 +23,7 @@ from nightreel.models.contract import Algorithm, Capability, EpochMetric, Traine
 from nightreel.models.engine.catalogue import Ints, float_lists
 from nightreel.models.forms.factors import FactorModel, with_factors, without_factors
 from nightreel.models.forms.network import NetworkModel, Weights, digest_of, item_parts
-from nightreel.neural.spec import (
-    Domain,
-    Hyperparameters,
-    MfParams,
-    NetworkParams,
-    TrainingSpec,
-    locate,
-    needs_text,
-)
+from nightreel.neural.spec import Domain, Hyperparameters, MfParams, NetworkParams, TrainingSpec, locate, needs_text
 
 _ROWS_A_TASK = 1 << 17
 _RATINGS = StructType().add("user_idx", "integer").add("item_idx", "integer").add("rating", "float")

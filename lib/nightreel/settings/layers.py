@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -28,8 +27,7 @@ _MESSAGES = {
 """By pydantic's type of a fault, where its own message would not say it in the words of TOML."""
 
 
-@dataclass(frozen=True)
-class Layers:
+class Layers(NamedTuple):
     """The merged tables, and for each dotted key the file or option that set it last."""
 
     values: Mapping[str, Any]
@@ -47,7 +45,7 @@ class Layers:
         tables = self._table("models")
         if not isinstance(tables, dict):
             return self.parse(Settings)  # which says so
-        settings = replace(self, values={**self.values, "models": {}}).parse(Settings)
+        settings = self._replace(values={**self.values, "models": {}}).parse(Settings)
         if models is None:
             return settings
         for name in tables:

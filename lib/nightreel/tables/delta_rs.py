@@ -11,9 +11,8 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 from deltalake import DeltaTable, Schema, write_deltalake
@@ -37,8 +36,7 @@ _CHECKPOINTS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_
 _ATTEMPTS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class TableFile:
+class TableFile(NamedTuple):
     """A Parquet file in a table's folder: its name there, its size in bytes, its rows, and columns' extremes."""
 
     name: str
@@ -48,7 +46,7 @@ class TableFile:
     highest: Mapping[str, int]
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(self._asdict())
 
     @staticmethod
     def from_json(text: str) -> TableFile:
