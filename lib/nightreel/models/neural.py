@@ -23,23 +23,10 @@ from nightreel.models.contract import Algorithm, Capability, EpochMetric, Traine
 from nightreel.models.engine.catalogue import Ints, float_lists
 from nightreel.models.forms.factors import FactorModel, with_factors, without_factors
 from nightreel.models.forms.network import NetworkModel, Weights, digest_of, item_parts
-from nightreel.neural.spec import (
-    PARAMS,
-    Domain,
-    Hyperparameters,
-    MfParams,
-    NetworkParams,
-    TrainingSpec,
-    hyperparameters_type,
-    locate,
-    needs_text,
-)
-from nightreel.settings.sections import Section
+from nightreel.neural.spec import Domain, Hyperparameters, MfParams, NetworkParams, TrainingSpec, locate, needs_text
 
 _ROWS_A_TASK = 1 << 17
 _RATINGS = StructType().add("user_idx", "integer").add("item_idx", "integer").add("rating", "float")
-
-NETWORK_PARAMS: Mapping[str, type[Section]] = {name: hyperparameters_type(name) for name in PARAMS}
 
 
 class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
@@ -99,16 +86,11 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
             return files_of(frame, given, count=frame.count() if count is None else count, copy=copy)
 
         lowest, highest = context.scale.lowest, context.scale.highest
+        mean = min(max(extent.mean, lowest), highest)
         return TrainingSpec(
             network=self.name,
             params=self.params.network.model_dump(mode="json"),
-            domain=Domain(
-                users=extent.users,
-                items=extent.items,
-                lowest=lowest,
-                highest=highest,
-                mean=min(max(extent.mean, lowest), highest),
-            ),
+            domain=Domain(users=extent.users, items=extent.items, lowest=lowest, highest=highest, mean=mean),
             recipe=self.params.training,
             train=files("train", rows, extent.rows),
             validation=files("validation", context.validation),

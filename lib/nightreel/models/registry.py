@@ -9,7 +9,8 @@ from nightreel.errors import ConfigurationError
 from nightreel.models.classical.als import Als, AlsImplicit
 from nightreel.models.classical.biases import Baseline, ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
 from nightreel.models.contract import Algorithm
-from nightreel.models.neural import NETWORK_PARAMS, NeuralAlgorithm
+from nightreel.models.neural import NeuralAlgorithm
+from nightreel.neural.spec import PARAMS, hyperparameters_type
 from nightreel.settings import Settings
 from nightreel.settings.sections import Section
 
@@ -19,7 +20,7 @@ _CLASSICAL: Mapping[str, type[Algorithm[Any]]] = {
 }
 HYPERPARAMETERS: Mapping[str, type[Section]] = {
     **{name: algorithm.params_type for name, algorithm in _CLASSICAL.items()},
-    **NETWORK_PARAMS,
+    **{name: hyperparameters_type(name) for name in PARAMS},
 }
 """By every model's name, simplest first, the type of its hyperparameters, [models.<name>] of the configuration."""
 

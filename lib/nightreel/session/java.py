@@ -14,7 +14,6 @@ from pathlib import Path
 
 from nightreel.errors import NightreelError
 
-OLDEST = 17
 _WANTED = (
     "Spark 4.2 needs Java 17, 21 or 25: install one (Debian, Ubuntu: apt install openjdk-17-jre-headless; "
     "macOS: brew install openjdk@17) and put it on the PATH or name its folder in JAVA_HOME"
@@ -28,8 +27,10 @@ def require_java() -> int:
     ------
     NightreelError : there is none, it does not run, or it is older than Java 17
     """
-    program, found_by = _program()
-    if program is None:
+    home = os.environ.get("JAVA_HOME")  # Spark's scripts take it before the PATH
+    program = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    found_by = f"JAVA_HOME = {home}" if home else "the first on the PATH"
+    if program is None or not Path(program).is_file():
         raise NightreelError(f"no Java found ({found_by}). {_WANTED}")
     try:
         answer = subprocess.run([program, "-version"], capture_output=True, text=True, check=False, timeout=60)
@@ -39,18 +40,9 @@ def require_java() -> int:
     if answer.returncode != 0 or version is None:
         raise NightreelError(f"{program} -version does not name a version. {_WANTED}")
     major = int(version.group(1))
-    if major < OLDEST:
+    if major < 17:
         raise NightreelError(f"{program} is Java {major} ({found_by}). {_WANTED}")
     return major
-
-
-def _program() -> tuple[str | None, str]:
-    """Spark's scripts take JAVA_HOME before the PATH, so that is what is looked at."""
-    home = os.environ.get("JAVA_HOME")
-    if home:
-        program = Path(home) / "bin" / "java"
-        return (str(program) if program.is_file() else None), f"JAVA_HOME = {home}"
-    return shutil.which("java"), "the first on the PATH"
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ import re
 import shlex
 import socket
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -75,7 +74,8 @@ def _new(given: dict[str, str], env: str, remote: str | None) -> SparkSession:
     properties = read_properties(env) | given
     if remote is not None:
         properties["spark.master"] = remote
-    with _launch_environment(properties):
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    with environment(_launch_variables(properties)):
         _launch()
         return builder.getOrCreate() if remote is None else _connect_here(remote)
 
@@ -112,23 +112,19 @@ def _reason(log: Path, began: int) -> str:
     return reasons[0][:300] if reasons else "its JVM ended at once"
 
 
-@contextmanager
-def _launch_environment(properties: Mapping[str, str]) -> Iterator[None]:
+def _launch_variables(properties: Mapping[str, str]) -> dict[str, str]:
     """The environment from which pyspark starts the JVM, and that JVM its Python workers.
 
     The properties go by PYSPARK_SUBMIT_ARGS and not through the builder: the builder would set each once more on a
     Connect session, which warns of every one that is fixed at the start.
     """
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     words = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
     logging = f"'-Dlog4j2.configurationFile={conf_folder() / 'spark' / 'log4j2.properties'}' '-Dnightreel.log={_log()}'"
-    temporary = {
+    return {
         "PYTHONPATH": python_path(),
         "PYSPARK_SUBMIT_ARGS": f"{shlex.join(words)} {os.environ.get('PYSPARK_SUBMIT_ARGS', 'pyspark-shell')}",
         "SPARK_SUBMIT_OPTS": f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} {logging}".strip(),
     }
-    with environment(temporary):
-        yield
 
 
 def _set_properties(session: SparkSession, checkpoints: str) -> None:

@@ -20,7 +20,6 @@ from nightreel.errors import ConfigurationError, NightreelError
 from nightreel.session.java import require_java
 from nightreel.settings.layers import conf_folder
 
-_GIB = 1 << 30
 _PROPERTY = r"(spark\.[^\s=:]+)(?:\s*[=:]\s*|\s+)(?![=:])(\S.*)"
 """Java's rule: the name ends at the first blank, `=` or `:`."""
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -84,7 +83,7 @@ def is_local(properties: dict[str, str]) -> bool:
 
 def driver_memory(machine: int) -> str:
     """Two fifths of the machine's bytes, in whole GiB, 1 to 16; Python and the page cache need the rest."""
-    return f"{min(max(machine * 2 // 5 // _GIB, 1), 16)}g"
+    return f"{min(max(machine * 2 // 5 // (1 << 30), 1), 16)}g"
 
 
 def machine_memory() -> int:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -28,8 +27,7 @@ _MESSAGES = {
 """By pydantic's type of a fault, where its own message would not say it in the words of TOML."""
 
 
-@dataclass(frozen=True)
-class Layers:
+class Layers(NamedTuple):
     """The merged tables, and for each dotted key the file or option that set it last."""
 
     values: Mapping[str, Any]
@@ -47,7 +45,7 @@ class Layers:
         tables = self._table("models")
         if not isinstance(tables, dict):
             return self.parse(Settings)  # which says so
-        settings = replace(self, values={**self.values, "models": {}}).parse(Settings)
+        settings = self._replace(values={**self.values, "models": {}}).parse(Settings)
         if models is None:
             return settings
         for name in tables:
@@ -156,18 +154,13 @@ def _override(text: str) -> dict[str, Any]:
     parts = key.strip().split(".")
     if not equals or len(parts) < 2 or not all(parts):
         raise ConfigurationError(f"--set {text}: must have the form section.key=value")
-    table: Any = _literal(value.strip())
+    try:
+        table: Any = tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        table = value.strip()  # the text as it is, so that paths need no quotes
     for part in reversed(parts):
         table = {part: table}
     return dict(table)
-
-
-def _literal(value: str) -> Any:
-    """`value` as TOML reads it, else as the text it is, so that paths need no quotes."""
-    try:
-        return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return value
 
 
 def _shown(value: object) -> str:

@@ -11,10 +11,8 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 from deltalake import DeltaTable, Schema, write_deltalake
@@ -30,19 +28,15 @@ from deltalake.transaction import (
 _WRITER_VERSION = 2
 """The writer version of plain Delta tables; a higher one means features that only Spark supports."""
 
-_WRITER = "nightreel"
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 """A hook that fails would look like a failed commit; Spark's own commits write the checkpoints."""
 _CHECKPOINTS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 """For tables that Spark may never write."""
 
 _ATTEMPTS = 10
-_FOLDERS_MADE = 3
-"""The table's, the dataset's and the root."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableFile:
+class TableFile(NamedTuple):
     """A Parquet file in a table's folder: its name there, its size in bytes, its rows, and columns' extremes."""
 
     name: str
@@ -52,7 +46,7 @@ class TableFile:
     highest: Mapping[str, int]
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(self._asdict())
 
     @staticmethod
     def from_json(text: str) -> TableFile:
@@ -108,7 +102,7 @@ def commit_files(
         )
         for file in files
     ]
-    marked = CommitProperties(app_transactions=[Transaction(_WRITER, time.time_ns())])
+    marked = CommitProperties(app_transactions=[Transaction("nightreel", time.time_ns())])
     options: dict[str, Any] = {"commit_properties": marked, "post_commithook_properties": _NO_HOOKS}
     if version is None:
         create_table_with_add_actions(
@@ -173,9 +167,7 @@ class Staging:
     def __enter__(self) -> Staging:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self.prefix is None:
             return
         prefix = Path(self.prefix)
@@ -184,7 +176,7 @@ class Staging:
         for file in prefix.parent.glob(f"{prefix.name}*"):
             if file.name not in committed:
                 file.unlink()
-        for emptied in list(prefix.parents)[:_FOLDERS_MADE]:
+        for emptied in list(prefix.parents)[:3]:  # the table's, the dataset's and the root
             if not emptied.is_dir() or any(emptied.iterdir()):
                 return
             emptied.rmdir()

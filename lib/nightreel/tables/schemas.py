@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 ID = "id"
 """The type of an external id: whatever the source has, bigint or string."""
@@ -18,259 +18,196 @@ class TableSchema:
     columns: Mapping[str, str]
     owner: str
     """The job that writes it."""
-    partitions: tuple[str, ...] = ()
-    properties: Mapping[str, str] = field(default_factory=dict)
+    partitions: tuple[str, ...]
+    properties: Mapping[str, str]
 
 
-_TABLES = (
-    TableSchema(
-        "bronze_files",
-        "file ingested",
-        {
-            "file_id": "int",
-            "kind": "string",  # ratings, items or metadata
-            "path": "string",
-            "size": "bigint",
-            "modified_at": "timestamp",
-            "rows": "bigint",
-            "rejected": "bigint",
-            "reading": "string",  # digest of the settings the file was read with: other settings, another reading
-            "ingested_at": "timestamp",
-        },
-        owner="ingest",
-    ),
-    TableSchema(
-        "bronze_ratings",
-        "rating as delivered",
-        {"user_id": ID, "item_id": ID, "rating": "float", "rated_at": "timestamp", "file_id": "int"},
-        properties={"delta.dataSkippingStatsColumns": "file_id"},
-        owner="ingest",
-    ),
-    TableSchema(
-        "bronze_items",
-        "item",
-        {
-            "item_id": ID,
-            "title": "string",
-            "year": "int",
-            "genres": "array<string>",
-            "other_title": "string",  # in another language, or the original one
-            "other_year": "int",  # the year that stands with the other title
-            "grade": "string",  # whom it is suitable for
-            "cast": "array<string>",  # in the order of billing
-            "leading": "array<string>",  # those of the cast in leading roles
-            "countries": "array<string>",
-            "tags": "array<string>",  # users' words for it, the most frequent first
-            "imdb_id": "string",  # tt and seven digits or more
-            "tmdb_id": "bigint",
-        },
-        owner="ingest",
-    ),
-    TableSchema(
-        "bronze_metadata",
-        "metadata row",
-        {
-            "metadata_id": "bigint",  # TMDB's
-            "imdb_id": "string",
-            "title": "string",
-            "original_title": "string",
-            "year": "int",
-            "overview": "string",
-            "genres": "array<string>",
-            "keywords": "array<string>",
-            "cast": "array<string>",
-            "directors": "array<string>",
-            "countries": "array<string>",
-            "vote_average": "double",
-            "vote_count": "bigint",
-            "file_id": "int",
-        },
-        owner="ingest",
-    ),
-    TableSchema(
-        "bronze_quality",
-        "ingest x measure x of what",
-        {
-            "ingested_at": "timestamp",
-            "measure": "string",  # ratings, users, rejected, rated, ...
-            "of": "string",  # the rating's value, the reject's reason; null where the measure stands alone
-            "value": "double",
-        },
-        owner="ingest",
-    ),
-    TableSchema(
-        "bronze_quarantine",
-        "rejected line",
-        {
-            "file_id": "int",
-            # Byte offset of the line in the unpacked file. Of own data: the row's number in its Parquet file, else its
-            # place in the order in which Spark reads files of its form, with gaps.
-            "position": "bigint",
-            "line": "string",  # cut at 1,000 characters, bytes that are no UTF-8 replaced
-            "reason": "string",
-        },
-        owner="ingest",
-    ),
-    TableSchema(
-        "silver_interactions",
-        "user x item",
-        {"user_idx": "int", "item_idx": "int", "rating": "float", "rated_at": "timestamp", "split": "string"},
-        partitions=("split",),
-        owner="prepare",
-    ),
-    TableSchema(
-        "silver_users",
-        "user kept",
-        {"user_idx": "int", "user_id": ID, "n_ratings": "bigint", "mean_rating": "double"},
-        owner="prepare",
-    ),
-    TableSchema(
-        "silver_items",
-        "item kept",
-        {
-            "item_idx": "int",
-            "item_id": ID,
-            "n_ratings": "bigint",
-            "mean_rating": "double",
-            "title": "string",
-            "year": "int",
-            "genres": "array<string>",
-            "overview": "string",
-            "metadata_id": "bigint",  # the row of bronze_metadata found for it
-            "matched_by": "string",  # the rule that found it, or why none was found
-        },
-        owner="prepare",
-    ),
-    TableSchema(
-        "silver_match_rates",
-        "rule, or reason for no match",
-        {
-            "matched_by": "string",
-            "matched": "boolean",
-            "items": "bigint",
-            "item_share": "double",
-            "ratings": "bigint",
-            "rating_share": "double",
-        },
-        owner="prepare",
-    ),
-    TableSchema(
-        "silver_item_text",
-        "item kept, with a word",
-        {"item_idx": "int", "terms": "array<int>", "weights": "array<float>"},
-        owner="prepare",
-    ),
-    TableSchema("silver_vocabulary", "term", {"term_idx": "int", "term": "string", "idf": "double"}, owner="prepare"),
-    TableSchema(
-        "gold_runs",
-        "training run",
-        {
-            "run_id": "string",
-            "run_date": "date",
-            "model": "string",
-            "params": "string",  # JSON: the hyperparameters
-            "seed": "bigint",
-            "interactions_version": "bigint",  # Delta version of silver_interactions trained on
-            "prepare_id": "string",  # stamp of the silver tables trained on: what the indices mean
-            "code_version": "string",
-            "started_at": "timestamp",
-            "finished_at": "timestamp",
-            "status": "string",
-            "form": "string",  # factors or network
-            "header": "string",  # JSON: what the form needs in addition to its tables, such as the global mean
-        },
-        owner="train",
-    ),
-    TableSchema(
-        "gold_metrics",
-        "run x split x metric",
-        {
-            "run_id": "string",
-            "run_date": "date",
-            "model": "string",
-            "split": "string",
-            "metric": "string",  # of an epoch of training: <name>@epoch<number>
-            "value": "double",
-            "rows": "bigint",  # what it was measured on: pairs, users with a relevant item, items, or recommendations
-        },
-        owner="evaluate",
-    ),
-    TableSchema(
-        "gold_user_factors",
-        "run x user",
-        {"run_id": "string", "user_idx": "int", "bias": "float", "factors": "array<float>", "mean_rating": "float"},
-        partitions=("run_id",),
-        owner="train",
-    ),
-    TableSchema(
-        "gold_item_factors",
-        "run x item",
-        {"run_id": "string", "item_idx": "int", "bias": "float", "factors": "array<float>", "mean_rating": "float"},
-        partitions=("run_id",),
-        owner="train",
-    ),
-    TableSchema(
-        "gold_recommendations",
-        "run_date x user x rank",
-        {
-            "run_id": "string",
-            "run_date": "date",
-            "user_id": ID,
-            "rank": "int",
-            "item_id": ID,
-            "title": "string",
-            "score": "float",
-        },
-        partitions=("run_date",),
-        owner="recommend",
-    ),
-    TableSchema(
-        "gold_similar_items",
-        "run_date x item x rank",
-        {
-            "run_id": "string",
-            "run_date": "date",
-            "item_id": ID,
-            "title": "string",
-            "rank": "int",
-            "similar_item_id": ID,
-            "similar_title": "string",
-            "similarity": "float",
-        },
-        partitions=("run_date",),
-        owner="recommend",
-    ),
-    TableSchema(
-        "gold_predictions",
-        "run x pairs file x position",
-        {
-            "run_id": "string",
-            "pairs": "string",  # the file or table of the pairs
-            "position": "bigint",
-            "user_id": ID,
-            "item_id": ID,
-            "prediction": "float",
-            "cold": "boolean",  # the user or the item was unknown: a fallback mean
-        },
-        partitions=("run_id",),
-        owner="score",
-    ),
-    TableSchema(
-        "gold_steps",
-        "run_date x step",
-        {
-            "run_date": "date",
-            "step": "string",
-            "fingerprint": "string",  # digest of the step's settings and of its inputs' versions
-            "outputs": "string",  # JSON: id and version of each table as the step left it
-            "summary": "string",  # JSON: what the step reported
-            "finished_at": "timestamp",
-        },
-        owner="nightly",
-    ),
-)
+_TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
+    ("bronze_files", "file ingested", "ingest"): {
+        "file_id": "int",
+        "kind": "string",  # ratings, items or metadata
+        "path": "string",
+        "size": "bigint",
+        "modified_at": "timestamp",
+        "rows": "bigint",
+        "rejected": "bigint",
+        "reading": "string",  # digest of the settings the file was read with: other settings, another reading
+        "ingested_at": "timestamp",
+    },
+    ("bronze_ratings", "rating as delivered", "ingest"): {
+        "user_id": ID,
+        "item_id": ID,
+        "rating": "float",
+        "rated_at": "timestamp",
+        "file_id": "int",
+    },
+    ("bronze_items", "item", "ingest"): {
+        "item_id": ID,
+        "title": "string",
+        "year": "int",
+        "genres": "array<string>",
+        "other_title": "string",  # in another language, or the original one
+        "other_year": "int",  # the year that stands with the other title
+        "grade": "string",  # whom it is suitable for
+        "cast": "array<string>",  # in the order of billing
+        "leading": "array<string>",  # those of the cast in leading roles
+        "countries": "array<string>",
+        "tags": "array<string>",  # users' words for it, the most frequent first
+        "imdb_id": "string",  # tt and seven digits or more
+        "tmdb_id": "bigint",
+    },
+    ("bronze_metadata", "metadata row", "ingest"): {
+        "metadata_id": "bigint",  # TMDB's
+        "imdb_id": "string",
+        "title": "string",
+        "original_title": "string",
+        "year": "int",
+        "overview": "string",
+        "genres": "array<string>",
+        "keywords": "array<string>",
+        "cast": "array<string>",
+        "directors": "array<string>",
+        "countries": "array<string>",
+        "vote_average": "double",
+        "vote_count": "bigint",
+        "file_id": "int",
+    },
+    ("bronze_quality", "ingest x measure x of what", "ingest"): {
+        "ingested_at": "timestamp",
+        "measure": "string",  # ratings, users, rejected, rated, ...
+        "of": "string",  # the rating's value, the reject's reason; null where the measure stands alone
+        "value": "double",
+    },
+    ("bronze_quarantine", "rejected line", "ingest"): {
+        "file_id": "int",
+        # Byte offset of the line in the unpacked file. Of own data: the row's number in its Parquet file, else its
+        # place in the order in which Spark reads files of its form, with gaps.
+        "position": "bigint",
+        "line": "string",  # cut at 1,000 characters, bytes that are no UTF-8 replaced
+        "reason": "string",
+    },
+    ("silver_interactions", "user x item", "prepare", "split"): {
+        "user_idx": "int",
+        "item_idx": "int",
+        "rating": "float",
+        "rated_at": "timestamp",
+        "split": "string",
+    },
+    ("silver_users", "user kept", "prepare"): {
+        "user_idx": "int",
+        "user_id": ID,
+        "n_ratings": "bigint",
+        "mean_rating": "double",
+    },
+    ("silver_items", "item kept", "prepare"): {
+        "item_idx": "int",
+        "item_id": ID,
+        "n_ratings": "bigint",
+        "mean_rating": "double",
+        "title": "string",
+        "year": "int",
+        "genres": "array<string>",
+        "overview": "string",
+        "metadata_id": "bigint",  # the row of bronze_metadata found for it
+        "matched_by": "string",  # the rule that found it, or why none was found
+    },
+    ("silver_match_rates", "rule, or reason for no match", "prepare"): {
+        "matched_by": "string",
+        "matched": "boolean",
+        "items": "bigint",
+        "item_share": "double",
+        "ratings": "bigint",
+        "rating_share": "double",
+    },
+    ("silver_item_text", "item kept, with a word", "prepare"): {
+        "item_idx": "int",
+        "terms": "array<int>",
+        "weights": "array<float>",
+    },
+    ("silver_vocabulary", "term", "prepare"): {"term_idx": "int", "term": "string", "idf": "double"},
+    ("gold_runs", "training run", "train"): {
+        "run_id": "string",
+        "run_date": "date",
+        "model": "string",
+        "params": "string",  # JSON: the hyperparameters
+        "seed": "bigint",
+        "interactions_version": "bigint",  # Delta version of silver_interactions trained on
+        "prepare_id": "string",  # stamp of the silver tables trained on: what the indices mean
+        "code_version": "string",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        "status": "string",
+        "form": "string",  # factors or network
+        "header": "string",  # JSON: what the form needs in addition to its tables, such as the global mean
+    },
+    ("gold_metrics", "run x split x metric", "evaluate"): {
+        "run_id": "string",
+        "run_date": "date",
+        "model": "string",
+        "split": "string",
+        "metric": "string",  # of an epoch of training: <name>@epoch<number>
+        "value": "double",
+        "rows": "bigint",  # what it was measured on: pairs, users with a relevant item, items, or recommendations
+    },
+    ("gold_user_factors", "run x user", "train", "run_id"): {
+        "run_id": "string",
+        "user_idx": "int",
+        "bias": "float",
+        "factors": "array<float>",
+        "mean_rating": "float",
+    },
+    ("gold_item_factors", "run x item", "train", "run_id"): {
+        "run_id": "string",
+        "item_idx": "int",
+        "bias": "float",
+        "factors": "array<float>",
+        "mean_rating": "float",
+    },
+    ("gold_recommendations", "run_date x user x rank", "recommend", "run_date"): {
+        "run_id": "string",
+        "run_date": "date",
+        "user_id": ID,
+        "rank": "int",
+        "item_id": ID,
+        "title": "string",
+        "score": "float",
+    },
+    ("gold_similar_items", "run_date x item x rank", "recommend", "run_date"): {
+        "run_id": "string",
+        "run_date": "date",
+        "item_id": ID,
+        "title": "string",
+        "rank": "int",
+        "similar_item_id": ID,
+        "similar_title": "string",
+        "similarity": "float",
+    },
+    ("gold_predictions", "run x pairs file x position", "score", "run_id"): {
+        "run_id": "string",
+        "pairs": "string",  # the file or table of the pairs
+        "position": "bigint",
+        "user_id": ID,
+        "item_id": ID,
+        "prediction": "float",
+        "cold": "boolean",  # the user or the item was unknown: a fallback mean
+    },
+    ("gold_steps", "run_date x step", "nightly"): {
+        "run_date": "date",
+        "step": "string",
+        "fingerprint": "string",  # digest of the step's settings and of its inputs' versions
+        "outputs": "string",  # JSON: id and version of each table as the step left it
+        "summary": "string",  # JSON: what the step reported
+        "finished_at": "timestamp",
+    },
+}
+"""(name, grain, owner, columns it is partitioned by) and columns."""
 
-SCHEMAS: Mapping[str, TableSchema] = {table.name: table for table in _TABLES}
+_PROPERTIES = {"bronze_ratings": {"delta.dataSkippingStatsColumns": "file_id"}}
+
+SCHEMAS: Mapping[str, TableSchema] = {
+    name: TableSchema(name, grain, columns, owner, tuple(partitions), _PROPERTIES.get(name, {}))
+    for (name, grain, owner, *partitions), columns in _TABLES.items()
+}
 
 EPOCH_METRICS = "(metric = 'best_epoch' OR metric LIKE '%@epoch%')"
 """SQL condition: the rows of gold_metrics that training writes; evaluate writes the others."""

@@ -15,7 +15,6 @@ from nightreel.models.forms.factors import FactorModel, mean_rating, without_fac
 from nightreel.models.solve.spark_als import cut
 from nightreel.settings.sections import Penalty, PositiveInt, Section
 
-_PREDICTS = frozenset({Capability.PREDICT})
 _PREDICTS_AND_ORDERS = frozenset({Capability.PREDICT, Capability.RECOMMEND})
 
 
@@ -54,7 +53,7 @@ class UserMean(Algorithm[NoParams]):
     params_type = NoParams
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
-        return _weighted(self.name, interactions, user=F.lit(1.0), item=F.lit(0.0), can=_PREDICTS)
+        return _weighted(self.name, interactions, user=F.lit(1.0), item=F.lit(0.0), can={Capability.PREDICT})
 
 
 class ItemMean(Algorithm[NoParams]):
@@ -115,24 +114,21 @@ class Baseline(Algorithm[BaselineParams]):
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
         # A user's rows lie together, and once the mean has filled the cache Spark knows it: from then on only sums by
         # item cross the network.
-        rows = interactions.select("user_idx", "item_idx", F.col("rating").cast("double").alias("rating"))
-        rows = rows.repartition("user_idx").sortWithinPartitions("user_idx").persist()
-        try:
-            return self._fit(rows)
-        finally:
-            rows.unpersist()
-
-    def _fit(self, ratings: DataFrame) -> FactorModel:
-        mean = mean_rating(ratings)
-        rows = ratings.withColumn("rest", F.col("rating") - F.lit(mean))
+        ratings = interactions.select("user_idx", "item_idx", F.col("rating").cast("double").alias("rating"))
+        ratings = ratings.repartition("user_idx").sortWithinPartitions("user_idx").persist()
         of_item = F.sum("rest") / (F.count("*") + F.lit(self.params.item_reg))
         of_user = F.sum("rest") / (F.count("*") + F.lit(self.params.user_reg))
-        items = cut(_biases(rows, "item_idx", of_item))
-        for _ in range(self.params.iterations - 1):
-            # Without the cut each iteration would plan, and repeat, all those before it.
-            items = cut(_biases(_less_user_bias(rows, items, reg=self.params.user_reg), "item_idx", of_item))
-        less_items = _with_item_bias(rows, items).withColumn("rest", F.col("rest") - F.col("bias"))
-        users = cut(_biases(less_items, "user_idx", of_user))
+        try:
+            mean = mean_rating(ratings)
+            rows = ratings.withColumn("rest", F.col("rating") - F.lit(mean))
+            items = cut(_biases(rows, "item_idx", of_item))
+            for _ in range(self.params.iterations - 1):
+                # Without the cut each iteration would plan, and repeat, all those before it.
+                items = cut(_biases(_less_user_bias(rows, items, reg=self.params.user_reg), "item_idx", of_item))
+            less_items = _with_item_bias(rows, items).withColumn("rest", F.col("rest") - F.col("bias"))
+            users = cut(_biases(less_items, "user_idx", of_user))
+        finally:
+            ratings.unpersist()
         return _model(self.name, users, items, mean=mean, global_mean=mean, can=_PREDICTS_AND_ORDERS)
 
 

@@ -19,8 +19,6 @@ TILE_BYTES = 4 << 20
 
 _LEAST_ROWS = 16
 _LANES = 16
-_LOWEST = np.finfo(np.float32).min
-_HIGHEST = np.finfo(np.float32).max
 
 
 class Users(NamedTuple):
@@ -127,7 +125,7 @@ class Catalogue:
         left[unusable] = 0.0
         with np.errstate(all="ignore"):
             scores: Floats = np.matmul(left, self._matrix)[: len(factors)]
-            if float(np.abs(left).max()) * self._largest * left.shape[1] >= _HIGHEST:
+            if float(np.abs(left).max()) * self._largest * left.shape[1] >= np.finfo(np.float32).max:
                 scores[np.isnan(scores)] = -np.inf
         scores[unusable] = -np.inf
         return scores
@@ -164,7 +162,7 @@ def best_columns(scores: Floats, n: int) -> tuple[Ints, Ints, Ints, Floats]:
     -------
     row, rank (from 1), column and score of each, by row and rank
     """
-    candidates = scores >= np.maximum(_reached_by_n(scores, n), _LOWEST)[:, None]
+    candidates = scores >= np.maximum(_reached_by_n(scores, n), np.finfo(np.float32).min)[:, None]
     flat = np.flatnonzero(candidates)
     counts = np.bincount(flat // scores.shape[1], minlength=len(scores))
     crowded = np.flatnonzero(counts > 4 * n)

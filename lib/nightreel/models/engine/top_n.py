@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +14,10 @@ from nightreel.models.engine.catalogue import Catalogue, Ints, Ranked, Users, ca
 
 USERS_A_GROUP = 4096
 _PAIRS_AT_ONCE = 1 << 20
-_PACKED = "user_group int, seen_by binary, seen binary"
 BLOCK_BYTES = 64 << 20
 """Item factors that travel to the executors with the task, and through the driver; more are split into such blocks."""
 
 _BLOCK_ITEMS = 1 << 20
-BestOfGroup: TypeAlias = Callable[[pa.Table, Ints, Ints], tuple[Users, Ranked]]
-"""(users, seen items concatenated by user, number of seen items per user) -> ranked items."""
-
 _RANKED = "user_idx int, rank int, item_idx int, score float"
 
 
@@ -130,14 +125,16 @@ def _rank(rows: DataFrame, catalogue: Catalogue, n: int) -> DataFrame:
     return rows.mapInArrow(ranked, _RANKED)
 
 
-def rank_unseen(users: DataFrame, seen: DataFrame, best: BestOfGroup) -> DataFrame:
+def rank_unseen(
+    users: DataFrame, seen: DataFrame, best: Callable[[pa.Table, Ints, Ints], tuple[Users, Ranked]]
+) -> DataFrame:
     """Every group of users meets the pairs they have seen in one task.
 
     Parameters
     ----------
     users : grain user; column user_idx int and whatever `best` needs
     seen : grain user x item; columns user_idx, item_idx
-    best : runs on the executors
+    best : of a group's users, their seen items concatenated by user, and the number of each; runs on the executors
 
     Returns
     -------
@@ -217,7 +214,7 @@ def _packed(seen: DataFrame, *, groups: int) -> DataFrame:
             yield _pack(waiting, groups)
 
     pairs = seen.select(F.col("user_idx").cast("int"), F.col("item_idx").cast("int")).dropna()
-    return pairs.mapInArrow(pack, _PACKED)
+    return pairs.mapInArrow(pack, "user_group int, seen_by binary, seen binary")
 
 
 def _unpacked(blocks: pa.Table, user_idx: Ints, *, groups: int) -> tuple[Ints, Ints]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -29,8 +29,7 @@ _TILE_BYTES = 32 << 20
 """Of a layer's output for a tile of users x items; layers in a row hold twice that."""
 
 
-@dataclass(frozen=True)
-class Weights:
+class Weights(NamedTuple):
     """A trained network's folder, and the digest of its weights: another training in the same folder is another."""
 
     folder: str

@@ -12,7 +12,6 @@ from nightreel.errors import ConfigurationError
 from nightreel.settings.sections import Penalty, PositiveInt, Section
 
 _CHECKPOINTS = "spark.checkpoint.dir"
-_SPARKS_BLOCKS = 10
 
 
 class FactorisationParams(Section):
@@ -54,7 +53,7 @@ def factorise(
     from pyspark.ml.recommendation import ALS  # here, so that the workers of the top-N engine start without pyspark.ml
 
     require_checkpoints(rows.sparkSession)
-    blocks = params.blocks or _SPARKS_BLOCKS
+    blocks = params.blocks or 10
     als = ALS(
         rank=params.rank,
         maxIter=params.iterations,
