@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,7 @@ COLUMNS = {"user_idx": pa.int32(), "item_idx": pa.int32(), "rating": pa.float32(
 _FOOTERS_AT_ONCE = 16
 
 
-@dataclass(frozen=True)
-class RowGroup:
+class RowGroup(NamedTuple):
     """One row group of a file.
 
     filesystem, path : what opens the file, and under which name
@@ -83,8 +82,7 @@ def _require_columns(file: str, footer: pq.FileMetaData) -> None:
                 raise DataError(f"{file}: column {name} holds null; every row needs a value")
 
 
-@dataclass(frozen=True)
-class RowRange:
+class RowRange(NamedTuple):
     """The rows of a row group from start until before stop, at least one."""
 
     group: RowGroup
