@@ -45,9 +45,8 @@ class RowGroup(NamedTuple):
 def row_groups(files: Sequence[str]) -> list[RowGroup]:
     """Those of Parquet files (`spec.Files`) by path and number, at least one, without empty ones.
 
-    Raises
-    ------
-    DataError : a file cannot be read, lacks one of `COLUMNS`, has it with another type or with null; no rows at all
+    Raises DataError where a file cannot be read, lacks one of `COLUMNS`, has it with another type or with null, and
+    where there are no rows at all.
     """
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
         groups = [group for found in pool.map(_of_file, sorted(files)) for group in found]

@@ -142,9 +142,7 @@ def validation_loss(measure: Objective, feed: Feed, process: Process) -> float:
 
     Leaves the network in training mode. To be called on every rank.
 
-    Raises
-    ------
-    DataError : no row has a loss, as no rating of an implicit validation is high enough
+    Raises DataError where no row has a loss, as no rating of an implicit validation is high enough.
     """
     total, count = torch.zeros((), dtype=torch.float64, device=process.device), 0
     measure.eval()
