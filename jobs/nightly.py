@@ -10,7 +10,7 @@ import argparse
 
 from nightreel import models, report, sources
 from nightreel.job import Job, Summary, run
-from nightreel.nightly import run_night, trained_models
+from nightreel.nightly.night import run_night, trained_models
 from nightreel.settings import Settings
 
 

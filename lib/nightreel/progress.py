@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,10 +70,7 @@ def log_line(text: str) -> Path | None:
     line = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n"
     for folder in (log_folder(), Path(tempfile.gettempdir())):
         file = folder / "nightreel.log"
-        try:
-            with file.open("a", encoding="utf-8") as log:
-                log.write(line)
-        except OSError:
-            continue
-        return file
+        with suppress(OSError), file.open("a", encoding="utf-8") as log:
+            log.write(line)
+            return file
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -16,8 +16,7 @@ from nightreel.prepare import Cache
 from nightreel.settings import EvaluateSettings, ScaleSettings
 
 
-@dataclass(frozen=True)
-class HeldOut:
+class HeldOut(NamedTuple):
     """What all models are measured on.
 
     settings : the split, the lengths of the lists, the relevance threshold

@@ -23,7 +23,6 @@ def rating_metrics(predictions: DataFrame, scale: ScaleSettings) -> DataFrame:
     Parameters
     ----------
     predictions : grain user x item; columns rating, prediction, cold boolean
-    scale : lowest and highest rating
 
     Returns
     -------
@@ -145,8 +144,7 @@ def _hit_ranks(recommendations: DataFrame, held_out: DataFrame, relevant_from: f
     hits = F.filter("list", lambda shown: F.array_contains("relevant_items", shown["item_idx"]))
     ranks = F.array_sort(F.transform(hits, lambda shown: shown["rank"]))
     return relevant.join(lists, "user_idx", "left").select(
-        F.size("relevant_items").alias("relevant"),
-        F.coalesce(ranks, F.array().cast("array<int>")).alias("hits"),
+        F.size("relevant_items").alias("relevant"), F.coalesce(ranks, F.array().cast("array<int>")).alias("hits")
     )
 
 

@@ -32,8 +32,7 @@ def explain(error: BaseException, *, root: str) -> NightreelError:
     if isinstance(error, OSError) and error.filename:
         return NightreelError(f"{error.filename}: {error.strerror}")
     text = _whole_text(error)
-    ours = _OURS.findall(text)
-    if ours:
+    if ours := _OURS.findall(text):
         return NightreelError(ours[-1])
     if _CONCURRENT.search(text):
         return TableError(

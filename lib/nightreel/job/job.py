@@ -117,8 +117,7 @@ def _execute(name: str, main: Main, parser: Parser, check: Check | None) -> int:
 
 def _find_standard_error() -> None:
     """Write to the stream that spark-submit.sh names: under spark-submit, standard error is a pipe to the JVM."""
-    named = os.environ.get("NIGHTREEL_STDERR")
-    if not named:
+    if not (named := os.environ.get("NIGHTREEL_STDERR")):
         return
     try:
         with open(named, "ab", buffering=0) as stream:  # noqa: PTH123 - a descriptor, not a file of ours
@@ -144,9 +143,7 @@ def _parser(name: str, description: str | None, flags: Flags | None) -> Parser:
         metavar="YYYY-MM-DD",
         help="the night this run is for (default: today, UTC)",
     )
-    parser.add_argument(
-        "--remote", default=None, metavar="ADDRESS", help="run over Spark Connect: sc://host:port, or local[N]"
-    )
+    parser.add_argument("--remote", metavar="ADDRESS", help="run over Spark Connect: sc://host:port, or local[N]")
     if flags is not None:
         flags(parser)
     return parser
@@ -165,14 +162,7 @@ def _start(settings: Settings, parsed: argparse.Namespace) -> Job:
         spark = spark_session.start(
             parsed.env, checkpoints=f"{settings.tables.root.rstrip('/')}/.checkpoints", remote=parsed.remote
         )
-    return Job(
-        spark=spark,
-        tables=Tables(spark, settings.tables),
-        settings=settings,
-        run_date=parsed.run_date,
-        flags=parsed,
-        owns_session=owns_session,
-    )
+    return Job(spark, Tables(spark, settings.tables), settings, parsed.run_date, parsed, owns_session)
 
 
 def _print(name: str, job: Job, summary: Summary, seconds: float) -> None:

@@ -155,12 +155,7 @@ _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 
 
 def locate(file: str) -> tuple[AbstractFileSystem, str]:
-    """The filesystem that opens one of `Files`, and the file's path in it.
-
-    Raises
-    ------
-    ImportError, ValueError : no filesystem for this kind of URI
-    """
+    """What opens one of `Files`, and its path there; raises ImportError or ValueError for an unknown kind of URI."""
     filesystem, path = url_to_fs(unquote(file) if _URI.match(file) else file)
     return filesystem, path
 

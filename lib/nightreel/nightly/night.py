@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark.sql import Row
 from pyspark.sql import functions as F
@@ -20,8 +20,7 @@ from nightreel.settings import Settings
 from nightreel.tables.tables import digest
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A step of the night and what its result depends on."""
 
     name: str
@@ -38,17 +37,16 @@ def run_night(job: Job) -> Summary:
     ingest and train find by themselves what is new and always run; another step is skipped if the ledger has it with
     the same version of nightreel, the same settings, the same inputs and its tables as it left them.
 
-    Returns
-    -------
-    the notes of all steps; NightReport has the counts
+    Returns the notes of all steps; NightReport has the counts.
     """
     ledger = {} if job.flags.again else _ledger(job)
     notes = [*steps.ingest(job).notes]
     fingerprint = ""
     for step in STEPS:
-        fingerprint = _fingerprint(step, job, fingerprint)
-        entry = ledger.get(step.name)
-        if entry and step.owns and _is_done(step, job, entry, fingerprint):
+        states = {table: job.tables.state(table) for table in step.reads}
+        fingerprint = digest([__version__, step.name, step.settings(job.settings), states, fingerprint])
+        entry = ledger.get((step.name, fingerprint))
+        if entry and step.owns and json.loads(entry["outputs"]) == _outputs(step, job):
             job.skip(step.name)
             done = Summary(**json.loads(entry["summary"]))
         else:
@@ -105,23 +103,12 @@ STEPS = (
 )
 
 
-def _fingerprint(step: Step, job: Job, earlier: str) -> str:
-    """A digest of everything that the step's result depends on."""
-    states = {table: job.tables.state(table) for table in step.reads}
-    return digest([__version__, step.name, step.settings(job.settings), states, earlier])
-
-
-def _ledger(job: Job) -> dict[str, Row]:
-    """The entries of gold_steps for the job's date, by step."""
+def _ledger(job: Job) -> dict[tuple[str, str], Row]:
+    """The entries of gold_steps for the job's date, by step and fingerprint: a digest of all its result depends on."""
     if not job.tables.exists("gold_steps"):
         return {}
     entries = job.tables.read("gold_steps").where(F.col("run_date") == F.lit(job.run_date))
-    return {entry["step"]: entry for entry in entries.collect()}
-
-
-def _is_done(step: Step, job: Job, entry: Row, fingerprint: str) -> bool:
-    """Whether the step ended with this fingerprint, and its tables are still as it left them."""
-    return bool(entry["fingerprint"] == fingerprint and json.loads(entry["outputs"]) == _outputs(step, job))
+    return {(entry["step"], entry["fingerprint"]): entry for entry in entries.collect()}
 
 
 def _outputs(step: Step, job: Job) -> dict[str, str | None]:

@@ -39,9 +39,7 @@ def new_prepare_id(tables: Tables, settings: Settings) -> str:
 def current_prepare_id(tables: Tables) -> str:
     """The id of the prepare that all silver tables come from.
 
-    Raises
-    ------
-    TableError : a table is missing, or the tables come from different prepares, as after an interrupted one
+    Raises TableError where one is missing, or they come from different prepares, as after an interrupted one.
     """
     for table in SILVER:
         tables.read(table)

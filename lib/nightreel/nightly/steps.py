@@ -19,6 +19,7 @@ from nightreel.errors import TableError
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import SILVER, current_prepare_id, new_prepare_id
+from nightreel.recommend.pairs import read_pairs_to_score
 from nightreel.tables.schemas import EPOCH_METRICS
 from nightreel.tables.tables import sql_text
 
@@ -168,9 +169,7 @@ def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | N
     model = _load(job, run)
     model.require(models.Capability.PREDICT)
     users, items = job.tables.read("silver_users"), job.tables.read("silver_items")
-    rows, rejects = recommending.read_pairs_to_score(
-        job.spark, pairs, users=users, items=items, settings=job.settings.ingest
-    )
+    rows, rejects = read_pairs_to_score(job.spark, pairs, users=users, items=items, settings=job.settings.ingest)
     with job.step(f"score by {run.model}"):
         scored = recommending.score_pairs(model, rows, users, items, job.settings.scale)
         labels = {"run_id": F.lit(run.run_id), "pairs": F.lit(pairs)}
@@ -183,12 +182,9 @@ def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | N
             with job.step(f"write {path}"):
                 write(predictions, path)
     total, cold = predictions.agg(F.count("*"), F.count_if("cold")).collect()[0]
+    rejected = {} if rejects is None else _by_reason(rejects)
     return Summary(
-        rows={
-            "pairs scored": total,
-            "of them with an unknown user or item": cold,
-            **(_by_reason(rejects) if rejects is not None else {}),
-        },
+        rows={"pairs scored": total, "of them with an unknown user or item": cold, **rejected},
         tables=("gold_predictions",),
         notes=[f"wrote {path}" for path in (csv, text) if path is not None],
     )

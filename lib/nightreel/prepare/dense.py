@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -15,8 +14,7 @@ _SAMPLE = 4096
 _BUCKETS = 64
 
 
-@dataclass(frozen=True)
-class Dense:
+class Dense(NamedTuple):
     """Interactions with dense indices, and the external ids of the indices.
 
     interactions : grain user x item; user_idx int, item_idx int, then the columns given
@@ -81,9 +79,7 @@ def _counted(interactions: DataFrame, key: str) -> DataFrame:
 def _bounds(rows: DataFrame, key: str) -> list[Any]:
     """At most _BUCKETS - 1 keys that cut the rows into about equal shares; none for a small table."""
     sample = sorted(row[0] for row in rows.select(key).orderBy(F.xxhash64(key), key).limit(_SAMPLE).collect())
-    if len(sample) < _SAMPLE:
-        return []
-    return sample[:: _SAMPLE // _BUCKETS][1:]
+    return sample[:: _SAMPLE // _BUCKETS][1:] if len(sample) == _SAMPLE else []
 
 
 def _bucket(key: Column, bounds: Sequence[Any], first: int = 0) -> Column:

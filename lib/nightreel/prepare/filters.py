@@ -49,7 +49,6 @@ def keep_active(ratings: DataFrame, settings: FilterSettings, *, cache: Cache) -
     Parameters
     ----------
     ratings : grain user x item; columns user_id, item_id and any others. Read several times
-    settings : thresholds
     cache : persists the ids that stay
 
     Returns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -25,8 +25,7 @@ _ITEM_COLUMNS = ("title", "year", "genres", "cast", "tags")
 _FILM_COLUMNS = ("title", "year", "overview", "genres", "keywords", "cast", "directors")
 
 
-@dataclass(frozen=True)
-class Silver:
+class Silver(NamedTuple):
     """The rows of the silver tables, ready to write.
 
     interactions : grain user x item; as silver_interactions. A partition holds a range of users, sorted by split,
@@ -156,11 +155,7 @@ def _item_details(
     # An item without a row in `items` is missing from the matches.
     judged = matched.withColumn("matched_by", F.coalesce("matched_by", F.lit(Unmatched.NO_TITLE)))
     by_id = F.col("matched_by").isin([str(rule) for rule in BY_ID])
-    is_given = {
-        "title": F.trim("title") != "",
-        "year": F.col("year").isNotNull(),
-        "genres": F.size("genres") > 0,
-    }
+    is_given = {"title": F.trim("title") != "", "year": F.col("year").isNotNull(), "genres": F.size("genres") > 0}
     return judged.withColumns(
         {
             name: F.coalesce(F.when(given, F.col(name)), F.when(by_id, F.col(_film_column(name))), F.col(name))

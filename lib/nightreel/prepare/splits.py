@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
-from pyspark.sql import Column, DataFrame, Row, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
@@ -38,7 +38,6 @@ def split(interactions: DataFrame, settings: SplitSettings, *, pairs: DataFrame 
     Parameters
     ----------
     interactions : grain user x item; columns user_id, item_id, rated_at and any others
-    settings : strategy, shares or numbers of rows, seed
     pairs : the pairs to test, for strategies probe and published; repeats allowed; columns user_id, item_id
 
     Returns
@@ -49,8 +48,12 @@ def split(interactions: DataFrame, settings: SplitSettings, *, pairs: DataFrame 
     ------
     DataError : a chronological strategy, and no rating has a time; strategy probe or published without pairs
     """
-    if "chronological" in settings.strategy or settings.strategy == "leave_one_out":
-        _require_times(interactions, settings)
+    needs_times = "chronological" in settings.strategy or settings.strategy == "leave_one_out"
+    if needs_times and interactions.agg(F.max("rated_at")).collect()[0][0] is None:
+        raise DataError(
+            f'split.strategy = "{settings.strategy}": no rating has a time; '
+            "without times it must be random, per_user or probe"
+        )
     if settings.strategy in {"probe", "published"}:
         return _by_pairs(interactions, settings, pairs)
     if settings.strategy == "random":
@@ -71,8 +74,8 @@ def _at_random(rows: DataFrame, settings: SplitSettings) -> tuple[Column, Column
 
 def _first_rows(rows: DataFrame, settings: SplitSettings, keys: Sequence[Column]) -> tuple[Column, Column]:
     total = rows.count()
-    test = min(total, settings.test_rows or _round(settings.test_share * total))
-    validation = min(total - test, settings.validation_rows or _round(settings.validation_share * total))
+    test = min(total, settings.test_rows or int(settings.test_share * total + 0.5))
+    validation = min(total - test, settings.validation_rows or int(settings.validation_share * total + 0.5))
     in_test = is_among_first(rows, test, keys=keys)
     return in_test, is_among_first(rows, test + validation, keys=keys) if validation else in_test
 
@@ -116,17 +119,12 @@ def _narrow(rows: DataFrame, key: str, n: int, *, low: int, high: int) -> tuple[
         bits = max(0, (high - low).bit_length() - _COUNTED_BITS)
         bucket = F.shiftright(F.col(key) - F.lit(low), bits).alias("bucket")
         inside = rows.where(F.col(key).between(low, high))
-        found = inside.groupBy(bucket).agg(F.count(F.lit(1)).alias("size"), F.min(key), F.max(key)).collect()
-        before, (_, size, low, high) = _bucket_of(n, sorted(found))
-        n -= before
+        buckets = sorted(inside.groupBy(bucket).agg(F.count("*"), F.min(key), F.max(key)).collect())
+        after = [*accumulate(rows_in for _, rows_in, *_ in buckets)]
+        place = min(bisect_left(after, n), len(buckets) - 1)
+        _, size, low, high = buckets[place]
+        n -= after[place] - size
     return low, high, n
-
-
-def _bucket_of(n: int, buckets: Sequence[Row]) -> tuple[int, Row]:
-    """The number of rows before the n-th row's bucket, and that bucket; size is a bucket's second field."""
-    after = [*accumulate(bucket[1] for bucket in buckets)]
-    place = min(bisect_left(after, n), len(buckets) - 1)
-    return after[place] - buckets[place][1], buckets[place]
 
 
 def _within_users(rows: DataFrame, settings: SplitSettings) -> DataFrame:
@@ -173,15 +171,3 @@ def _marked(rows: DataFrame, test: Column, validation: Column) -> DataFrame:
 def _hash(settings: SplitSettings) -> Column:
     """0 to 2^63 - 1."""
     return F.shiftrightunsigned(F.xxhash64("user_id", "item_id", F.lit(settings.seed).cast("bigint")), 1)
-
-
-def _require_times(rows: DataFrame, settings: SplitSettings) -> None:
-    if rows.agg(F.max("rated_at")).collect()[0][0] is None:
-        raise DataError(
-            f'split.strategy = "{settings.strategy}": no rating has a time; '
-            "without times it must be random, per_user or probe"
-        )
-
-
-def _round(rows: float) -> int:
-    return int(rows + 0.5)

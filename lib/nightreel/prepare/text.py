@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -23,8 +23,7 @@ _SPARK_WORD = r"[\p{L}\p{N}_]{2,}"
 _BROADCAST_TERMS = 200_000  # some 10 MB
 
 
-@dataclass(frozen=True)
-class ItemText:
+class ItemText(NamedTuple):
     """Weights of terms; term_idx ascends from 0 with the term.
 
     weights : grain item with a term; columns item_idx int, terms array<int> (ascending), weights array<float>, of
@@ -45,7 +44,6 @@ def item_text(items: DataFrame, settings: TextSettings, *, n_items: int, cache: 
     Parameters
     ----------
     items : grain item; columns item_idx int, text string (nullable)
-    settings : which terms count
     n_items : number of items, including those without a text
     cache : persists the counts
     """

@@ -61,7 +61,7 @@ _TRAILING_ARTICLE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LEADING_ARTICLE = re.compile(
-    r"(?:(?:the|an?|les?|la|une?|der|das|eine?|el|los|las|una|uno|il|lo|gli)\s+|l['’]\s*)(?=.*\w)",
+    r"^(?:(?:the|an?|les?|la|une?|der|das|eine?|el|los|las|una|uno|il|lo|gli)\s+|l['’]\s*)(?=.*\w)",
     re.IGNORECASE | re.DOTALL,
 )
 """Without `die` and `i`, which other languages begin titles with: Die Hard, I Am Legend."""
@@ -83,7 +83,7 @@ def normalised_title(title: str) -> str:
     Spiderman. A title without a letter or figure is only stripped and case-folded; an empty one stays empty.
     """
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", _FRACTION.sub(" ", title))).strip()
-    words = _with_figures(_words(_without_article(_article_first(plain))))
+    words = _with_figures(_words(_LEADING_ARTICLE.sub("", _article_first(plain))))
     return unicodedata.normalize("NFC", "".join(words) or plain.casefold())
 
 
@@ -96,20 +96,11 @@ def _article_first(title: str) -> str:
     return f"{match['article']}{space}{match['rest']}{match['after']}"
 
 
-def _without_article(title: str) -> str:
-    match = _LEADING_ARTICLE.match(title)
-    return title[match.end() :] if match else title
-
-
 def _words(title: str) -> list[str]:
     closed = _INSIDE_WORDS.sub("", _INITIALS.sub(lambda match: re.sub(r"[.*]", "", match[0]), title))
     spelt = closed.casefold().translate(_LETTERS)
-    apart = "".join(letter if _belongs_to_word(letter) else " " for letter in spelt)
+    apart = "".join(letter if letter.isalnum() or unicodedata.category(letter)[0] == "M" else " " for letter in spelt)
     return [_SHORT.get(word, word) for word in apart.split()]
-
-
-def _belongs_to_word(letter: str) -> bool:
-    return letter.isalnum() or unicodedata.category(letter).startswith("M")
 
 
 _ROMAN = re.compile(r"(x{0,3})(ix|iv|v?i{0,3})")

@@ -14,10 +14,8 @@ from nightreel.errors import ConfigurationError, DataError
 from nightreel.settings import IngestSettings
 from nightreel.sources.judging import id_as, spelled_id
 
-_IDS = ("user_id", "item_id")
 _ID_TYPES = ("tinyint", "smallint", "int", "bigint", "string", "float", "double", "decimal")
 _CSV = re.compile(r"\.(csv|tsv)(\.(gz|bz2|zst))?$")
-_PARQUET = b"PAR1"
 _TABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}")
 
 
@@ -56,7 +54,7 @@ def read_pairs(spark: SparkSession, path: str, *, users: DataFrame, items: DataF
     rows = _read(spark, path)
     for name, known in (("user_id", users), ("item_id", items)):
         rows = _typed(rows, name, dict(known.dtypes)[name], path)
-    return rows.select(F.monotonically_increasing_id().alias("position"), *_IDS)
+    return rows.select(F.monotonically_increasing_id().alias("position"), "user_id", "item_id")
 
 
 def _read(spark: SparkSession, path: str) -> DataFrame:
@@ -85,7 +83,7 @@ def _check_parquet(path: str) -> None:
     filesystem, place = url_to_fs(path)
     if filesystem.isfile(place):
         with filesystem.open(place, "rb") as file:
-            if file.read(len(_PARQUET)) != _PARQUET:
+            if file.read(4) != b"PAR1":
                 raise DataError(f"{path}: {_ALLOWED}")
 
 

@@ -50,8 +50,7 @@ def write_csv(predictions: DataFrame, path: str, *, decimals: int = _DECIMALS) -
     ----------
     predictions : grain pair; columns position bigint, user_id, item_id, prediction float
     """
-    line = F.to_csv(F.struct("user_id", "item_id", _number(decimals))).alias("line")
-    lines = predictions.orderBy("position").select(line)
+    lines = predictions.orderBy("position").select(F.to_csv(F.struct("user_id", "item_id", _number(decimals))))
     with _replacing(path) as file:
         file.write(b"user_id,item_id,prediction\n")
         for block in lines.mapInArrow(_lines, "text string").toLocalIterator(prefetchPartitions=True):

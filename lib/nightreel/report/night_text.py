@@ -35,9 +35,7 @@ def show(
 ) -> None:
     """Print the report on the stream (standard output by default): plain text of 100 columns, unless on a terminal.
 
-    Parameters
-    ----------
-    options, pairs : see render
+    `options` and `pairs` are those of `render`.
     """
     target = sys.stdout if stream is None else stream
     if isinstance(target, io.TextIOWrapper):
@@ -113,7 +111,8 @@ def _leaderboard(scores: Mapping[str, Mapping[str, float]]) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), caption="* best", caption_justify="left")
     table.add_column("model", no_wrap=True)
     for metric in metrics:
-        table.add_column(_label(metric), justify="right", no_wrap=True)
+        name, at, k = metric.partition("@")
+        table.add_column(f"{_LABELS[name]}{at}{k}", justify="right", no_wrap=True)
     ordered = sorted(scores, key=lambda model: _rank(model, scores[model]))
     for model, following in zip_longest(ordered, ordered[1:]):
         last_mean = model in _MEANS and following is not None and following not in _MEANS
@@ -128,11 +127,6 @@ def _shown_metrics(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
     k = _PREFERRED_K if _PREFERRED_K in lengths or not lengths else lengths[-1]
     wanted = [name if name in _LOWER_IS_BETTER else f"{name}@{k}" for name in _LABELS]
     return [metric for metric in wanted if metric in found]
-
-
-def _label(metric: str) -> str:
-    name, at, k = metric.partition("@")
-    return f"{_LABELS[name]}{at}{k}"
 
 
 def _best(metric: str, scores: Mapping[str, Mapping[str, float]]) -> float:
@@ -184,12 +178,9 @@ def _next(report: NightReport, options: Sequence[str], pairs: str | None) -> Seq
         steps.append(("ratings of pairs that have none", score))
     other_data = submit("nightly", "--set", "data.source=auto", "--set", "data.path=/path/of/the/data")
     user_id = sql_text(user) if isinstance(user, str) else user
-    table = report.tables["gold_recommendations"]
+    shown = f"SELECT * FROM {report.tables['gold_recommendations']} WHERE user_id = {user_id} ORDER BY run_date, rank"
     return [
         *steps,
         ("MovieLens, KMRD or the Prize's dump; the README describes your own data", other_data),
-        (
-            "the recommendations, from any Spark with Delta",
-            f"SELECT * FROM {table} WHERE user_id = {user_id} ORDER BY run_date, rank",
-        ),
+        ("the recommendations, from any Spark with Delta", shown),
     ]

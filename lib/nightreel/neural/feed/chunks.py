@@ -151,11 +151,8 @@ class Resident:
     def __init__(self, groups: list[RowGroup], shares: Shares, process: Process, *, seed: int, shuffle: bool) -> None:
         self._seed, self._rank, self._device, self._shuffle = seed, process.rank, process.device, shuffle
         begin, end = shares.bounds(process.rank)
-        users, items, ratings = (
-            torch.empty(end - begin, dtype=dtype, device=process.device)
-            for dtype in (torch.int32, torch.int32, torch.float32)
-        )
-        self._kept = Columns(users, items, ratings)
+        kinds = (torch.int32, torch.int32, torch.float32)
+        self._kept = Columns(*(torch.empty(end - begin, dtype=kind, device=process.device) for kind in kinds))
         loaded = self._load(row_ranges(groups, begin, end))
         require_all(process, loaded, share=end - begin, rows=shares.rows, when="loading")
 

@@ -58,9 +58,7 @@ class Feed:
 
         Every rank has to exhaust its iterator: after the last batch the ranks count their rows together.
 
-        Raises
-        ------
-        DataError : the rows over all ranks are not the snapshot's
+        Raises DataError where the rows over all ranks are not the snapshot's.
         """
         if self._source is None:
             raise RuntimeError("the feed is closed")

@@ -109,12 +109,7 @@ class ParquetDatasetPiece:
 
 
 class ParquetDataset:
-    """Parquet files of one filesystem, in the order to read them, as pyarrow once had it.
-
-    Raises
-    ------
-    NotImplementedError : filters are given
-    """
+    """Parquet files of one filesystem, in the order to read them, as pyarrow once had it, but without filters."""
 
     partitions = None
     metadata = None

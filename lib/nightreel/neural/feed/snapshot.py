@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,7 @@ COLUMNS = {"user_idx": pa.int32(), "item_idx": pa.int32(), "rating": pa.float32(
 _FOOTERS_AT_ONCE = 16
 
 
-@dataclass(frozen=True)
-class RowGroup:
+class RowGroup(NamedTuple):
     """One row group of a file.
 
     filesystem, path : what opens the file, and under which name
@@ -46,9 +45,8 @@ class RowGroup:
 def row_groups(files: Sequence[str]) -> list[RowGroup]:
     """Those of Parquet files (`spec.Files`) by path and number, at least one, without empty ones.
 
-    Raises
-    ------
-    DataError : a file cannot be read, lacks one of `COLUMNS`, has it with another type or with null; no rows at all
+    Raises DataError where a file cannot be read, lacks one of `COLUMNS`, has it with another type or with null, and
+    where there are no rows at all.
     """
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
         groups = [group for found in pool.map(_of_file, sorted(files)) for group in found]
@@ -83,8 +81,7 @@ def _require_columns(file: str, footer: pq.FileMetaData) -> None:
                 raise DataError(f"{file}: column {name} holds null; every row needs a value")
 
 
-@dataclass(frozen=True)
-class RowRange:
+class RowRange(NamedTuple):
     """The rows of a row group from start until before stop, at least one."""
 
     group: RowGroup

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +15,7 @@ from nightreel.errors import DataError
 from nightreel.neural.spec import locate
 
 
-@dataclass(frozen=True)
-class ItemText:
+class ItemText(NamedTuple):
     """Item i has terms[offsets[i] : offsets[i + 1]] and their weights; an item without text has an empty range.
 
     offsets : (items + 1,) int64

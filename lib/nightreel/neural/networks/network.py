@@ -20,8 +20,6 @@ class Network(nn.Module, ABC, Generic[ParamsT]):
 
     Parameters
     ----------
-    params : hyperparameters
-    domain : users, items, scale and mean rating
     widths : columns of the user table and of the item table
     """
 
@@ -38,14 +36,7 @@ class Network(nn.Module, ABC, Generic[ParamsT]):
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         """Scores of pairs, in rating units and not clipped to the scale, or logits of preference (`Neumf`).
 
-        Parameters
-        ----------
-        users : (n,) int64
-        items : (n,) int64
-
-        Returns
-        -------
-        (n,) float32
+        (n,) int64, (n,) int64 -> (n,) float32
         """
 
     def tables(self) -> tuple[Tensor, Tensor]:

@@ -111,7 +111,7 @@ def load_network(folder: Path, *, device: torch.device | str = "cpu") -> Network
     try:
         header = Header.model_validate_json((folder / HEADER).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise DataError(f"{folder / HEADER}: not the header of a network: {_first_line(error)}") from error
+        raise DataError(f"{folder / HEADER}: not the header of a network: {str(error).splitlines()[0]}") from error
     file = folder / WEIGHTS
     try:
         weights = load_file(file, device=str(device))
@@ -120,7 +120,7 @@ def load_network(folder: Path, *, device: torch.device | str = "cpu") -> Network
             network = build(header.network, params, header.domain, seed=0, text=_text(weights, header))
         network.load_state_dict(weights, assign=True)
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise DataError(f"{file}: not the weights that {HEADER} describes: {_first_line(error)}") from error
+        raise DataError(f"{file}: not the weights that {HEADER} describes: {str(error).splitlines()[0]}") from error
     return network.eval().requires_grad_(False)
 
 
@@ -128,12 +128,7 @@ def _text(weights: Mapping[str, Tensor], header: Header) -> ItemText | None:
     if not needs_text(header.network):
         return None
     parts = [f"text.{name}" for name in ("offsets", "entry_terms", "entry_weights", "terms.weight")]
-    missing = [part for part in parts if part not in weights]
-    if missing:
+    if missing := [part for part in parts if part not in weights]:
         raise RuntimeError(f"'{missing[0]}' is missing")
     offsets, terms, values, rows = (weights[part] for part in parts)
     return ItemText(offsets, terms, values, vocabulary=len(rows))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

@@ -24,12 +24,7 @@ from nightreel.neural.training.train import train
 
 
 def parquet_files(folder: Path) -> tuple[str, ...]:
-    """All below a folder, in the order of their paths, without hidden ones such as Delta's log.
-
-    Raises
-    ------
-    DataError : there are none
-    """
+    """All below a folder, by path, without hidden ones such as Delta's log; raises DataError if there are none."""
     found = sorted(
         str(file.resolve())
         for file in folder.rglob("*.parquet")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -38,8 +37,7 @@ def best_place(history: Sequence[Epoch]) -> int:
     return losses.index(min(known)) if known else len(history) - 1
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """The state after an epoch.
 
     history : of all epochs so far; it decides the learning rate and the patience left

@@ -49,9 +49,7 @@ class Learner:
     def backward(self, batch: Batch) -> tuple[Tensor, float]:
         """Leave the gradients on the weights, averaged over the ranks but for the tables'.
 
-        Returns
-        -------
-        the losses of the batch's entries, (m,) float32, and what an entry weighs in the step's loss, times the ranks
+        Returns the entries' losses, (m,) float32, and what an entry weighs in the step's loss, times the ranks.
         """
         share = batch.weight / max(1, len(batch) * self.objective.entries_a_row)
         with torch.autocast(self.process.device.type, dtype=torch.bfloat16, enabled=self._half):

@@ -142,12 +142,9 @@ def validation_loss(measure: Objective, feed: Feed, process: Process) -> float:
 
     Leaves the network in training mode. To be called on every rank.
 
-    Raises
-    ------
-    DataError : no row has a loss, as no rating of an implicit validation is high enough
+    Raises DataError where no row has a loss, as no rating of an implicit validation is high enough.
     """
-    total = torch.zeros((), dtype=torch.float64, device=process.device)
-    count = 0
+    total, count = torch.zeros((), dtype=torch.float64, device=process.device), 0
     measure.eval()
     with torch.inference_mode():
         for batch in feed.epoch(0):
@@ -163,10 +160,8 @@ def validation_loss(measure: Objective, feed: Feed, process: Process) -> float:
 
 def is_over(history: Sequence[Epoch], recipe: Recipe) -> bool:
     """Whether all epochs are done or patience is at its end."""
-    if len(history) >= recipe.epochs:
-        return True
     waited = len(history) - 1 - best_place(history)
-    return bool(history) and 0 < recipe.patience <= waited
+    return len(history) >= recipe.epochs or 0 < recipe.patience <= waited
 
 
 def rate_factor(recipe: Recipe, *, step: int, steps_an_epoch: int, losses: Sequence[float | None]) -> float:

@@ -29,8 +29,6 @@ from nightreel.neural.training.objective import (
 )
 from nightreel.settings.sections import PositiveInt, Section
 
-OUTCOME = "outcome.json"
-
 
 class Outcome(Section):
     """The result of a training, the same on every rank; also in the folder, as outcome.json."""
@@ -101,7 +99,7 @@ def _train(spec: TrainingSpec, process: Process) -> Outcome:
     if process.first:
         network.load_state_dict(dict(loop.best))
         save_network(network, Path(spec.folder))
-        write_text(Path(spec.folder) / OUTCOME, outcome.model_dump_json(indent=2) + "\n")
+        write_text(Path(spec.folder) / "outcome.json", outcome.model_dump_json(indent=2) + "\n")
     return outcome
 
 
