@@ -21,7 +21,6 @@ PARTITIONS = "*=*"
 _NO_NAME = re.compile(r"::|[\x00-\x1f\x7f\ud800-\udfff]")
 _MODIFIED_KEYS = ("mtime", "LastModified", "last_modified", "updated", "created")
 _SCHEME = "zip://"
-_ENCRYPTED = 0x1
 _BUFFER_BYTES = 131_072
 _DAMAGED = (zipfile.BadZipFile, NotImplementedError, ValueError, IndexError)
 """What zipfile raises of an archive that it cannot read."""
@@ -54,9 +53,7 @@ class RawFile:
 def open_bytes(path: str) -> IO[bytes]:
     """A file's bytes, unpacked where it lies in an archive.
 
-    Raises
-    ------
-    OSError : there is no such file, or (also later, in reading) it is damaged or packed in an unknown way
+    Raises OSError where there is no such file, or (also later, in reading) it is damaged or packed in an unknown way.
     """
     inside, archive = split(path)
     store, place = url_to_fs(archive or path)
@@ -175,9 +172,7 @@ def _packed(inside: str, archive: str, setting: str, in_folder: Callable[[str], 
 def _members(archive: RawFile, in_folder: Callable[[str], bool]) -> Iterator[RawFile]:
     """The files in an archive that count, without what systems add of their own, with their unpacked sizes.
 
-    Raises
-    ------
-    DataError : it is no zip archive, or its files are encrypted
+    Raises DataError where it is no zip archive, or its files are encrypted.
     """
     path = archive.path
     try:
@@ -188,7 +183,7 @@ def _members(archive: RawFile, in_folder: Callable[[str], bool]) -> Iterator[Raw
     for member in listed:
         if member.is_dir() or member.filename.startswith("__MACOSX/"):
             continue
-        if member.flag_bits & _ENCRYPTED:
+        if member.flag_bits & 0x1:
             raise DataError(f"{path}: {member.filename} is encrypted: unpack the archive first")
         file = RawFile(_address(member.filename, path), member.file_size, archive.modified_at)
         if in_folder(file.name):
@@ -244,9 +239,6 @@ class _Member(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return self._unpacked.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._unpacked.tell()
 
     def readinto(self, buffer: Any) -> int:
         try:

@@ -89,11 +89,8 @@ def ingest(
     """Bring the bronze tables up to date with the files that the settings name.
 
     Every table changes in one commit, bronze_files last: after a run that was cut off in between, the next one
-    reads the same files again and replaces what it left. Where no file is new or changed nothing is written.
-
-    Parameters
-    ----------
-    step : entered with the name of each part of the work, for a caller that times them
+    reads the same files again and replaces what it left. Where no file is new or changed nothing is written. `step` is
+    entered with the name of each part of the work, for a caller that times them.
 
     Raises
     ------

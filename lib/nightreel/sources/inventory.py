@@ -44,9 +44,7 @@ class Inventory:
         return {**self.ratings, **self.items, **self.metadata}
 
     def kind(self, file_id: int) -> str:
-        if file_id in self.ratings:
-            return "ratings"
-        return "items" if file_id in self.items else "metadata"
+        return "ratings" if file_id in self.ratings else "items" if file_id in self.items else "metadata"
 
     @property
     def replaces_all(self) -> bool:
