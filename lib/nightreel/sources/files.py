@@ -72,6 +72,9 @@ def find(
     """The files a path, folder, glob or zip archive names, in the order of their paths.
 
     An archive is a folder whose folders are looked through; those in a folder count where none of its own files does.
+    Raises ConfigurationError where the path does not exist, the glob matches nothing, or nothing opens paths of that
+    kind; DataError where an archive is damaged or encrypted, a symbolic link leads nowhere, or a file's name is none we
+    can keep.
 
     Parameters
     ----------
@@ -80,11 +83,6 @@ def find(
         itself counts
     below : where in a folder to look: "" is the folder itself, EVERY_FOLDER all those in it, PARTITIONS those with
         names such as `year=2024`, and those in them
-
-    Raises
-    ------
-    ConfigurationError : the path does not exist, the glob matches nothing, or nothing opens paths of that kind
-    DataError : an archive is damaged or encrypted, a symbolic link leads nowhere, or a file's name is none we can keep
     """
     inside, archive = split(path)
     if archive:
@@ -195,14 +193,10 @@ def _raw_file(store: Any, info: Mapping[str, Any]) -> RawFile:
     if _NO_NAME.search(name):
         raise DataError(f"{_shown(info)!r}: must be renamed: a path with ::, control signs or bytes that are no UTF-8")
     path = name if isinstance(store, LocalFileSystem) else str(store.unstrip_protocol(name))
-    return RawFile(path, int(info["size"]), _modified(info))
-
-
-def _modified(info: Mapping[str, Any]) -> datetime | None:
-    value = next((info[key] for key in _MODIFIED_KEYS if info.get(key) is not None), None)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None
+    modified = next((info[key] for key in _MODIFIED_KEYS if info.get(key) is not None), None)
+    if isinstance(modified, int | float):
+        modified = datetime.fromtimestamp(modified, UTC)
+    return RawFile(path, int(info["size"]), modified.astimezone(UTC) if isinstance(modified, datetime) else None)
 
 
 def _is_archive(path: str) -> bool:

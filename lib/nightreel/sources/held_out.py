@@ -81,8 +81,7 @@ def find_fold(settings: Settings) -> RawFile:
     dataset = find_one(settings.data.path, EDITIONS, name="MovieLens")
     if dataset.edition is not U_DATA:
         raise ConfigurationError(f"{asked} is of MovieLens 100K, and {dataset.folder} holds {dataset.edition.name}")
-    names = {f"{fold}.test", f"{fold}.test.gz"}
-    found = find(dataset.folder, setting="data.path", in_folder=names.__contains__)
+    found = find(dataset.folder, setting="data.path", in_folder={f"{fold}.test", f"{fold}.test.gz"}.__contains__)
     files = [file for file in found if file.folder == dataset.folder]
     if not files:
         raise ConfigurationError(f"{asked} is not beside {dataset.ratings[0].path}")

@@ -21,8 +21,7 @@ from nightreel.sources.judging import CONTROL, TITLE_CONTROL
 from nightreel.sources.records import FIRST_FIELDS, Cells, Dialect, Record, names_in_header, read_columns, read_files
 from nightreel.sources.source import Described, with_all_columns
 
-METADATA_READING = "films 2"
-"""Another when a file would be read into other rows than before."""
+METADATA_READING = "films 2"  # another when a file would be read into other rows than before
 
 NO_ID = "a film's id is not a whole number"
 KEPT_WITHOUT = "{column} cannot be read; the row is kept without it"

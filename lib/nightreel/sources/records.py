@@ -86,10 +86,8 @@ def parse_records(
 ) -> Iterator[Record]:
     """An unpacked file's records in their order, bad ones included, blank lines left out.
 
-    Parameters
-    ----------
-    width : how many fields a record has; None: as many as the first good one
-    max_record_bytes : longer records are rejected; the most that is held in memory
+    A record has `width` fields; None: as many as the first good one. Those longer than `max_record_bytes`, the most
+    that is held in memory, are rejected.
     """
     csv.field_size_limit(max(csv.field_size_limit(), max_record_bytes))  # the module's own bound, of a process
     separator = dialect.separator
@@ -190,12 +188,8 @@ def read_columns(
 ) -> Iterator[Record]:
     """The records of an unpacked file (see `parse_records`), their fields in the order of `names`, null in bad ones.
 
-    A header without the columns is rejected, and so is what stands below it.
-
-    Parameters
-    ----------
-    names : with a header the columns to read, the first of several with the same name; else all of a record's fields
-    optional : those of `names` that a header may lack; they are then null
+    `names` are the columns to read, the first of several with the same name; without a header all of a record's fields.
+    A header without them is rejected, and so is what stands below it; it may lack those of `optional`, then null.
     """
     width = None if dialect.header else len(names)
     records = parse_records(stream, dialect, width=width, max_record_bytes=max_record_bytes)
@@ -271,21 +265,19 @@ def read_files(
     """
     paths = [(file_id, file.path) for file_id, file in sorted(files.items())]
 
+    def rows_or_fault(file_id: int, path: str) -> Iterator[Cells]:
+        try:
+            with open_lines(Segment(0, path, 0, 0)) as stream:
+                yield from ((file_id, *cells) for cells in read(stream))
+        except FAULTS as error:
+            yield (file_id, -1, str(error), UNREADABLE, *[None] * (len(schema) - 4))
+
     def batches(places: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for file_id, path in (paths[place] for batch in places for place in batch.column(0).to_pylist()):
-            rows = ((file_id, *cells) for cells in _read_or_fault(path, read, [None] * (len(schema) - 4)))
+            rows = rows_or_fault(file_id, path)
             while some := list(islice(rows, _ROWS_PER_BATCH)):
                 columns = zip(zip(*some, strict=True), schema.types, strict=True)
                 yield pa.record_batch([pa.array(column, of_type) for column, of_type in columns], schema=schema)
 
     places = spark.range(0, len(paths), 1, max(1, len(paths)))
     return places.mapInArrow(batches, from_arrow_schema(schema))
-
-
-def _read_or_fault(path: str, read: Callable[[IO[bytes]], Iterator[Cells]], nulls: Sequence[None]) -> Iterator[Cells]:
-    """The file's rows, and last what kept it from being read to its end."""
-    try:
-        with open_lines(Segment(0, path, 0, 0)) as stream:
-            yield from read(stream)
-    except FAULTS as error:
-        yield (-1, str(error), UNREADABLE, *nulls)

@@ -111,7 +111,10 @@ def columns_of(file: RawFile, data: DataSettings) -> Mapping[str, str] | None:
     kind = kind_of(file)
     try:
         if kind in {Kind.CSV, Kind.JSON}:
-            _refuse_utf16(file)
+            with open_lines(Segment(0, file.path, 0, file.size)) as stream:
+                begins = stream.read(_LINES_LOOKED_AT)
+            if begins.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in begins:
+                raise DataError(f"{file.path}: is UTF-16, or no text at all: save it as UTF-8")
             names = csv_columns(file, data) if kind is Kind.CSV else _keys(file)
             columns: Mapping[str, str] | None = dict.fromkeys(names, "string")
         else:
@@ -226,13 +229,6 @@ def _in_catalog(name: str) -> RawFile:
     if newest is None:
         raise DataError(f"data.path: {name}: a Delta table without a commit")
     return RawFile(name, int(newest[0]), newest[1].astimezone())
-
-
-def _refuse_utf16(file: RawFile) -> None:
-    with open_lines(Segment(0, file.path, 0, file.size)) as stream:
-        begins = stream.read(_LINES_LOOKED_AT)
-    if begins.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in begins:
-        raise DataError(f"{file.path}: is UTF-16, or no text at all: save it as UTF-8")
 
 
 def _keys(file: RawFile) -> Sequence[str]:

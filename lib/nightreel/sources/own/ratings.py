@@ -64,8 +64,6 @@ class OwnData:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._data = settings.data
-        self._columns = _named(settings.data.columns)
-        self._item_columns = _named(settings.data.item_columns)
 
     @property
     def reading(self) -> str:
@@ -73,17 +71,18 @@ class OwnData:
         return digest([_VERSION, data, _bounds(self._settings), self._settings.ingest.max_line_bytes])
 
     def find(self) -> Found:
-        if self._data.source == "own" and "rating" not in self._columns:
+        columns, item_columns = _named(self._data.columns), _named(self._data.item_columns)
+        if self._data.source == "own" and "rating" not in columns:
             raise ConfigurationError(
                 'data.columns.rating is empty: with data.source = "own" it names the column of ratings; '
                 'for data without ratings there is data.source = "events"'
             )
         ratings = find_data(self._data.path, setting="data.path")
         for file in ratings:
-            check_columns(file, self._data, self._columns, setting="data.columns")
+            check_columns(file, self._data, columns, setting="data.columns")
         items = find_data([self._data.items], setting="data.items", archives=True) if self._data.items else []
         for file in items:
-            check_columns(file, self._data, self._item_columns, setting="data.item_columns")
+            check_columns(file, self._data, item_columns, setting="data.item_columns")
         both = {file.path for file in ratings} & {file.path for file in items}
         if both:
             why = "is one of the files of data.path; items need a file of their own"
