@@ -11,7 +11,7 @@ from functools import partial
 from typing import IO
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
@@ -74,17 +74,14 @@ def read_metadata(spark: SparkSession, files: Mapping[int, RawFile], settings: I
     """
     read = partial(film_rows, max_record_bytes=max(_MAX_RECORD_BYTES, settings.max_line_bytes))
     records = read_files(spark, files, read, SCHEMA)
-    lines = records.select("file_id", "position", "line", "reason", "lines")
-    return Described(records, with_all_columns(_films(records.where("reason IS NULL")), "bronze_metadata"), lines)
-
-
-def _films(good: DataFrame) -> DataFrame:
-    films = good.where("is_film")
+    good = records.where("reason IS NULL")
     places = F.struct("file_id", "position")
     first = [F.min_by(name, F.when(F.col(name).isNotNull(), places)).alias(f"first_{name}") for name in _FURTHER]
     further = good.where(F.coalesce(*_FURTHER).isNotNull()).groupBy("metadata_id").agg(*first)
     whole = {name: F.coalesce(name, f"first_{name}") for name in _FURTHER}
-    return films.join(further, "metadata_id", "left").withColumns(whole)
+    films = good.where("is_film").join(further, "metadata_id", "left").withColumns(whole)
+    lines = records.select("file_id", "position", "line", "reason", "lines")
+    return Described(records, with_all_columns(films, "bronze_metadata"), lines)
 
 
 def film_rows(stream: IO[bytes], *, max_record_bytes: int) -> Iterator[Cells]:

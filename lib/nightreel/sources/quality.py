@@ -26,7 +26,7 @@ class DataQuality:
     repeated: int  # ratings beyond the first of a user and item
     without_title: int  # rated items without one
     rated: Mapping[str, int]  # ratings by value, or by range of values, in ascending order
-    first: datetime | None  # when the first rating with a time was given, UTC
+    first: datetime | None  # when the first and the last rating with a time were given, UTC
     last: datetime | None
     rejected: Mapping[str, float]  # by reason, the share of the lines that were read
 
@@ -42,7 +42,8 @@ class DataQuality:
         lines += [f"ratings by value: {shares}"] if shares else []
         lines += [f"rated from {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}"] if self.first and self.last else []
         lines += [f"{self.repeated:,} ratings repeat a user and item"] if self.repeated else []
-        return lines + ([f"{self.without_title:,} rated items have no title"] if self.without_title else [])
+        lines += [f"{self.without_title:,} rated items have no title"] if self.without_title else []
+        return lines
 
 
 def measure(tables: Tables, report: IngestReport) -> DataQuality:

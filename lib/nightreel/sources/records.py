@@ -189,7 +189,7 @@ def read_columns(
     """The records of an unpacked file (see `parse_records`), their fields in the order of `names`, null in bad ones.
 
     `names` are the columns to read, the first of several with the same name; without a header all of a record's fields.
-    A header without them is rejected, and so is what stands below it; it may lack those of `optional`, then null.
+    A header that lacks one is rejected, and so is what stands below it; those of `optional` are null then.
     """
     width = None if dialect.header else len(names)
     records = parse_records(stream, dialect, width=width, max_record_bytes=max_record_bytes)
@@ -231,8 +231,7 @@ def read_records(
     optional: Collection[str] = (),
     max_record_bytes: int,
 ) -> DataFrame:
-    """The records of files that have the same columns (`columns` and `optional`: `names` and `optional` of
-    `read_columns`).
+    """The records of files that have the same columns; `columns` are the `names` of `read_columns`.
 
     Grain record, bad ones included; file_id int, position bigint (offset of its first byte in the unpacked file),
     line string (its text, cut at 1,000 characters), reason string (null in good ones), then a string column for each
@@ -265,11 +264,11 @@ def read_files(
     """
     paths = [(file_id, file.path) for file_id, file in sorted(files.items())]
 
-    def rows_or_fault(file_id: int, path: str) -> Iterator[Cells]:
+    def rows_or_fault(file_id: int, path: str) -> Iterator[Sequence[object]]:
         try:
             with open_lines(Segment(0, path, 0, 0)) as stream:
                 yield from ((file_id, *cells) for cells in read(stream))
-        except FAULTS as error:
+        except FAULTS as error:  # what keeps the file from being read to its end comes last
             yield (file_id, -1, str(error), UNREADABLE, *[None] * (len(schema) - 4))
 
     def batches(places: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -80,8 +80,7 @@ def find_data(paths: Sequence[str], *, setting: str, archives: bool = False) -> 
 
     In a folder, those in its partitions (`year=2024/`) count too. A Delta table counts as one file: the path is that
     of its log (or its name in the catalog), the size its version, the time that of the version. Before there is a
-    Spark session a catalog is not looked into. With `archives`, CSV in zip archives is read, as Spark cannot.
-
+    Spark session a catalog is not looked into. With `archives`, CSV in zip archives counts (Spark cannot read it).
     Raises ConfigurationError where a path does not exist, a glob matches nothing, or Spark cannot read a file, and
     DataError where no data is there.
     """
@@ -188,9 +187,12 @@ def _explained(file: RawFile, data: DataSettings, wanted: Mapping[str, str]) -> 
 
 
 def _find(path: str, setting: str) -> list[RawFile]:
-    is_there = _exists(path)
-    if is_there and _exists(f"{path.rstrip('/')}{_LOG}"):
-        return [_newest(path.rstrip("/"), setting)]
+    is_there, log = _exists(path), f"{path.rstrip('/')}{_LOG}"
+    if is_there and _exists(log):
+        commits = find(log, setting=setting, in_folder=lambda name: bool(_COMMIT.fullmatch(name)))
+        if not commits:
+            raise DataError(f"{setting}: {path.rstrip('/')}: a Delta table without a commit")
+        return [RawFile(commits[-1].folder, int(commits[-1].name[:20]), commits[-1].modified_at)]
     if not is_there and _CATALOG_NAME.fullmatch(path) and not _is_data(path):
         return [_in_catalog(path)]
     return find(path, setting=setting, in_folder=_is_data, below=("", PARTITIONS))
@@ -210,13 +212,6 @@ def _bare(name: str) -> str:
 
 def _is_data(name: str) -> bool:
     return _bare(name).endswith((".csv", ".tsv", *_JSON, _PARQUET)) and not name.startswith((".", "_"))
-
-
-def _newest(folder: str, setting: str) -> RawFile:
-    commits = find(f"{folder}{_LOG}", setting=setting, in_folder=lambda name: bool(_COMMIT.fullmatch(name)))
-    if not commits:
-        raise DataError(f"{setting}: {folder}: a Delta table without a commit")
-    return RawFile(commits[-1].folder, int(commits[-1].name[:20]), commits[-1].modified_at)
 
 
 def _in_catalog(name: str) -> RawFile:

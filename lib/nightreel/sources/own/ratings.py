@@ -105,7 +105,32 @@ class OwnData:
         return good.select("user_id", "item_id", "rating", "rated_at", "file_id")
 
     def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
-        records = _items(spark, files, self._settings)
+        """Of an item the first record counts."""
+        data, columns, most = self._data, _named(self._data.item_columns), self._settings.ingest.max_line_bytes
+        cells = ", ".join(f"{name} string" for name in ItemColumnSettings.model_fields)
+        records = spark.createDataFrame([], f"file_id int, position bigint, line string, reason string, {cells}")
+        csv = {file_id: file for file_id, file in sorted(files.items()) if kind_of(file) is Kind.CSV}
+        for file_id, file in csv.items():
+            dialect = csv_dialect(file, data)
+            read = read_records(spark, {file_id: file}, dialect, [*columns.values()], max_record_bytes=most)
+            # By place: a column of the file may be called as one of those beside it.
+            named = read.toDF("file_id", "position", "line", "reason", *columns)
+            records = records.unionByName(named, allowMissingColumns=True)
+        others = {file_id: file for file_id, file in files.items() if file_id not in csv}
+        for rows in rows_of(spark, others, columns, data):
+            plain = [_plain_item(rows, role).alias(role) for role in columns]
+            as_text = rows.select("file_id", "position", line_of(columns).alias("line"), "reason", *plain)
+            records = records.unionByName(as_text, allowMissingColumns=True)
+        names = F.transform(F.split("genres", rf"\{_GENRES_SEPARATOR}"), F.trim)
+        told = {
+            "item_id": id_as(spelled_id(F.col("item"), T.StringType()), ID_TYPES[data.ids]),
+            "title": text_or_null("title"),
+            "year": F.regexp_extract("year", r"^\s*([0-9]{4})(\.0*)?\s*$", 1).try_cast("int"),
+            "genres": F.filter(names, lambda name: name != ""),
+        }
+        no_id = (Reason.ITEM_NUMBER if data.ids == "number" else Reason.ITEM_TEXT).of(columns["item"])
+        rejected = [(F.col("item_id").isNull(), no_id), (F.col("title").rlike(CONTROL), TITLE_CONTROL)]
+        records = judged(records, told, rejected, unique="item_id")
         good = records.where(F.col("reason").isNull()).select("item_id", "title", "year", "genres")
         return Described(records, with_all_columns(good, "bronze_items"), survey_of(records))
 
@@ -128,37 +153,6 @@ def _rows(spark: SparkSession, files: Mapping[int, RawFile], settings: Settings)
     return reduce(DataFrame.unionByName, rows or [none])
 
 
-def _items(spark: SparkSession, files: Mapping[int, RawFile], settings: Settings) -> DataFrame:
-    """The items of files and tables; of an item the first counts.
-
-    Grain record; file_id, position, line, reason (null in good ones), item_id, title, year int, genres array<string>.
-    """
-    data, columns, most = settings.data, _named(settings.data.item_columns), settings.ingest.max_line_bytes
-    cells = ", ".join(f"{name} string" for name in ItemColumnSettings.model_fields)
-    records = spark.createDataFrame([], f"file_id int, position bigint, line string, reason string, {cells}")
-    csv = {file_id: file for file_id, file in sorted(files.items()) if kind_of(file) is Kind.CSV}
-    for file_id, file in csv.items():
-        read = read_records(spark, {file_id: file}, csv_dialect(file, data), [*columns.values()], max_record_bytes=most)
-        # By place: a column of the file may be called as one of those beside it.
-        named = read.toDF("file_id", "position", "line", "reason", *columns)
-        records = records.unionByName(named, allowMissingColumns=True)
-    others = {file_id: file for file_id, file in files.items() if file_id not in csv}
-    for rows in rows_of(spark, others, columns, data):
-        plain = [_plain_item(rows, role).alias(role) for role in columns]
-        rows = rows.select("file_id", "position", line_of(columns).alias("line"), "reason", *plain)
-        records = records.unionByName(rows, allowMissingColumns=True)
-    names = F.transform(F.split("genres", rf"\{_GENRES_SEPARATOR}"), F.trim)
-    told = {
-        "item_id": id_as(spelled_id(F.col("item"), T.StringType()), ID_TYPES[data.ids]),
-        "title": text_or_null("title"),
-        "year": F.regexp_extract("year", r"^\s*([0-9]{4})(\.0*)?\s*$", 1).try_cast("int"),
-        "genres": F.filter(names, lambda name: name != ""),
-    }
-    no_id = (Reason.ITEM_NUMBER if data.ids == "number" else Reason.ITEM_TEXT).of(columns["item"])
-    rejected = [(F.col("item_id").isNull(), no_id), (F.col("title").rlike(CONTROL), TITLE_CONTROL)]
-    return judged(records, told, rejected, unique="item_id")
-
-
 def _plain_item(rows: DataFrame, role: str) -> Column:
     """A value of an item as text; of genres, lists of names too."""
     column, of_type = F.col(role), rows.schema[role].dataType
@@ -177,9 +171,8 @@ def _check_pattern(spark: SparkSession, pattern: str) -> None:
         then = F.date_format(F.timestamp_seconds(F.lit(0)), pattern)
         spark.range(1).select(F.to_timestamp(then, pattern)).collect()
     except Exception as error:
-        raise ConfigurationError(
-            f"data.time_format = {pattern!r}: no pattern of Spark's for dates and times, such as dd.MM.yyyy HH:mm"
-        ) from error
+        why = "no pattern of Spark's for dates and times, such as dd.MM.yyyy HH:mm"
+        raise ConfigurationError(f"data.time_format = {pattern!r}: {why}") from error
 
 
 def judge(rows: DataFrame, settings: Settings) -> DataFrame:
