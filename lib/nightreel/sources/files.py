@@ -21,7 +21,6 @@ PARTITIONS = "*=*"
 _NO_NAME = re.compile(r"::|[\x00-\x1f\x7f\ud800-\udfff]")
 _MODIFIED_KEYS = ("mtime", "LastModified", "last_modified", "updated", "created")
 _SCHEME = "zip://"
-_ENCRYPTED = 0x1
 _BUFFER_BYTES = 131_072
 _DAMAGED = (zipfile.BadZipFile, NotImplementedError, ValueError, IndexError)
 """What zipfile raises of an archive that it cannot read."""
@@ -54,9 +53,7 @@ class RawFile:
 def open_bytes(path: str) -> IO[bytes]:
     """A file's bytes, unpacked where it lies in an archive.
 
-    Raises
-    ------
-    OSError : there is no such file, or (also later, in reading) it is damaged or packed in an unknown way
+    Raises OSError where there is no such file, or (also later, in reading) it is damaged or packed in an unknown way.
     """
     inside, archive = split(path)
     store, place = url_to_fs(archive or path)
@@ -75,6 +72,9 @@ def find(
     """The files a path, folder, glob or zip archive names, in the order of their paths.
 
     An archive is a folder whose folders are looked through; those in a folder count where none of its own files does.
+    Raises ConfigurationError where the path does not exist, the glob matches nothing, or nothing opens paths of that
+    kind; DataError where an archive is damaged or encrypted, a symbolic link leads nowhere, or a file's name is none we
+    can keep.
 
     Parameters
     ----------
@@ -83,11 +83,6 @@ def find(
         itself counts
     below : where in a folder to look: "" is the folder itself, EVERY_FOLDER all those in it, PARTITIONS those with
         names such as `year=2024`, and those in them
-
-    Raises
-    ------
-    ConfigurationError : the path does not exist, the glob matches nothing, or nothing opens paths of that kind
-    DataError : an archive is damaged or encrypted, a symbolic link leads nowhere, or a file's name is none we can keep
     """
     inside, archive = split(path)
     if archive:
@@ -175,9 +170,7 @@ def _packed(inside: str, archive: str, setting: str, in_folder: Callable[[str], 
 def _members(archive: RawFile, in_folder: Callable[[str], bool]) -> Iterator[RawFile]:
     """The files in an archive that count, without what systems add of their own, with their unpacked sizes.
 
-    Raises
-    ------
-    DataError : it is no zip archive, or its files are encrypted
+    Raises DataError where it is no zip archive, or its files are encrypted.
     """
     path = archive.path
     try:
@@ -188,7 +181,7 @@ def _members(archive: RawFile, in_folder: Callable[[str], bool]) -> Iterator[Raw
     for member in listed:
         if member.is_dir() or member.filename.startswith("__MACOSX/"):
             continue
-        if member.flag_bits & _ENCRYPTED:
+        if member.flag_bits & 0x1:
             raise DataError(f"{path}: {member.filename} is encrypted: unpack the archive first")
         file = RawFile(_address(member.filename, path), member.file_size, archive.modified_at)
         if in_folder(file.name):
@@ -200,14 +193,10 @@ def _raw_file(store: Any, info: Mapping[str, Any]) -> RawFile:
     if _NO_NAME.search(name):
         raise DataError(f"{_shown(info)!r}: must be renamed: a path with ::, control signs or bytes that are no UTF-8")
     path = name if isinstance(store, LocalFileSystem) else str(store.unstrip_protocol(name))
-    return RawFile(path, int(info["size"]), _modified(info))
-
-
-def _modified(info: Mapping[str, Any]) -> datetime | None:
-    value = next((info[key] for key in _MODIFIED_KEYS if info.get(key) is not None), None)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None
+    modified = next((info[key] for key in _MODIFIED_KEYS if info.get(key) is not None), None)
+    if isinstance(modified, int | float):
+        modified = datetime.fromtimestamp(modified, UTC)
+    return RawFile(path, int(info["size"]), modified.astimezone(UTC) if isinstance(modified, datetime) else None)
 
 
 def _is_archive(path: str) -> bool:
@@ -244,9 +233,6 @@ class _Member(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return self._unpacked.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._unpacked.tell()
 
     def readinto(self, buffer: Any) -> int:
         try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -20,8 +19,7 @@ from nightreel.sources.netflix import DumpLines, find_pairs
 FOLDS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
 
 
-@dataclass(frozen=True)
-class HeldOutPairs:
+class HeldOutPairs(NamedTuple):
     """A file's pairs and its rejected lines.
 
     pairs : grain good line; position bigint (offset of the line's first byte, so the file's order), user_id bigint,
@@ -36,9 +34,7 @@ class HeldOutPairs:
 def held_out_file(settings: Settings) -> RawFile | None:
     """The file of pairs to test that split.strategy asks for; None: it needs none.
 
-    Raises
-    ------
-    ConfigurationError : it is not there, or the dataset has none
+    Raises ConfigurationError where it is not there, or the dataset has none.
     """
     if settings.split.strategy == "probe":
         return find_pairs(settings.split.probe)
@@ -50,37 +46,31 @@ def read_held_out(spark: SparkSession, settings: Settings) -> HeldOutPairs | Non
     file = held_out_file(settings)
     if file is None:
         return None
-    if settings.split.strategy == "probe":
-        return read_pairs(spark, file.path, settings.ingest)
-    return _read(spark, file, rating_lines(U_DATA, file, settings.scale), settings.ingest)
+    is_probe = settings.split.strategy == "probe"
+    lines: LineFormat = DumpLines("pairs") if is_probe else rating_lines(U_DATA, file, settings.scale)
+    return _read(spark, file, lines, settings.ingest)
 
 
 def read_pairs(spark: SparkSession, path: str, settings: IngestSettings) -> HeldOutPairs:
     """The pairs of a file such as probe.txt (`user` a line) or qualifying.txt (`user,YYYY-MM-DD`); .gz too.
 
-    Raises
-    ------
-    ConfigurationError : there is no such file, or there are several
+    Raises ConfigurationError where there is no such file, or there are several.
     """
     return _read(spark, find_pairs(path), DumpLines("pairs"), settings)
 
 
 def _read(spark: SparkSession, file: RawFile, lines: LineFormat, settings: IngestSettings) -> HeldOutPairs:
-    columns: Sequence[str] = ("position", "user_id", "item_id", "rated_at")
-    survey = read_survey(spark, {0: file}, lines, settings)
-    return HeldOutPairs(
-        pairs=read_lines(spark, {0: file}, lines, settings, columns=columns),
-        rejects=survey.where(F.col("reason").isNotNull()).select("position", "line", "reason"),
-    )
+    columns = ("position", "user_id", "item_id", "rated_at")
+    pairs = read_lines(spark, {0: file}, lines, settings, columns=columns)
+    survey = read_survey(spark, {0: file}, lines, settings).where(F.col("reason").isNotNull())
+    return HeldOutPairs(pairs, survey.select("position", "line", "reason"))
 
 
 def find_fold(settings: Settings) -> RawFile:
     """The .test file of split.fold, beside u.data.
 
-    Raises
-    ------
-    ConfigurationError : no fold of that name is published, the dataset is another, or the file is not there
-    DataError : there are no ratings, or their archive is damaged
+    Raises ConfigurationError where no fold of that name is published, the dataset is another, or the file is not
+    there, and DataError where there are no ratings, or their archive is damaged.
     """
     fold = settings.split.fold
     if fold not in FOLDS:
@@ -91,8 +81,7 @@ def find_fold(settings: Settings) -> RawFile:
     dataset = find_one(settings.data.path, EDITIONS, name="MovieLens")
     if dataset.edition is not U_DATA:
         raise ConfigurationError(f"{asked} is of MovieLens 100K, and {dataset.folder} holds {dataset.edition.name}")
-    names = {f"{fold}.test", f"{fold}.test.gz"}
-    found = find(dataset.folder, setting="data.path", in_folder=names.__contains__)
+    found = find(dataset.folder, setting="data.path", in_folder={f"{fold}.test", f"{fold}.test.gz"}.__contains__)
     files = [file for file in found if file.folder == dataset.folder]
     if not files:
         raise ConfigurationError(f"{asked} is not beside {dataset.ratings[0].path}")

@@ -49,17 +49,13 @@ class IngestReport:
 
     files_read: int
     files_unchanged: int
-    files_gone: int
-    """Files ingested earlier that are no longer there; ingest.gone says whether their rows stay."""
+    files_gone: int  # files ingested earlier that are no longer there; ingest.gone says whether their rows stay
     rows_in: int
     rows_kept: int
-    items: int
-    """Lines that describe items; like `metadata` 0 also where their files are unchanged."""
+    items: int  # lines that describe items; like `metadata` 0 also where their files are unchanged
     metadata: int
-    rejects: Mapping[str, int]
-    """Lines quarantined by reason, those of items and metadata included."""
-    kept_without: Mapping[str, int]
-    """Rows kept although a column of theirs was unreadable, by what that is."""
+    rejects: Mapping[str, int]  # lines quarantined by reason, those of items and metadata included
+    kept_without: Mapping[str, int]  # rows kept although a column of theirs was unreadable, by what that is
 
     @property
     def lines_in(self) -> int:
@@ -89,11 +85,8 @@ def ingest(
     """Bring the bronze tables up to date with the files that the settings name.
 
     Every table changes in one commit, bronze_files last: after a run that was cut off in between, the next one
-    reads the same files again and replaces what it left. Where no file is new or changed nothing is written.
-
-    Parameters
-    ----------
-    step : entered with the name of each part of the work, for a caller that times them
+    reads the same files again and replaces what it left. Where no file is new or changed nothing is written. `step` is
+    entered with the name of each part of the work, for a caller that times them.
 
     Raises
     ------
@@ -112,9 +105,8 @@ def ingest(
     staging = Staging(tables.folder_for_files("bronze_ratings") if inventory.only_adds(tables) else None)
     items = source.items(tables.spark, inventory.items)
     films = read_metadata(tables.spark, inventory.metadata, settings.ingest)
-    of_ratings = source.survey(tables.spark, inventory.ratings, into=staging.prefix)
     of_others = items.lines.unionByName(films.lines).withColumn("written", F.lit(None).cast("string"))
-    lines = of_ratings.unionByName(of_others)
+    lines = source.survey(tables.spark, inventory.ratings, into=staging.prefix).unionByName(of_others)
     kept = [items.records.persist(), films.records.persist(), lines.persist()]
     try:
         with staging:
@@ -170,8 +162,7 @@ def _refuse_drop(tables: Tables, inventory: Inventory, tallies: Sequence[Tally],
     leaving = {*inventory.ratings, *inventory.dropped}
     stay = sum(rows for file_id, rows in files if file_id not in leaving)
     after = stay + good_lines([one for one in tallies if one.file_id in inventory.ratings])
-    least = (1 - settings.ingest.max_drop_share) * before
-    if after < least:
+    if after < (1 - settings.ingest.max_drop_share) * before:
         raise DataError(
             f"{after:,} ratings where the last ingest left {before:,} ({1 - after / before:.1%} fewer), and "
             f"ingest.max_drop_share allows {settings.ingest.max_drop_share:.1%}; nothing was written"
@@ -190,12 +181,19 @@ def _write(
 ) -> None:
     """Write the tables at once: most of a small table's commit is waiting."""
     quarantine = lines.where(F.col("reason").isNotNull()).select("file_id", "position", "line", "reason")
-    writes: list[Callable[[], None]] = [lambda: _put(tables, "bronze_quarantine", quarantine, inventory)]
+
+    def put(table: str, rows: DataFrame) -> None:
+        if inventory.replaces_all:
+            tables.replace(table, rows)
+        else:
+            tables.replace_where(table, rows, inventory.replaced())
+
+    writes: list[Callable[[], None]] = [lambda: put("bronze_quarantine", quarantine)]
     if written:
         writes.append(lambda: tables.adopt("bronze_ratings", written, replace=inventory.replaces_all))
     else:
         ratings = source.ratings(tables.spark, inventory.ratings)
-        writes.append(lambda: _put(tables, "bronze_ratings", ratings, inventory))
+        writes.append(lambda: put("bronze_ratings", ratings))
     if inventory.items or not tables.exists("bronze_items"):
         writes.append(lambda: tables.replace("bronze_items", items.rows))
     if inventory.metadata:
@@ -203,13 +201,6 @@ def _write(
     with ThreadPoolExecutor(len(writes)) as pool:
         for write in [pool.submit(write) for write in writes]:
             write.result()
-
-
-def _put(tables: Tables, table: str, rows: DataFrame, inventory: Inventory) -> None:
-    if inventory.replaces_all:
-        tables.replace(table, rows)
-    else:
-        tables.replace_where(table, rows, inventory.replaced())
 
 
 def _file_rows(inventory: Inventory, tallies: Sequence[Tally], ingested_at: datetime) -> list[dict[str, object]]:

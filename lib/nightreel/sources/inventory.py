@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, groupby
 
@@ -33,8 +33,7 @@ class Inventory:
     metadata: Mapping[int, RawFile]
     unchanged: int
     gone: int
-    dropped: Sequence[int]
-    """The file_ids of files that are gone and whose rows are to go too."""
+    dropped: Sequence[int]  # the file_ids of files that are gone and whose rows are to go too
     largest_known: int
     readings: Mapping[str, str] = field(default_factory=dict)
     """Of ratings, items and metadata, a digest of everything beside a file's bytes that its rows depend on."""
@@ -44,9 +43,7 @@ class Inventory:
         return {**self.ratings, **self.items, **self.metadata}
 
     def kind(self, file_id: int) -> str:
-        if file_id in self.ratings:
-            return "ratings"
-        return "items" if file_id in self.items else "metadata"
+        return "ratings" if file_id in self.ratings else "items" if file_id in self.items else "metadata"
 
     @property
     def replaces_all(self) -> bool:
@@ -54,9 +51,8 @@ class Inventory:
 
     def only_adds(self, tables: Tables) -> bool:
         """Whether no row of bronze_ratings that is to stay shares a table with one that is to go."""
-        if self.replaces_all or not tables.exists("bronze_ratings"):
-            return True
-        return tables.read("bronze_ratings").where(self.replaced()).isEmpty()
+        are_none_to_stay = self.replaces_all or not tables.exists("bronze_ratings")
+        return are_none_to_stay or tables.read("bronze_ratings").where(self.replaced()).isEmpty()
 
     def replaced(self) -> str:
         """The SQL condition that the rows of files read now or dropped, and of unfinished runs, meet."""
@@ -88,20 +84,15 @@ def take_inventory(tables: Tables, source: Source, settings: Settings) -> Invent
     fresh = count(largest + 1)
     listed = [*found.ratings, *found.items, *metadata]
     ids = {file.path: known[file.path][0] if file.path in known else next(fresh) for file in listed}
+    now = {file.path: (ids[file.path], file.size, _micros(file)) for file in listed}
 
-    def numbered(files: Iterable[RawFile]) -> dict[int, RawFile]:
-        return {ids[file.path]: file for file in files}
+    def to_read(files: Sequence[RawFile], kind: str, *, together: bool) -> dict[int, RawFile]:
+        changed = [one for one in files if read_all or known.get(one.path) != (*now[one.path], readings[kind])]
+        return {ids[file.path]: file for file in (files if together and changed else changed)}
 
-    def changed(files: Iterable[RawFile], kind: str) -> dict[int, RawFile]:
-        return numbered(
-            file
-            for file in files
-            if read_all or known.get(file.path) != (ids[file.path], file.size, _micros(file), readings[kind])
-        )
-
-    ratings = changed(found.ratings, "ratings")
-    items = numbered(found.items) if changed(found.items, "items") else {}
-    films = numbered(metadata) if changed(metadata, "metadata") else {}
+    ratings = to_read(found.ratings, "ratings", together=False)
+    items = to_read(found.items, "items", together=True)
+    films = to_read(metadata, "metadata", together=True)
     gone = [file_id for path, (file_id, *_) in known.items() if path not in ids]
     return Inventory(
         ratings=ratings,

@@ -6,12 +6,12 @@ import ast
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import IO
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
@@ -21,8 +21,7 @@ from nightreel.sources.judging import CONTROL, TITLE_CONTROL
 from nightreel.sources.records import FIRST_FIELDS, Cells, Dialect, Record, names_in_header, read_columns, read_files
 from nightreel.sources.source import Described, with_all_columns
 
-METADATA_READING = "films 2"
-"""Another when a file would be read into other rows than before."""
+METADATA_READING = "films 2"  # another when a file would be read into other rows than before
 
 NO_ID = "a film's id is not a whole number"
 KEPT_WITHOUT = "{column} cannot be read; the row is kept without it"
@@ -30,7 +29,7 @@ DIALECT = Dialect(",", quoted=True, header=True)
 FILM_COLUMNS = frozenset({"id", "title", "overview", "genres", "release_date"})
 """What the header of a file that has a row a film must name."""
 
-_FURTHER_COLUMNS = ({"id", "keywords"}, {"id", "cast", "crew"}, {"movie_id", "cast", "crew"})
+_KNOWN_COLUMNS = (FILM_COLUMNS, {"id", "keywords"}, {"id", "cast", "crew"}, {"movie_id", "cast", "crew"})
 _BESIDE = {"keywords.csv", "credits.csv", "tmdb_5000_credits.csv"}
 _SETTING = "metadata.path"
 _EXPECTED = f"movies_metadata.csv and tmdb_5000_movies.csv name {', '.join(sorted(FILM_COLUMNS))} in their headers"
@@ -42,41 +41,30 @@ def find_metadata(settings: MetadataSettings) -> Sequence[RawFile]:
     """The files of films that the settings name, and what lies beside them with more of the same films.
 
     Files are recognised by the names in their headers; in folders, globs and archives others are passed over. A packed
-    file beside its unpacked twin is left out.
-
-    Raises
-    ------
-    ConfigurationError : a path does not exist or holds no such file, or none of them has a row a film
-    DataError : a file's header cannot be read
+    file beside its unpacked twin is left out. Raises ConfigurationError where a path does not exist or holds no such
+    file, or none of them has a row a film, and DataError where a file's header cannot be read.
     """
     if not settings.path:
         return []
-    named = [file for path in settings.path for file in _named(path)]
+    named: list[RawFile] = []
+    for path in settings.path:
+        there = _listed(path, lambda name: name.endswith(".csv"))
+        if not there:
+            raise ConfigurationError(f"{_SETTING}: {path}: no film metadata there; {_EXPECTED}")
+        named += there
     films = [file for file in named if {*names_in_header(file, DIALECT)} >= FILM_COLUMNS]
     if not films:
         raise ConfigurationError(f"{_SETTING}: {', '.join(settings.path)}: no file with a row a film; {_EXPECTED}")
-    found = {file.path: file for file in (*named, *_beside(films))}
+    beside = [_listed(folder, _BESIDE.__contains__) for folder in sorted({file.folder for file in films})]
+    found = {file.path: file for files in (named, *beside) for file in files}
     return [found[path] for path in sorted(found) if path.removesuffix(".gz") == path or path[:-3] not in found]
-
-
-def _named(path: str) -> list[RawFile]:
-    files = _listed(path, lambda name: name.endswith(".csv"))
-    if not files:
-        raise ConfigurationError(f"{_SETTING}: {path}: no film metadata there; {_EXPECTED}")
-    return files
-
-
-def _beside(films: Iterable[RawFile]) -> list[RawFile]:
-    folders = sorted({file.folder for file in films})
-    return [file for folder in folders for file in _listed(folder, _BESIDE.__contains__)]
 
 
 def _listed(path: str, wanted: Callable[[str], bool]) -> list[RawFile]:
     """The files there of a wanted name, of which .gz is no part, whose header is that of one of the formats."""
     files = find(path, setting=_SETTING, in_folder=lambda name: wanted(name.removesuffix(".gz")))
     headers = [{*names_in_header(file, DIALECT)} for file in files]
-    known = (FILM_COLUMNS, *_FURTHER_COLUMNS)
-    return [file for file, header in zip(files, headers, strict=True) if any(header >= names for names in known)]
+    return [file for file, has in zip(files, headers, strict=True) if any(has >= names for names in _KNOWN_COLUMNS)]
 
 
 def read_metadata(spark: SparkSession, files: Mapping[int, RawFile], settings: IngestSettings) -> Described:
@@ -86,17 +74,14 @@ def read_metadata(spark: SparkSession, files: Mapping[int, RawFile], settings: I
     """
     read = partial(film_rows, max_record_bytes=max(_MAX_RECORD_BYTES, settings.max_line_bytes))
     records = read_files(spark, files, read, SCHEMA)
-    lines = records.select("file_id", "position", "line", "reason", "lines")
-    return Described(records, with_all_columns(_films(records.where("reason IS NULL")), "bronze_metadata"), lines)
-
-
-def _films(good: DataFrame) -> DataFrame:
-    films = good.where("is_film")
+    good = records.where("reason IS NULL")
     places = F.struct("file_id", "position")
     first = [F.min_by(name, F.when(F.col(name).isNotNull(), places)).alias(f"first_{name}") for name in _FURTHER]
     further = good.where(F.coalesce(*_FURTHER).isNotNull()).groupBy("metadata_id").agg(*first)
     whole = {name: F.coalesce(name, f"first_{name}") for name in _FURTHER}
-    return films.join(further, "metadata_id", "left").withColumns(whole)
+    films = good.where("is_film").join(further, "metadata_id", "left").withColumns(whole)
+    lines = records.select("file_id", "position", "line", "reason", "lines")
+    return Described(records, with_all_columns(films, "bronze_metadata"), lines)
 
 
 def film_rows(stream: IO[bytes], *, max_record_bytes: int) -> Iterator[Cells]:
@@ -138,9 +123,6 @@ def _rows(record: Record) -> Iterator[Cells]:
 
 # The columns of a film. Each function raises ValueError for what is no such value.
 
-_WHOLE = re.compile(r"([0-9]{1,18})(?:\.0+)?")
-_DATE = re.compile(r"([0-9]{4})(?:-[0-9]{1,2}-[0-9]{1,2})?")
-_IMDB_ID = re.compile(r"tt[0-9]{7,}")
 _NO_OVERVIEW = re.compile(r"no (?:movie )?overview(?: found| yet| available)?\.?", re.IGNORECASE)
 
 
@@ -148,8 +130,8 @@ class _ControlError(ValueError):
     pass
 
 
-def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
-    match = pattern.fullmatch(text.strip())
+def _matched(pattern: str, text: str) -> re.Match[str]:
+    match = re.fullmatch(pattern, text.strip())
     if match is None:
         raise ValueError(text)
     return match
@@ -157,7 +139,7 @@ def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
 
 def whole_number(text: str) -> int:
     """862, also where it was kept as 862.0."""
-    return int(_matched(_WHOLE, text)[1])
+    return int(_matched(r"([0-9]{1,18})(?:\.0+)?", text)[1])
 
 
 def number(text: str) -> float:
@@ -169,12 +151,12 @@ def number(text: str) -> float:
 
 def year(text: str) -> int:
     """Of a date such as 1995-10-30."""
-    return int(_matched(_DATE, text)[1])
+    return int(_matched(r"([0-9]{4})(?:-[0-9]{1,2}-[0-9]{1,2})?", text)[1])
 
 
 def imdb_id(text: str) -> str | None:
     """tt0114709; 0 is none."""
-    return None if text.strip() == "0" else _matched(_IMDB_ID, text)[0]
+    return None if text.strip() == "0" else _matched(r"tt[0-9]{7,}", text)[0]
 
 
 def title(text: str) -> str | None:
@@ -191,26 +173,22 @@ def overview(text: str) -> str | None:
     return None if _NO_OVERVIEW.fullmatch(stripped) else stripped or None
 
 
-def names(text: str) -> list[str]:
-    """The names in a list of objects, such as [{'id': 16, 'name': 'Animation'}], in their order, each once."""
-    return _names(_objects(text))
-
-
 def directors(text: str) -> list[str]:
     """The names of those in a crew whose job is to direct."""
-    return _names(member for member in _objects(text) if member.get("job") == "Director")
+    return names(text, job="Director")
 
 
-def _objects(text: str) -> Sequence[Mapping[str, object]]:
+def names(text: str, *, job: str | None = None) -> list[str]:
+    """The names in a list of objects, such as [{'id': 16, 'name': 'Animation'}], in their order, each once; of those
+    with a job, if it is given.
+
+    Each is in one line, and without what cannot be shown or written as UTF-8: an escape may be half a character.
+    """
     value = value_of(text)
     if not isinstance(value, list) or not all(isinstance(one, dict) and "name" in one for one in value):
         raise ValueError("no list of objects with names")
-    return value
-
-
-def _names(objects: Iterable[Mapping[str, object]]) -> list[str]:
-    """Each in one line, and without what cannot be shown or written as UTF-8: an escape may be half a character."""
-    found = (one["name"].encode("utf-8", "replace").decode() for one in objects if isinstance(one["name"], str))
+    given = (one["name"] for one in value if job is None or one.get("job") == job)
+    found = (name.encode("utf-8", "replace").decode() for name in given if isinstance(name, str))
     plain = (re.sub(CONTROL, "?", " ".join(name.split())) for name in found)
     return list(dict.fromkeys(filter(None, plain)))
 
@@ -218,9 +196,7 @@ def _names(objects: Iterable[Mapping[str, object]]) -> list[str]:
 def value_of(text: str) -> object:
     """The value that the text is a literal of, as JSON or as Python writes it; nothing of it is evaluated.
 
-    Raises
-    ------
-    ValueError : it is neither, or is longer than a record may be
+    Raises ValueError where it is neither, or is longer than a record may be.
     """
     if len(text) > _MAX_RECORD_BYTES:
         raise ValueError("longer than a record may be")
@@ -252,7 +228,6 @@ _COLUMNS: Mapping[str, tuple[str, Callable[[str], object], pa.DataType]] = {
 """By their names in bronze_metadata: the file's name of the column, what reads it, and what it becomes."""
 
 _NAMED = ("movie_id", "id", *dict.fromkeys(name for name, _, _ in _COLUMNS.values()))
-
 _TOLD = {"lines": pa.int64(), "is_film": pa.bool_(), "metadata_id": pa.int64()}
 SCHEMA = pa.schema([*FIRST_FIELDS, *pa.schema({**_TOLD, **{name: kind for name, (_, _, kind) in _COLUMNS.items()}})])
 """Of `film_rows`, the file's id before them. `is_film`: the file has a row a film; else it tells more of films that

@@ -13,8 +13,7 @@ from pyspark.sql import functions as F
 from nightreel.sources.ingest import IngestReport
 from nightreel.tables.tables import Tables
 
-_MOST_VALUES = 20
-"""A scale of more values is shown in so many ranges of the same width."""
+_MOST_VALUES = 20  # a scale of more is shown in so many ranges of the same width
 
 
 @dataclass(frozen=True)
@@ -23,47 +22,27 @@ class DataQuality:
 
     ratings: int
     users: int
-    items: int
-    """Rated ones."""
-    repeated: int
-    """Ratings beyond the first of a user and item."""
-    without_title: int
-    """Rated items without one."""
-    rated: Mapping[str, int]
-    """Ratings by value, or by range of values, in ascending order."""
-    first: datetime | None
+    items: int  # rated ones
+    repeated: int  # ratings beyond the first of a user and item
+    without_title: int  # rated items without one
+    rated: Mapping[str, int]  # ratings by value, or by range of values, in ascending order
+    first: datetime | None  # when the first and the last rating with a time were given, UTC
     last: datetime | None
-    """When the first and the last rating with a time were given, UTC."""
-    rejected: Mapping[str, float]
-    """By reason, the share of the lines that were read."""
+    rejected: Mapping[str, float]  # by reason, the share of the lines that were read
 
     @property
     def density(self) -> float:
         """The share of all user x item pairs that are rated."""
         return (self.ratings - self.repeated) / (self.users * self.items) if self.ratings else 0.0
 
-    def rows(self) -> list[tuple[str, str | None, float]]:
-        """Grain measure x of what: as bronze_quality has them, without the time of the ingest."""
-        sizes = ("ratings", "users", "items", "density", "repeated", "without_title")
-        moments = {"first_rated": self.first, "last_rated": self.last}
-        return [
-            *((size, None, float(getattr(self, size))) for size in sizes),
-            *((name, None, moment.timestamp()) for name, moment in moments.items() if moment),
-            *(("rated", value, float(count)) for value, count in self.rated.items()),
-            *(("reject_share", reason, share) for reason, share in self.rejected.items()),
-        ]
-
     def lines(self) -> list[str]:
         """The measures as text."""
         shares = ", ".join(f"{value}: {count / self.ratings:.1%}" for value, count in self.rated.items())
         lines = [f"{self.density:.2%} of all pairs of the {self.users:,} users and {self.items:,} items are rated"]
         lines += [f"ratings by value: {shares}"] if shares else []
-        if self.first and self.last:
-            lines.append(f"rated from {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}")
-        if self.repeated:
-            lines.append(f"{self.repeated:,} ratings repeat a user and item")
-        if self.without_title:
-            lines.append(f"{self.without_title:,} rated items have no title")
+        lines += [f"rated from {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}"] if self.first and self.last else []
+        lines += [f"{self.repeated:,} ratings repeat a user and item"] if self.repeated else []
+        lines += [f"{self.without_title:,} rated items have no title"] if self.without_title else []
         return lines
 
 
@@ -112,8 +91,15 @@ def _by_item(ratings: DataFrame, items: DataFrame) -> Sequence[int]:
 
 
 def keep(tables: Tables, quality: DataQuality, *, ingested_at: datetime) -> None:
-    """Add the measures to bronze_quality, as of this ingest."""
-    rows = [(ingested_at, *row) for row in quality.rows()]
+    """Add the measures to bronze_quality, as of this ingest. Grain measure x of what."""
+    sizes = ("ratings", "users", "items", "density", "repeated", "without_title")
+    moments = {"first_rated": quality.first, "last_rated": quality.last}
+    rows: list[tuple[datetime, str, str | None, float]] = [
+        *((ingested_at, size, None, float(getattr(quality, size))) for size in sizes),
+        *((ingested_at, name, None, moment.timestamp()) for name, moment in moments.items() if moment),
+        *((ingested_at, "rated", value, float(count)) for value, count in quality.rated.items()),
+        *((ingested_at, "reject_share", reason, share) for reason, share in quality.rejected.items()),
+    ]
     frame = tables.spark.createDataFrame(rows, "ingested_at timestamp, measure string, of string, value double")
     tables.replace_where("bronze_quality", frame, f"ingested_at = TIMESTAMP'{ingested_at:%Y-%m-%d %H:%M:%S.%f} UTC'")
 

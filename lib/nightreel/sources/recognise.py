@@ -42,10 +42,8 @@ class Recognised(NamedTuple):
 def recognise(paths: Sequence[str]) -> Recognised:
     """The one dataset that files, folders, globs and archives of data.path hold; needs no Spark.
 
-    Raises
-    ------
-    ConfigurationError : they hold none, or several; a path does not exist
-    DataError : a file cannot be read
+    Raises ConfigurationError where they hold none, or several, or a path does not exist; DataError where a file cannot
+    be read.
     """
     # Of a dataset the first of its rating files that is not empty tells what it is.
     begun = [(one, next(filter(None, map(first_line, one.ratings)), "")) for one in find_published(paths, _EDITIONS)]
@@ -84,11 +82,7 @@ def _there(paths: Sequence[str]) -> str:
 def configured(env: str, overrides: Sequence[str], *, models: Mapping[str, type[Section]] | None = None) -> Settings:
     """The settings; with data.source = "auto" those of the format that the files at data.path turn out to be.
 
-    What was found is said on standard error.
-
-    Raises
-    ------
-    ConfigurationError : as `load`, whose arguments these are, and `recognise`
+    What was found is said on standard error. Raises as `load`, whose arguments these are, and `recognise`.
     """
     settings = load(env, overrides, models=models)
     if settings.data.source != "auto":

@@ -86,10 +86,8 @@ def parse_records(
 ) -> Iterator[Record]:
     """An unpacked file's records in their order, bad ones included, blank lines left out.
 
-    Parameters
-    ----------
-    width : how many fields a record has; None: as many as the first good one
-    max_record_bytes : longer records are rejected; the most that is held in memory
+    A record has `width` fields; None: as many as the first good one. Those longer than `max_record_bytes`, the most
+    that is held in memory, are rejected.
     """
     csv.field_size_limit(max(csv.field_size_limit(), max_record_bytes))  # the module's own bound, of a process
     separator = dialect.separator
@@ -186,21 +184,12 @@ def _without_blanks(lines: _Lines, separator: str) -> list[str]:
 
 
 def read_columns(
-    stream: IO[bytes],
-    dialect: Dialect,
-    names: Sequence[str],
-    *,
-    optional: Collection[str] = (),
-    max_record_bytes: int,
+    stream: IO[bytes], dialect: Dialect, names: Sequence[str], *, optional: Collection[str] = (), max_record_bytes: int
 ) -> Iterator[Record]:
     """The records of an unpacked file (see `parse_records`), their fields in the order of `names`, null in bad ones.
 
-    A header without the columns is rejected, and so is what stands below it.
-
-    Parameters
-    ----------
-    names : with a header the columns to read, the first of several with the same name; else all of a record's fields
-    optional : those of `names` that a header may lack; they are then null
+    `names` are the columns to read, the first of several with the same name; without a header all of a record's fields.
+    A header that lacks one is rejected, and so is what stands below it; those of `optional` are null then.
     """
     width = None if dialect.header else len(names)
     records = parse_records(stream, dialect, width=width, max_record_bytes=max_record_bytes)
@@ -215,9 +204,8 @@ def read_columns(
             yield header._replace(reason=header.reason or RecordReason.HEADER, fields=nulls)
     for one in records:
         reason = one.reason or below
-        yield one._replace(
-            reason=reason, fields=nulls if reason else [None if at is None else one.fields[at] for at in places]
-        )
+        fields = nulls if reason else [None if at is None else one.fields[at] for at in places]
+        yield one._replace(reason=reason, fields=fields)
 
 
 def _names(header: Record) -> tuple[str, ...]:
@@ -226,12 +214,7 @@ def _names(header: Record) -> tuple[str, ...]:
 
 
 def names_in_header(file: RawFile, dialect: Dialect) -> tuple[str, ...]:
-    """The fields of the first record of a file; none where it is empty, or no record.
-
-    Raises
-    ------
-    DataError : the file cannot be read
-    """
+    """The fields of a file's first record; none where it is empty or bad. Raises DataError where it cannot be read."""
     try:
         with open_lines(Segment(0, file.path, 0, 0)) as stream:
             return next(map(_names, parse_records(stream, dialect, max_record_bytes=_MAX_HEADER_BYTES)), ())
@@ -248,17 +231,11 @@ def read_records(
     optional: Collection[str] = (),
     max_record_bytes: int,
 ) -> DataFrame:
-    """The records of files that have the same columns.
+    """The records of files that have the same columns; `columns` are the `names` of `read_columns`.
 
-    Parameters
-    ----------
-    columns, optional : as `names` and `optional` of `read_columns`
-
-    Returns
-    -------
-    grain record, bad ones included; file_id int, position bigint (offset of its first byte in the unpacked file),
+    Grain record, bad ones included; file_id int, position bigint (offset of its first byte in the unpacked file),
     line string (its text, cut at 1,000 characters), reason string (null in good ones), then a string column for each
-    of `columns`. A file that cannot be read to its end has a row more, with reason UNREADABLE
+    of `columns`. A file that cannot be read to its end has a row more, with reason UNREADABLE.
     """
 
     def read(stream: IO[bytes]) -> Iterator[Cells]:
@@ -272,20 +249,10 @@ def read_records(
 
 
 def survey_of(records: DataFrame) -> DataFrame:
-    """What a survey tells of records: see nightreel.sources.source.SURVEY_COLUMNS.
-
-    Parameters
-    ----------
-    records : columns file_id, position, line, reason; a record without a reason is good
-    """
-    rejected = F.col("reason").isNotNull()
-    return records.select(
-        "file_id",
-        F.when(rejected, F.col("position")).alias("position"),
-        F.when(rejected, F.col("line")).alias("line"),
-        "reason",
-        F.lit(1).cast("bigint").alias("lines"),
-    )
+    """What a survey tells of records (columns file_id, position, line, reason; without a reason they are good): see
+    nightreel.sources.source.SURVEY_COLUMNS."""
+    shown = (F.when(F.col("reason").isNotNull(), F.col(name)).alias(name) for name in ("position", "line"))
+    return records.select("file_id", *shown, "reason", F.lit(1).cast("bigint").alias("lines"))
 
 
 def read_files(
@@ -293,30 +260,23 @@ def read_files(
 ) -> DataFrame:
     """The rows that `read`, which travels to the executors, makes of each file's unpacked bytes.
 
-    Parameters
-    ----------
-    schema : of the rows; it begins with FIRST_FIELDS. A file that cannot be read to its end has a row more, with
-        reason UNREADABLE
+    Their schema begins with FIRST_FIELDS. A file that cannot be read to its end has a row more, with reason UNREADABLE.
     """
     paths = [(file_id, file.path) for file_id, file in sorted(files.items())]
 
+    def rows_or_fault(file_id: int, path: str) -> Iterator[Sequence[object]]:
+        try:
+            with open_lines(Segment(0, path, 0, 0)) as stream:
+                yield from ((file_id, *cells) for cells in read(stream))
+        except FAULTS as error:  # what keeps the file from being read to its end comes last
+            yield (file_id, -1, str(error), UNREADABLE, *[None] * (len(schema) - 4))
+
     def batches(places: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for file_id, path in (paths[place] for batch in places for place in batch.column(0).to_pylist()):
-            rows = ((file_id, *cells) for cells in _read_or_fault(path, read, nulls=[None] * (len(schema) - 4)))
+            rows = rows_or_fault(file_id, path)
             while some := list(islice(rows, _ROWS_PER_BATCH)):
                 columns = zip(zip(*some, strict=True), schema.types, strict=True)
                 yield pa.record_batch([pa.array(column, of_type) for column, of_type in columns], schema=schema)
 
     places = spark.range(0, len(paths), 1, max(1, len(paths)))
     return places.mapInArrow(batches, from_arrow_schema(schema))
-
-
-def _read_or_fault(
-    path: str, read: Callable[[IO[bytes]], Iterator[Cells]], *, nulls: Sequence[None]
-) -> Iterator[Cells]:
-    """The file's rows, and last what kept it from being read to its end."""
-    try:
-        with open_lines(Segment(0, path, 0, 0)) as stream:
-            yield from read(stream)
-    except FAULTS as error:
-        yield (-1, str(error), UNREADABLE, *nulls)

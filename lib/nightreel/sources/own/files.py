@@ -25,19 +25,16 @@ from nightreel.sources.records import UTF8_OR_LATIN1, Dialect, names_in_header
 from nightreel.sources.source import UNREADABLE
 
 _CATALOG_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){1,2}")
-_TEXT = (".csv", ".tsv")
 _JSON = (".jsonl", ".ndjson", ".json")
 _PARQUET = ".parquet"
 _LOG = "/_delta_log"
 _COMMIT = re.compile(r"[0-9]{20}\.json")
 _LOOKED_FOR = "*.csv, *.tsv, *.jsonl, *.ndjson, *.json (each also as .gz), *.parquet, or a Delta table"
 _LINES_LOOKED_AT = 100
-_LONGEST_LINE = 1_048_576
 _COLUMNS_SHOWN = 30
 _FILES_KNOWN = 4_096
 _SEPARATORS = (",", ";", "\t", "|", "::")
 _NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
-_INT96 = "timestamp[us, tz=UTC]"
 _SPARK_TYPES = (
     (r"u?int(8|16)|int32|null", "int"), (r"uint32|int64", "bigint"), (r"uint64", "decimal(20,0)"), (r"bool", "boolean"),
     (r"float|double|binary|string", r"\g<0>"), (r"large_(string|binary)", r"\1"), (r"date32\[day\]", "date"),
@@ -83,16 +80,9 @@ def find_data(paths: Sequence[str], *, setting: str, archives: bool = False) -> 
 
     In a folder, those in its partitions (`year=2024/`) count too. A Delta table counts as one file: the path is that
     of its log (or its name in the catalog), the size its version, the time that of the version. Before there is a
-    Spark session a catalog is not looked into.
-
-    Parameters
-    ----------
-    archives : CSV in zip archives is read; Spark cannot
-
-    Raises
-    ------
-    ConfigurationError : a path does not exist, a glob matches nothing, or a file cannot be read by Spark
-    DataError : no data is there
+    Spark session a catalog is not looked into. With `archives`, CSV in zip archives counts (Spark cannot read it).
+    Raises ConfigurationError where a path does not exist, a glob matches nothing, or Spark cannot read a file, and
+    DataError where no data is there.
     """
     found: dict[str, RawFile] = {}
     for path in paths:
@@ -102,9 +92,8 @@ def find_data(paths: Sequence[str], *, setting: str, archives: bool = False) -> 
         for file in files:
             kind = kind_of(file)
             if "::" in file.path and not (archives and kind is Kind.CSV):
-                raise ConfigurationError(
-                    f"{setting}: {file.path}: unpack the archive: own data is not read from within one"
-                )
+                why = "unpack the archive: own data is not read from within one"
+                raise ConfigurationError(f"{setting}: {file.path}: {why}")
             if file.name.startswith((".", "_")) and kind is not Kind.DELTA:
                 raise ConfigurationError(f"{setting}: {file.path}: rename it: Spark passes over names that begin so")
             found[file.path] = file
@@ -116,19 +105,17 @@ def columns_of(file: RawFile, data: DataSettings) -> Mapping[str, str] | None:
     """The file's columns in their order, those of its partitions first, with their types, which partitions lack.
 
     Of JSON lines those that the first hundred have; of CSV without a header the places, from 1. None: a table that
-    cannot be looked into without Spark.
-
-    Raises
-    ------
-    DataError : the file cannot be read, or has no columns
+    cannot be looked into without Spark. Raises DataError where the file cannot be read, or has no columns.
     """
     kind = kind_of(file)
     try:
         if kind in {Kind.CSV, Kind.JSON}:
-            _refuse_utf16(file)
-            columns: Mapping[str, str] | None = dict.fromkeys(
-                csv_columns(file, data) if kind is Kind.CSV else _keys(file), "string"
-            )
+            with open_lines(Segment(0, file.path, 0, file.size)) as stream:
+                begins = stream.read(_LINES_LOOKED_AT)
+            if begins.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in begins:
+                raise DataError(f"{file.path}: is UTF-16, or no text at all: save it as UTF-8")
+            names = csv_columns(file, data) if kind is Kind.CSV else _keys(file)
+            columns: Mapping[str, str] | None = dict.fromkeys(names, "string")
         else:
             columns = _of_parquet(file) if kind is Kind.PARQUET else _of_table(file)
     except (*FAULTS, pa.ArrowInvalid) as error:
@@ -148,8 +135,7 @@ def csv_columns(file: RawFile, data: DataSettings) -> tuple[str, ...]:
 def csv_dialect(file: RawFile, data: DataSettings) -> Dialect:
     """How Python reads the file. Fields that more than one sign separates are not quoted."""
     separator = separator_of(file, data)
-    quoted = len(separator) == 1
-    return Dialect(separator, quoted=quoted, header=data.header, encoding=UTF8_OR_LATIN1, escape=data.escape)
+    return Dialect(separator, len(separator) == 1, data.header, encoding=UTF8_OR_LATIN1, escape=data.escape)
 
 
 def check_columns(file: RawFile, data: DataSettings, wanted: Mapping[str, str], *, setting: str) -> None:
@@ -173,9 +159,8 @@ def check_columns(file: RawFile, data: DataSettings, wanted: Mapping[str, str], 
         raise ConfigurationError(f"{setting}: {dict(wanted)}: two of these are the same column")
     for role, name in wanted.items() if kind_of(file) is Kind.PARQUET else ():
         if columns[name] and spark_type(columns[name]) is None:
-            raise ConfigurationError(
-                f"{setting}.{role} = {name!r}: {file.path} has it as {columns[name]}, which cannot be read"
-            )
+            has = f"{file.path} has it as {columns[name]}, which cannot be read"
+            raise ConfigurationError(f"{setting}.{role} = {name!r}: {has}")
 
 
 def spark_type(arrow: str) -> str | None:
@@ -202,12 +187,14 @@ def _explained(file: RawFile, data: DataSettings, wanted: Mapping[str, str]) -> 
 
 
 def _find(path: str, setting: str) -> list[RawFile]:
-    if not _exists(path):
-        name = _CATALOG_NAME.fullmatch(path)
-        if name and not _is_data(path):
-            return [_in_catalog(path)]
-    elif _exists(f"{path.rstrip('/')}{_LOG}"):
-        return [_newest(path.rstrip("/"), setting)]
+    is_there, log = _exists(path), f"{path.rstrip('/')}{_LOG}"
+    if is_there and _exists(log):
+        commits = find(log, setting=setting, in_folder=lambda name: bool(_COMMIT.fullmatch(name)))
+        if not commits:
+            raise DataError(f"{setting}: {path.rstrip('/')}: a Delta table without a commit")
+        return [RawFile(commits[-1].folder, int(commits[-1].name[:20]), commits[-1].modified_at)]
+    if not is_there and _CATALOG_NAME.fullmatch(path) and not _is_data(path):
+        return [_in_catalog(path)]
     return find(path, setting=setting, in_folder=_is_data, below=("", PARTITIONS))
 
 
@@ -224,14 +211,7 @@ def _bare(name: str) -> str:
 
 
 def _is_data(name: str) -> bool:
-    return _bare(name).endswith((*_TEXT, *_JSON, _PARQUET)) and not name.startswith((".", "_"))
-
-
-def _newest(folder: str, setting: str) -> RawFile:
-    commits = find(f"{folder}{_LOG}", setting=setting, in_folder=lambda name: bool(_COMMIT.fullmatch(name)))
-    if not commits:
-        raise DataError(f"{setting}: {folder}: a Delta table without a commit")
-    return RawFile(commits[-1].folder, int(commits[-1].name[:20]), commits[-1].modified_at)
+    return _bare(name).endswith((".csv", ".tsv", *_JSON, _PARQUET)) and not name.startswith((".", "_"))
 
 
 def _in_catalog(name: str) -> RawFile:
@@ -246,22 +226,13 @@ def _in_catalog(name: str) -> RawFile:
     return RawFile(name, int(newest[0]), newest[1].astimezone())
 
 
-def _refuse_utf16(file: RawFile) -> None:
-    with open_lines(Segment(0, file.path, 0, file.size)) as stream:
-        begins = stream.read(_LINES_LOOKED_AT)
-    if begins.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in begins:
-        raise DataError(f"{file.path}: is UTF-16, or no text at all: save it as UTF-8")
-
-
 def _keys(file: RawFile) -> Sequence[str]:
     found: dict[str, None] = {}
     with open_lines(Segment(0, file.path, 0, file.size)) as stream:
-        for line in islice(iter(lambda: stream.readline(_LONGEST_LINE), b""), _LINES_LOOKED_AT):
-            try:
+        for line in islice(iter(lambda: stream.readline(1_048_576), b""), _LINES_LOOKED_AT):
+            with suppress(ValueError, RecursionError):
                 record = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
-            except (ValueError, RecursionError):
-                continue
-            found |= dict.fromkeys(record if isinstance(record, dict) else ())
+                found |= dict.fromkeys(record if isinstance(record, dict) else ())
     return [*found]
 
 
@@ -270,7 +241,7 @@ def _of_parquet(file: RawFile) -> Mapping[str, str]:
     with open_bytes(file.path) as stream, pq.ParquetFile(stream) as parquet:
         columns = {field.name: str(field.type) for field in parquet.schema_arrow}
         leaves = [parquet.schema.column(place) for place in range(len(parquet.schema))]
-    return columns | {leaf.path: _INT96 for leaf in leaves if leaf.physical_type == "INT96"}
+    return columns | {leaf.path: "timestamp[us, tz=UTC]" for leaf in leaves if leaf.physical_type == "INT96"}
 
 
 def _of_table(file: RawFile) -> Mapping[str, str] | None:

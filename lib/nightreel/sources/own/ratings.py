@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
-from functools import cached_property, reduce
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -13,17 +13,9 @@ from pyspark.sql import types as T
 
 from nightreel.errors import ConfigurationError
 from nightreel.settings import ColumnSettings, ItemColumnSettings, Settings
+from nightreel.sources.datasets.finding import judged
 from nightreel.sources.files import RawFile
-from nightreel.sources.judging import (
-    CONTROL,
-    ID_TYPES,
-    TITLE_CONTROL,
-    id_as,
-    rejected_repeats,
-    rejected_where,
-    spelled_id,
-    text_or_null,
-)
+from nightreel.sources.judging import CONTROL, ID_TYPES, TITLE_CONTROL, id_as, spelled_id, text_or_null
 from nightreel.sources.own.files import Kind, check_columns, csv_dialect, find_data, kind_of
 from nightreel.sources.own.rows import line_of, rows_of
 from nightreel.sources.records import read_records, survey_of
@@ -31,7 +23,6 @@ from nightreel.sources.source import Described, Found, with_all_columns
 from nightreel.tables import digest
 
 _VERSION = 2  # count up when a file would be read into other rows than before
-_BESIDE = ("file_id", "position", "line", "reason")
 _GENRES_SEPARATOR = "|"
 
 _LARGEST_RATING = (2 - 2**-23) * 2.0**127
@@ -73,8 +64,6 @@ class OwnData:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._data = settings.data
-        self._columns = _named(settings.data.columns)
-        self._item_columns = _named(settings.data.item_columns)
 
     @property
     def reading(self) -> str:
@@ -82,22 +71,23 @@ class OwnData:
         return digest([_VERSION, data, _bounds(self._settings), self._settings.ingest.max_line_bytes])
 
     def find(self) -> Found:
-        if self._data.source == "own" and "rating" not in self._columns:
+        columns, item_columns = _named(self._data.columns), _named(self._data.item_columns)
+        if self._data.source == "own" and "rating" not in columns:
             raise ConfigurationError(
                 'data.columns.rating is empty: with data.source = "own" it names the column of ratings; '
                 'for data without ratings there is data.source = "events"'
             )
-        for file in self._ratings:
-            check_columns(file, self._data, self._columns, setting="data.columns")
+        ratings = find_data(self._data.path, setting="data.path")
+        for file in ratings:
+            check_columns(file, self._data, columns, setting="data.columns")
         items = find_data([self._data.items], setting="data.items", archives=True) if self._data.items else []
         for file in items:
-            check_columns(file, self._data, self._item_columns, setting="data.item_columns")
-        both = {file.path for file in self._ratings} & {file.path for file in items}
+            check_columns(file, self._data, item_columns, setting="data.item_columns")
+        both = {file.path for file in ratings} & {file.path for file in items}
         if both:
-            raise ConfigurationError(
-                f"data.items: {min(both)}: is one of the files of data.path; items need a file of their own"
-            )
-        return Found(self._ratings, items)
+            why = "is one of the files of data.path; items need a file of their own"
+            raise ConfigurationError(f"data.items: {min(both)}: {why}")
+        return Found(ratings, items)
 
     def pairs_to_score(self) -> str | None:
         return None
@@ -106,22 +96,43 @@ class OwnData:
         """Spark writes the ratings, whatever `into` says."""
         if self._data.time_format:
             _check_pattern(spark, self._data.time_format)
-        told = survey_of(judged(spark, files, self._settings))
+        told = survey_of(_rows(spark, files, self._settings))
         counted = told.groupBy("file_id", "position", "line", "reason").agg(F.sum("lines").alias("lines"))
         return counted.withColumn("written", F.lit(None).cast("string"))
 
     def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
-        good = judged(spark, files, self._settings).where(F.col("reason").isNull())
+        good = _rows(spark, files, self._settings).where(F.col("reason").isNull())
         return good.select("user_id", "item_id", "rating", "rated_at", "file_id")
 
     def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
-        records = judged_items(spark, files, self._settings)
+        """Of an item the first record counts."""
+        data, columns, most = self._data, _named(self._data.item_columns), self._settings.ingest.max_line_bytes
+        cells = ", ".join(f"{name} string" for name in ItemColumnSettings.model_fields)
+        records = spark.createDataFrame([], f"file_id int, position bigint, line string, reason string, {cells}")
+        csv = {file_id: file for file_id, file in sorted(files.items()) if kind_of(file) is Kind.CSV}
+        for file_id, file in csv.items():
+            dialect = csv_dialect(file, data)
+            read = read_records(spark, {file_id: file}, dialect, [*columns.values()], max_record_bytes=most)
+            # By place: a column of the file may be called as one of those beside it.
+            named = read.toDF("file_id", "position", "line", "reason", *columns)
+            records = records.unionByName(named, allowMissingColumns=True)
+        others = {file_id: file for file_id, file in files.items() if file_id not in csv}
+        for rows in rows_of(spark, others, columns, data):
+            plain = [_plain_item(rows, role).alias(role) for role in columns]
+            as_text = rows.select("file_id", "position", line_of(columns).alias("line"), "reason", *plain)
+            records = records.unionByName(as_text, allowMissingColumns=True)
+        names = F.transform(F.split("genres", rf"\{_GENRES_SEPARATOR}"), F.trim)
+        told = {
+            "item_id": id_as(spelled_id(F.col("item"), T.StringType()), ID_TYPES[data.ids]),
+            "title": text_or_null("title"),
+            "year": F.regexp_extract("year", r"^\s*([0-9]{4})(\.0*)?\s*$", 1).try_cast("int"),
+            "genres": F.filter(names, lambda name: name != ""),
+        }
+        no_id = (Reason.ITEM_NUMBER if data.ids == "number" else Reason.ITEM_TEXT).of(columns["item"])
+        rejected = [(F.col("item_id").isNull(), no_id), (F.col("title").rlike(CONTROL), TITLE_CONTROL)]
+        records = judged(records, told, rejected, unique="item_id")
         good = records.where(F.col("reason").isNull()).select("item_id", "title", "year", "genres")
         return Described(records, with_all_columns(good, "bronze_items"), survey_of(records))
-
-    @cached_property
-    def _ratings(self) -> Sequence[RawFile]:
-        return find_data(self._data.path, setting="data.path")
 
 
 def _named(columns: ColumnSettings | ItemColumnSettings) -> dict[str, str]:
@@ -129,54 +140,17 @@ def _named(columns: ColumnSettings | ItemColumnSettings) -> dict[str, str]:
     return {role: name for role, name in columns.model_dump().items() if name}
 
 
-def judged(spark: SparkSession, files: Mapping[int, RawFile], settings: Settings) -> DataFrame:
+def _rows(spark: SparkSession, files: Mapping[int, RawFile], settings: Settings) -> DataFrame:
     """The rows of the files and tables, by file_id.
 
-    Returns
-    -------
-    grain row; user_id, item_id, rating float, rated_at timestamp, file_id int, position bigint (see `rows_of`), line
-    string (of what is no record its text, else the columns read, as JSON), reason string (null in good rows)
+    Grain row; user_id, item_id, rating float, rated_at timestamp, file_id int, position bigint (see `rows_of`), line
+    string (of what is no record its text, else the columns read, as JSON), reason string (null in good rows).
     """
     ids, columns = ID_TYPES[settings.data.ids], _named(settings.data.columns)
     places = "file_id int, position bigint, line string, reason string"
     none = spark.createDataFrame([], f"user_id {ids}, item_id {ids}, rating float, rated_at timestamp, {places}")
     rows = [judge(some, settings) for some in rows_of(spark, files, columns, settings.data)]
     return reduce(DataFrame.unionByName, rows or [none])
-
-
-def judged_items(spark: SparkSession, files: Mapping[int, RawFile], settings: Settings) -> DataFrame:
-    """The items of files and tables; of an item the first counts.
-
-    Returns
-    -------
-    grain record; file_id, position, line, reason (null in good ones), item_id, title, year int, genres array<string>
-    """
-    data, columns, most = settings.data, _named(settings.data.item_columns), settings.ingest.max_line_bytes
-    cells = ", ".join(f"{name} string" for name in ItemColumnSettings.model_fields)
-    records = spark.createDataFrame([], f"file_id int, position bigint, line string, reason string, {cells}")
-    csv = {file_id: file for file_id, file in sorted(files.items()) if kind_of(file) is Kind.CSV}
-    for file_id, file in csv.items():
-        read = read_records(spark, {file_id: file}, csv_dialect(file, data), [*columns.values()], max_record_bytes=most)
-        # By place: a column of the file may be called as one of those beside it.
-        records = records.unionByName(read.toDF(*_BESIDE, *columns), allowMissingColumns=True)
-    others = {file_id: file for file_id, file in files.items() if file_id not in csv}
-    for rows in rows_of(spark, others, columns, data):
-        plain = [_plain_item(rows, role).alias(role) for role in columns]
-        told = rows.select("file_id", "position", line_of(columns).alias("line"), "reason", *plain)
-        records = records.unionByName(told, allowMissingColumns=True)
-    names = F.transform(F.split("genres", rf"\{_GENRES_SEPARATOR}"), F.trim)
-    judged = records.withColumns(
-        {
-            "item_id": id_as(spelled_id(F.col("item"), T.StringType()), ID_TYPES[data.ids]),
-            "title": text_or_null("title"),
-            "year": F.regexp_extract("year", r"^\s*([0-9]{4})(\.0*)?\s*$", 1).try_cast("int"),
-            "genres": F.filter(names, lambda name: name != ""),
-        }
-    )
-    reason = (Reason.ITEM_NUMBER if data.ids == "number" else Reason.ITEM_TEXT).of(columns["item"])
-    judged = rejected_where(judged, F.col("item_id").isNull(), reason)
-    judged = rejected_where(judged, F.col("title").rlike(CONTROL), TITLE_CONTROL)
-    return rejected_repeats(judged, "item_id")
 
 
 def _plain_item(rows: DataFrame, role: str) -> Column:
@@ -197,13 +171,12 @@ def _check_pattern(spark: SparkSession, pattern: str) -> None:
         then = F.date_format(F.timestamp_seconds(F.lit(0)), pattern)
         spark.range(1).select(F.to_timestamp(then, pattern)).collect()
     except Exception as error:
-        raise ConfigurationError(
-            f"data.time_format = {pattern!r}: no pattern of Spark's for dates and times, such as dd.MM.yyyy HH:mm"
-        ) from error
+        why = "no pattern of Spark's for dates and times, such as dd.MM.yyyy HH:mm"
+        raise ConfigurationError(f"data.time_format = {pattern!r}: {why}") from error
 
 
 def judge(rows: DataFrame, settings: Settings) -> DataFrame:
-    """Rows of `rows_of` as `judged` gives them."""
+    """Rows of `rows_of`, with the columns that `_rows` gives."""
     data, named = settings.data, settings.data.columns
     user, item = (spelled_id(F.col(name), rows.schema[name].dataType) for name in ("user", "item"))
     user_id, item_id = (id_as(spelled, ID_TYPES[data.ids]) for spelled in (user, item))
@@ -262,10 +235,9 @@ def _time(rows: DataFrame, form: str) -> tuple[Column, Column]:
     if form:
         return text, F.unix_micros(F.try_to_timestamp(text, F.lit(form)))
     number = F.when(text.rlike(_SECONDS), text.try_cast("decimal(20,6)"))
+    # Spark wants seconds before a zone.
     whole = F.regexp_replace(text, r"([T ][0-9]{2})(?=Z|[+-]|$)", "$1:00")
-    whole = F.regexp_replace(
-        whole, r"([T ][0-9]{2}:[0-9]{2})(?=Z|[+-]|$)", "$1:00"
-    )  # Spark wants seconds before a zone
+    whole = F.regexp_replace(whole, r"([T ][0-9]{2}:[0-9]{2})(?=Z|[+-]|$)", "$1:00")
     moment = F.when(text.rlike(_ISO_8601), whole.try_cast("timestamp"))
     return text, F.coalesce(_counted(number), F.unix_micros(moment))
 

@@ -35,11 +35,9 @@ def rows_of(
 ) -> list[DataFrame]:
     """The rows of files and tables, by file_id; those of files of the same form are read together.
 
-    Returns
-    -------
-    grain row; the columns of these names, each called as its key, file_id int, position bigint: the row's number in
+    Grain row; the columns of these names, each called as its key, file_id int, position bigint: the row's number in
     its Parquet file, else where the row stands in the order in which Spark reads files of its form (from 0, with gaps);
-    record string (its text where that is no good record, else null), reason string (what is wrong with that)
+    record string (its text where that is no good record, else null), reason string (what is wrong with that).
     """
     alike: dict[tuple[object, ...], dict[int, RawFile]] = {}
     for file_id, file in sorted(files.items()):
