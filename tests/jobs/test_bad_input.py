@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -250,7 +251,9 @@ def test_a_full_disk_keeps_the_table_that_was_there(
     tables = tables_of(spark, tiny_disk)
     before = tables.version("bronze_ratings")
     rows = tables.read("bronze_ratings").count()
-    write_dump(raw, users=100_000, movies=10)
+    scattered = random.Random(1).sample(range(1, 2_649_430), 400_000)  # which no encoding makes small
+    lines = "".join(f"{user},3,2005-01-01\n" for user in scattered)
+    (raw / "combined_data_1.txt").write_text(f"1:\n{lines}")
     ended = run_job("ingest", *inside)
     assert ended.code == 1
     assert "no space left" in ended.complaint
