@@ -1,4 +1,4 @@
-"""Records and rows told good or bad by their values; a bad one gets a reason. And how external ids are spelled."""
+"""The reasons for rejecting records by their values, and how external ids are spelled."""
 
 from __future__ import annotations
 

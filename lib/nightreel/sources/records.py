@@ -1,4 +1,4 @@
-"""Small files of records, such as movies.csv: each read whole in one task by Python's csv module, bad records told."""
+"""Small files of records, such as movies.csv: each read whole in one task by Python's csv module."""
 
 from __future__ import annotations
 

@@ -237,7 +237,7 @@ def _keys(file: RawFile) -> Sequence[str]:
 
 
 def _of_parquet(file: RawFile) -> Mapping[str, str]:
-    """Times in nanoseconds are told from those of 96 bits, which Arrow calls the same and Spark reads."""
+    """Times in nanoseconds are distinguished from those of 96 bits, which Arrow calls the same and Spark reads."""
     with open_bytes(file.path) as stream, pq.ParquetFile(stream) as parquet:
         columns = {field.name: str(field.type) for field in parquet.schema_arrow}
         leaves = [parquet.schema.column(place) for place in range(len(parquet.schema))]

@@ -96,8 +96,8 @@ class OwnData:
         """Spark writes the ratings, whatever `into` says."""
         if self._data.time_format:
             _check_pattern(spark, self._data.time_format)
-        told = survey_of(_rows(spark, files, self._settings))
-        counted = told.groupBy("file_id", "position", "line", "reason").agg(F.sum("lines").alias("lines"))
+        lines = survey_of(_rows(spark, files, self._settings))
+        counted = lines.groupBy("file_id", "position", "line", "reason").agg(F.sum("lines").alias("lines"))
         return counted.withColumn("written", F.lit(None).cast("string"))
 
     def ratings(self, spark: SparkSession, files: Mapping[int, RawFile]) -> DataFrame:
@@ -122,7 +122,7 @@ class OwnData:
             as_text = rows.select("file_id", "position", line_of(columns).alias("line"), "reason", *plain)
             records = records.unionByName(as_text, allowMissingColumns=True)
         names = F.transform(F.split("genres", rf"\{_GENRES_SEPARATOR}"), F.trim)
-        told = {
+        parsed = {
             "item_id": id_as(spelled_id(F.col("item"), T.StringType()), ID_TYPES[data.ids]),
             "title": text_or_null("title"),
             "year": F.regexp_extract("year", r"^\s*([0-9]{4})(\.0*)?\s*$", 1).try_cast("int"),
@@ -130,7 +130,7 @@ class OwnData:
         }
         no_id = (Reason.ITEM_NUMBER if data.ids == "number" else Reason.ITEM_TEXT).of(columns["item"])
         rejected = [(F.col("item_id").isNull(), no_id), (F.col("title").rlike(CONTROL), TITLE_CONTROL)]
-        records = judged(records, told, rejected, unique="item_id")
+        records = judged(records, parsed, rejected, unique="item_id")
         good = records.where(F.col("reason").isNull()).select("item_id", "title", "year", "genres")
         return Described(records, with_all_columns(good, "bronze_items"), survey_of(records))
 

@@ -91,8 +91,8 @@ def _rows(
         case Kind.CATALOG:
             read = spark.read.option("versionAsOf", file.size).table(file.path)
     cells |= {role: _partition(name) for role, name in columns.items() if role not in own}
-    told = {**cells, "file_id": _file_id(files), "position": position, "record": record, "reason": reason}
-    return read.select(*(cell.alias(name) for name, cell in told.items()))
+    wanted = {**cells, "file_id": _file_id(files), "position": position, "record": record, "reason": reason}
+    return read.select(*(cell.alias(name) for name, cell in wanted.items()))
 
 
 def _of_csv(
