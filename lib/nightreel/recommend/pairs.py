@@ -28,7 +28,8 @@ def read_pairs_to_score(
     """
     if path.endswith((".txt", ".txt.gz")):
         prize = sources.read_pairs(spark, path, settings)
-        return prize.pairs, prize.rejects
+        types = {"user_id": dict(users.dtypes)["user_id"], "item_id": dict(items.dtypes)["item_id"]}
+        return prize.pairs.withColumns({name: F.col(name).cast(kind) for name, kind in types.items()}), prize.rejects
     return read_pairs(spark, path, users=users, items=items), None
 
 

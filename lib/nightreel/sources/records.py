@@ -250,9 +250,10 @@ def read_records(
 
 def survey_of(records: DataFrame) -> DataFrame:
     """What a survey tells of records (columns file_id, position, line, reason; without a reason they are good): see
-    nightreel.sources.source.SURVEY_COLUMNS."""
+    nightreel.sources.source.SURVEY_COLUMNS. A record counts as one line, or as many as its column `lines` says."""
+    lines = F.col("lines") if "lines" in records.columns else F.lit(1)
     shown = (F.when(F.col("reason").isNotNull(), F.col(name)).alias(name) for name in ("position", "line"))
-    return records.select("file_id", *shown, "reason", F.lit(1).cast("bigint").alias("lines"))
+    return records.select("file_id", *shown, "reason", lines.cast("bigint").alias("lines"))
 
 
 def read_files(

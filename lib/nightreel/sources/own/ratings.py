@@ -16,7 +16,7 @@ from nightreel.settings import ColumnSettings, ItemColumnSettings, Settings
 from nightreel.sources.datasets.finding import judged
 from nightreel.sources.files import RawFile
 from nightreel.sources.judging import CONTROL, ID_TYPES, TITLE_CONTROL, id_as, spelled_id, text_or_null
-from nightreel.sources.own.files import Kind, check_columns, csv_dialect, find_data, kind_of
+from nightreel.sources.own.files import Kind, check_columns, csv_columns, csv_dialect, find_data, kind_of
 from nightreel.sources.own.rows import line_of, rows_of
 from nightreel.sources.records import read_records, survey_of
 from nightreel.sources.source import Described, Found, with_all_columns
@@ -24,6 +24,7 @@ from nightreel.tables import digest
 
 _VERSION = 2  # count up when a file would be read into other rows than before
 _GENRES_SEPARATOR = "|"
+_MOST_ITEM_BYTES = 1_048_576  # of a record, which may hold a long description
 
 _LARGEST_RATING = (2 - 2**-23) * 2.0**127
 _SMALLEST_WEIGHT = 2.0**-149
@@ -49,7 +50,7 @@ class Reason(StrEnum):
     USER_TEXT = "user id is no UTF-8 text of one line"
     ITEM_TEXT = "item id is no UTF-8 text of one line"
     RATING = "rating is not a number"
-    SCALE = "rating outside the scale"
+    SCALE = "rating outside scale.lowest to scale.highest"
     WEIGHT = "weight is not above 0"
     TIME = "time is neither seconds since 1970 nor an ISO 8601 date or time"
     TIME_FORMAT = "time is not as data.time_format says"
@@ -106,15 +107,22 @@ class OwnData:
 
     def items(self, spark: SparkSession, files: Mapping[int, RawFile]) -> Described:
         """Of an item the first record counts."""
-        data, columns, most = self._data, _named(self._data.item_columns), self._settings.ingest.max_line_bytes
+        data, columns = self._data, _named(self._data.item_columns)
+        most = max(_MOST_ITEM_BYTES, self._settings.ingest.max_line_bytes)
         cells = ", ".join(f"{name} string" for name in ItemColumnSettings.model_fields)
         records = spark.createDataFrame([], f"file_id int, position bigint, line string, reason string, {cells}")
         csv = {file_id: file for file_id, file in sorted(files.items()) if kind_of(file) is Kind.CSV}
         for file_id, file in csv.items():
             dialect = csv_dialect(file, data)
-            read = read_records(spark, {file_id: file}, dialect, [*columns.values()], max_record_bytes=most)
-            # By place: a column of the file may be called as one of those beside it.
-            named = read.toDF("file_id", "position", "line", "reason", *columns)
+            # Without a header all columns are read, by place.
+            wanted = [*columns.values()] if data.header else [*csv_columns(file, data)]
+            read = read_records(spark, {file_id: file}, dialect, wanted, max_record_bytes=most)
+            # A column of the file may be called as one of those of every file.
+            unnamed = read.toDF("file_id", "position", "line", "reason", *(f"cell{at}" for at in range(len(wanted))))
+            cells_of = {role: F.col(f"cell{wanted.index(name)}") for role, name in columns.items()}
+            named = unnamed.select(
+                "file_id", "position", "line", "reason", *(cell.alias(role) for role, cell in cells_of.items())
+            )
             records = records.unionByName(named, allowMissingColumns=True)
         others = {file_id: file for file_id, file in files.items() if file_id not in csv}
         for rows in rows_of(spark, others, columns, data):
@@ -129,7 +137,8 @@ class OwnData:
             "genres": F.filter(names, lambda name: name != ""),
         }
         no_id = (Reason.ITEM_NUMBER if data.ids == "number" else Reason.ITEM_TEXT).of(columns["item"])
-        rejected = [(F.col("item_id").isNull(), no_id), (F.col("title").rlike(CONTROL), TITLE_CONTROL)]
+        missing = (text_or_null("item").isNull(), Reason.NO_ITEM.of(columns["item"]))
+        rejected = [missing, (F.col("item_id").isNull(), no_id), (F.col("title").rlike(CONTROL), TITLE_CONTROL)]
         records = judged(records, parsed, rejected, unique="item_id")
         good = records.where(F.col("reason").isNull()).select("item_id", "title", "year", "genres")
         return Described(records, with_all_columns(good, "bronze_items"), survey_of(records))
@@ -144,10 +153,11 @@ def _rows(spark: SparkSession, files: Mapping[int, RawFile], settings: Settings)
     """The rows of the files and tables, by file_id.
 
     Grain row; user_id, item_id, rating float, rated_at timestamp, file_id int, position bigint (see `rows_of`), line
-    string (of what is no record its text, else the columns read, as JSON), reason string (null in good rows).
+    string (of what is no record its text, else the columns read, as JSON), reason string (null in good rows), lines int
+    (how many a quote that is not closed takes with it; else 1).
     """
     ids, columns = ID_TYPES[settings.data.ids], _named(settings.data.columns)
-    places = "file_id int, position bigint, line string, reason string"
+    places = "file_id int, position bigint, line string, reason string, lines int"
     none = spark.createDataFrame([], f"user_id {ids}, item_id {ids}, rating float, rated_at timestamp, {places}")
     rows = [judge(some, settings) for some in rows_of(spark, files, columns, settings.data)]
     return reduce(DataFrame.unionByName, rows or [none])
@@ -204,6 +214,7 @@ def judge(rows: DataFrame, settings: Settings) -> DataFrame:
         "position",
         line_of(_named(named)).alias("line"),
         reason.alias("reason"),
+        F.coalesce(F.length("record") - F.length(F.replace("record", F.lit("\n"))) + 1, F.lit(1)).alias("lines"),
     )
 
 
@@ -229,10 +240,10 @@ def _time(rows: DataFrame, form: str) -> tuple[Column, Column]:
     given, of_type = F.col("time"), rows.schema["time"].dataType
     if isinstance(of_type, T.TimestampType | T.TimestampNTZType | T.DateType):
         return given, F.unix_micros(given.cast("timestamp"))
-    if not isinstance(of_type, T.StringType):
+    if not isinstance(of_type, T.StringType) and not form:
         return given, _counted(given.try_cast("decimal(20,6)"))
     text = text_or_null("time")
-    if form:
+    if form:  # of numbers too, such as 20240115
         return text, F.unix_micros(F.try_to_timestamp(text, F.lit(form)))
     number = F.when(text.rlike(_SECONDS), text.try_cast("decimal(20,6)"))
     # Spark wants seconds before a zone.

@@ -162,7 +162,7 @@ def _cell(name: str, arrow: str) -> Column:
 
 def _partition(name: str) -> Column:
     """The value that a file's folder gives to a column."""
-    value = _decoded(F.regexp_extract("_metadata.file_path", rf"/\Q{name}\E=([^/]*)/", 1))
+    value = F.regexp_extract(_decoded(F.col("_metadata.file_path")), rf"/\Q{name}\E=([^/]*)/", 1)
     return F.nullif(_decoded(value), F.lit(_NULL_PARTITION))  # Hive encodes it too
 
 

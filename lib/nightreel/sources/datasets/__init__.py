@@ -1,0 +1,1 @@
+"""Datasets known by the names of their files: MovieLens and KMRD."""
