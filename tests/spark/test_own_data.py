@@ -53,7 +53,7 @@ class Place:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return path
 
-    def parquet(self, name: str, **columns: object) -> None:
+    def parquet(self, name: str, /, **columns: object) -> None:
         (self.raw / name).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(columns), self.raw / name)
 
