@@ -22,7 +22,7 @@ import os
 import subprocess
 import sys
 
-from nightreel import session
+from nightreel.session import spark_session
 
 
 def ask(batches):
@@ -35,7 +35,7 @@ def ask(batches):
 
 
 if __name__ == "__main__":
-    spark = session.start(checkpoints="checkpoints")
+    spark = spark_session.start(checkpoints="checkpoints")
     print(spark.range(0, 1, 1, 1).mapInArrow(ask, "said string").collect()[0][0])
 '''
 

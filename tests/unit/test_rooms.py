@@ -54,3 +54,9 @@ def test_a_room_imports_only_rooms_to_its_left() -> None:
 )
 def test_a_wrong_import_is_found_wherever_it_stands(file: str, source: str, wrong: list[str]) -> None:
     assert wrong_imports(file, source) == wrong
+
+
+def test_every_folder_is_a_package() -> None:
+    """Executors import the library from a zip, where Python finds no folder without an `__init__.py`."""
+    folders = {file.parent for file in LIBRARY.rglob("*.py")}
+    assert [folder.name for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
