@@ -291,7 +291,7 @@ def test_a_table_in_the_catalog_and_items_of_any_kind(place: Place) -> None:
     )
     place.parquet("items.parquet", id=[2.0], name=["Heat"], made=[1995], kinds=[["Crime", "Drama"]])
     heat = ("2", "Heat", 1995, ["Crime", "Drama"])
-    of_csv = [RecordReason.QUOTE, REPEATED, Reason.ITEM_TEXT.of("id"), TITLE_CONTROL]
+    of_csv = [RecordReason.QUOTE, REPEATED, Reason.NO_ITEM.of("id"), TITLE_CONTROL]
     for file, rejects, kept in [
         ("items.csv", of_csv, [heat, ("3", None, None, []), ("6", "Amélie", 2001, [])]),
         ("items.jsonl", [NoRecord.JSON, TITLE_CONTROL], [heat]),
@@ -304,6 +304,11 @@ def test_a_table_in_the_catalog_and_items_of_any_kind(place: Place) -> None:
         assert [tuple(row) for row in rows.collect()] == kept
         reasons = described.lines.where("reason IS NOT NULL").select("reason").collect()
         assert sorted(row["reason"] for row in reasons) == sorted(rejects)
+    place.write("bare.csv", "Alien;f1;x\nHeat;f2;y\n")
+    by_place = ["data.header=false", 'data.separator=";"', 'data.item_columns.item="2"', 'data.item_columns.title="1"']
+    bare = place.source(*COLUMNS, "data.path=default.own_ratings", f'data.items="{place.raw}/bare.csv"', *by_place)
+    described = bare.items(place.spark, dict(enumerate(bare.find().items)))
+    assert sorted(described.rows.select("item_id", "title").collect()) == [("f1", "Alien"), ("f2", "Heat")]
     place.ingest(*COLUMNS, "data.path=default.own_ratings", *items)
     assert place.ratings() == {"default.own_ratings": [("1", "2", 3.0, SECONDS)]}
     assert place.tables.read("bronze_items").select("item_id", "title").first() == ("2", "Heat")

@@ -186,7 +186,7 @@ class TextSettings(Section):
     min_items: PositiveInt
     """Terms of fewer items are left out."""
     max_share: Annotated[float, Field(gt=0.0, le=1.0)]
-    """And terms of more than this share of the items."""
+    """Terms that more than this share of the items have are left out."""
 
     @model_validator(mode="after")
     def ordered(self) -> Self:

@@ -86,7 +86,7 @@ class Tables:
         return f"{detail[0] if detail else ''}@{version}"
 
     def stamp(self, table: str) -> str | None:
-        """What `replace` stamped the newest stamped commit with; None where there is none."""
+        """The stamp (see `replace`) of the newest commit that has one; None where there is none."""
         folder = self._local_folder(table)
         if folder is not None:
             opened = open_table(folder)

@@ -42,11 +42,11 @@ _SPARK_TYPES = (
     (r"timestamp\[\w+, tz=.*", "timestamp"), (r"timestamp\[\w+\]", "timestamp_ntz"),
     (r"(large_)?list<\w+: (large_)?string>", "array<string>"),
 )  # fmt: skip
-"""As which types of Spark columns of Parquet are read, by how Arrow writes theirs; nanoseconds as their number."""
+"""The Spark type that each Arrow type in a Parquet file is read as; nanoseconds as bigint."""
 
 
 class Kind(StrEnum):
-    """What a file is: by its name, or CSV where its name tells nothing."""
+    """The kind of a file, by its name; CSV if the name does not tell."""
 
     CSV = "CSV"
     JSON = "JSON lines"

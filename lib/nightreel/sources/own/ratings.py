@@ -234,7 +234,7 @@ def _rating(rows: DataFrame, decimal: str) -> Column:
 
 
 def _time(rows: DataFrame, form: str) -> tuple[Column, Column]:
-    """What the column time holds, null where it is empty, and it in microseconds since 1970, null where it is none."""
+    """The given value (null if empty), and its microseconds since 1970 (null if it is no time)."""
     if "time" not in rows.columns:
         return F.lit(None), F.lit(None).cast("bigint")
     given, of_type = F.col("time"), rows.schema["time"].dataType

@@ -134,7 +134,7 @@ def _of_csv(
 
 
 def _form(record: Column, separator: str, escape: str) -> Column:
-    """An x for each field of a CSV record; something else behind them where one is not quoted as it must be."""
+    """One x for each well-formed field; anything else left shows where the record breaks its format."""
     between = rf"\Q{separator}\E"
     blanks = rf"(?:(?!{between})[\x00-\x20])*+"
     inside = '(?:[^"]|"")*+' if escape == "double" else r'(?:[^"\\]|\\.)*+'
