@@ -50,7 +50,9 @@ def write_csv(predictions: DataFrame, path: str, *, decimals: int = _DECIMALS) -
     ----------
     predictions : grain pair; columns position bigint, user_id, item_id, prediction float
     """
-    lines = predictions.orderBy("position").select(F.to_csv(F.struct("user_id", "item_id", _number(decimals))))
+    lines = predictions.orderBy("position").select(
+        F.to_csv(F.struct("user_id", "item_id", _number(decimals))).alias("line")
+    )
     with _replacing(path) as file:
         file.write(b"user_id,item_id,prediction\n")
         for block in lines.mapInArrow(_lines, "text string").toLocalIterator(prefetchPartitions=True):

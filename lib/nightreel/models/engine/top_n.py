@@ -47,6 +47,8 @@ def top_n(
     """
     check_places(n)
     rank, blocks, span = _blocks(items, block_bytes)
+    if not blocks:
+        return users.sparkSession.createDataFrame([], _RANKED)
     if blocks > 1:
         return _rank_blocked(_with_seen(users, seen, span, blocks), items, rank=rank, span=span, n=n)
     catalogue = catalogue_of(items.select("item_idx", "bias", "factors").toArrow(), rank)
@@ -78,7 +80,7 @@ def similar_items(items: DataFrame, *, n: int, block_bytes: int = BLOCK_BYTES) -
     directions = _directions(items)
     rank, blocks, span = _blocks(directions, block_bytes)
     rows = directions.select(F.col("item_idx").alias("user_idx"), "bias", "factors", F.array("item_idx").alias("seen"))
-    if blocks == 1:
+    if blocks <= 1:
         ranked = _rank(rows, catalogue_of(directions.toArrow(), rank), n)
     else:
         rows = rows.withColumn("item_block", F.explode(F.sequence(F.lit(0), F.lit(blocks - 1))))
@@ -107,11 +109,11 @@ def _directions(items: DataFrame) -> DataFrame:
 
 
 def _blocks(items: DataFrame, block_bytes: int) -> tuple[int, int, int]:
-    """Factors an item, blocks the items need, and item indices a block spans."""
+    """Factors an item, blocks the items need (0 without items), and item indices a block spans."""
     longest, largest, count = items.agg(F.max(F.size("factors")), F.max("item_idx"), F.count("*")).collect()[0]
     rank = max(longest or 0, 0)
     span = max(1, min(_BLOCK_ITEMS, block_bytes // (4 * (rank + 1))))
-    return rank, 1 if count <= span else largest // span + 1, span
+    return rank, min(count, 1) if count <= span else largest // span + 1, span
 
 
 def _rank(rows: DataFrame, catalogue: Catalogue, n: int) -> DataFrame:
