@@ -119,10 +119,8 @@ class OwnData:
             read = read_records(spark, {file_id: file}, dialect, wanted, max_record_bytes=most)
             # A column of the file may be called as one of those of every file.
             unnamed = read.toDF("file_id", "position", "line", "reason", *(f"cell{at}" for at in range(len(wanted))))
-            cells_of = {role: F.col(f"cell{wanted.index(name)}") for role, name in columns.items()}
-            named = unnamed.select(
-                "file_id", "position", "line", "reason", *(cell.alias(role) for role, cell in cells_of.items())
-            )
+            by_role = (F.col(f"cell{wanted.index(name)}").alias(role) for role, name in columns.items())
+            named = unnamed.select("file_id", "position", "line", "reason", *by_role)
             records = records.unionByName(named, allowMissingColumns=True)
         others = {file_id: file for file_id, file in files.items() if file_id not in csv}
         for rows in rows_of(spark, others, columns, data):
