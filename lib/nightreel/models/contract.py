@@ -55,7 +55,8 @@ class TrainedModel(ABC):
 
         Parameters
         ----------
-        users : grain user; column user_idx int. One the model does not know is ranked for as the average user
+        users : grain user; column user_idx int. One the model does not know is ranked for as the average user, by
+        neighbours as one who likes what most like
         seen : grain user x item; columns user_idx, item_idx
 
         Returns
@@ -101,6 +102,7 @@ class TrainingContext:
         caller must guarantee; a DataFrame cannot tell
     resume : go on from a checkpoint in the folder
     keep_history : called with the metrics of every epoch
+    trained : the model of that name, trained on the same rows, for blends; raises where there is none
     """
 
     folder: str
@@ -111,6 +113,7 @@ class TrainingContext:
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
     resume: bool = False
     keep_history: Callable[[Sequence[EpochMetric]], None] = lambda _: None
+    trained: Callable[[str], TrainedModel] | None = None
 
 
 class EpochMetric(NamedTuple):

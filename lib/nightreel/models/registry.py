@@ -8,6 +8,7 @@ from typing import Any
 from nightreel.errors import ConfigurationError
 from nightreel.models.classical.als import Als, AlsImplicit
 from nightreel.models.classical.biases import Baseline, ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
+from nightreel.models.classical.item_weights import Ease, ItemCosine
 from nightreel.models.contract import Algorithm
 from nightreel.models.neural import NeuralAlgorithm
 from nightreel.neural.spec import PARAMS, hyperparameters_type
@@ -16,7 +17,18 @@ from nightreel.settings.sections import Section
 
 _CLASSICAL: Mapping[str, type[Algorithm[Any]]] = {
     algorithm.name: algorithm
-    for algorithm in (UserMean, ItemMean, MeanOfMeans, WeightedMean, Baseline, Popular, Als, AlsImplicit)
+    for algorithm in (
+        UserMean,
+        ItemMean,
+        MeanOfMeans,
+        WeightedMean,
+        Baseline,
+        Popular,
+        Als,
+        AlsImplicit,
+        Ease,
+        ItemCosine,
+    )
 }
 HYPERPARAMETERS: Mapping[str, type[Section]] = {
     **{name: algorithm.params_type for name, algorithm in _CLASSICAL.items()},

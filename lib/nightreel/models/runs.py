@@ -15,12 +15,13 @@ from pyspark.sql import functions as F
 from nightreel.errors import ConfigurationError, TableError
 from nightreel.models.contract import TrainedModel
 from nightreel.models.forms.factors import FactorModel
+from nightreel.models.forms.neighbours import NeighbourModel
 from nightreel.models.forms.network import NetworkModel
 from nightreel.settings.sections import Section
 from nightreel.tables import Tables, digest, sql_text
 
 FINISHED = "finished"
-TABLES = ("gold_runs", "gold_user_factors", "gold_item_factors")
+TABLES = ("gold_runs", "gold_user_factors", "gold_item_factors", "gold_neighbours")
 _SHOWN = 10
 
 
@@ -75,7 +76,7 @@ def save(
     ----------
     started_at, finished_at : with their time zone
     """
-    if not isinstance(model, FactorModel | NetworkModel):
+    if not isinstance(model, FactorModel | NeighbourModel | NetworkModel):
         raise TypeError(f"no tables are kept for models of form {model.form}")
     run = Run(
         run_id=run_id,
@@ -95,6 +96,8 @@ def save(
     this_run = f"run_id = {sql_text(run_id)}"
     named = F.lit(run_id).alias("run_id")
     sides = {"gold_user_factors": model.users, "gold_item_factors": model.items}
+    if isinstance(model, NeighbourModel):
+        sides["gold_neighbours"] = model.table
     with ThreadPoolExecutor(len(sides)) as pool:  # most of a commit is waiting
         list(pool.map(lambda name: tables.replace_where(name, sides[name].select(named, "*"), this_run), sides))
     encoded = {name: json.dumps(getattr(run, name), sort_keys=True) for name in ("params", "header")}
@@ -111,6 +114,10 @@ def load(tables: Tables, run: Run) -> TrainedModel:
     """
     of_run = F.col("run_id") == F.lit(run.run_id)
     users, items = (tables.read(f"gold_{side}_factors").where(of_run) for side in ("user", "item"))
+    if run.form == NeighbourModel.form:
+        ratings = tables.read("silver_interactions", version=run.interactions_version).where("split = 'train'")
+        table = tables.read("gold_neighbours").where(of_run)
+        return NeighbourModel.restore(run.model, run.header, users=users, items=items, table=table, ratings=ratings)
     for form in FactorModel, NetworkModel:
         if run.form == form.form:
             return form.restore(run.model, run.header, users=users, items=items)

@@ -137,7 +137,7 @@ _TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
         "started_at": "timestamp",
         "finished_at": "timestamp",
         "status": "string",
-        "form": "string",  # factors or network
+        "form": "string",  # factors, neighbours or network
         "header": "string",  # JSON: what the form needs in addition to its tables, such as the global mean
     },
     ("gold_metrics", "run x split x metric", "evaluate"): {
@@ -162,6 +162,13 @@ _TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
         "bias": "float",
         "factors": "array<float>",
         "mean_rating": "float",
+    },
+    ("gold_neighbours", "run x user or item", "train", "run_id"): {
+        "run_id": "string",
+        "idx": "int",  # of an item or of a user, as the run's header says
+        "scale": "float",  # what its ratings' distances from the biases are divided by
+        "neighbours": "array<int>",  # the strongest first
+        "weights": "array<float>",
     },
     ("gold_recommendations", "run_date x user x rank", "recommend", "run_date"): {
         "run_id": "string",

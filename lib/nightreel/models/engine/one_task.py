@@ -1,0 +1,193 @@
+"""Algorithms whose mathematics does not scale out: they take all ratings into one Spark task."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.errors import DataError
+from nightreel.models.contract import Algorithm, Capability, ParamsT, TrainedModel, TrainingContext
+from nightreel.models.engine.catalogue import float_lists
+from nightreel.models.forms.arrays import ArrayModel, FactorArrays, Lists, Ratings, Side
+from nightreel.models.forms.factors import FactorModel
+from nightreel.models.forms.neighbours import NeighbourArrays, NeighbourModel, NeighbourRule, lists_in
+from nightreel.models.solve.spark_als import cut
+
+Arrays: TypeAlias = FactorArrays | NeighbourArrays
+
+_ROWS_A_BATCH = 1 << 16
+ROWS = pa.schema(
+    [
+        ("part", pa.string()),  # user, item, table, or header
+        ("idx", pa.int32()),
+        ("bias", pa.float32()),
+        ("mean_rating", pa.float32()),
+        ("factors", pa.list_(pa.float32())),
+        ("scale", pa.float32()),
+        ("neighbours", pa.list_(pa.int32())),
+        ("weights", pa.list_(pa.float32())),
+        ("header", pa.string()),
+    ]
+)
+"""A model as rows."""
+_DDL = (
+    "part string, idx int, bias float, mean_rating float, factors array<float>, scale float, neighbours array<int>, "
+    "weights array<float>, header string"
+)
+
+
+@dataclass(frozen=True)
+class ArrayContext:
+    """What a training in memory may use in addition to its rows.
+
+    item_text : for each item its terms and their weights; None where there is none
+    validation : held-out rows of as many users and items, for blends
+    trained : the model of that name, trained on the same rows, for blends
+    """
+
+    item_text: Lists | None = None
+    validation: Ratings | None = None
+    trained: Callable[[str], ArrayModel] | None = None
+
+
+class FitsArrays(ABC):
+    """What an algorithm offers that can train from ratings in memory, whatever its `fit` does on Spark."""
+
+    name: str
+    most_ratings: ClassVar[int] = 100_000_000
+    """More are refused: they, and what is made of them, would not fit one process of some 16 GiB."""
+
+    @abstractmethod
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> ArrayModel:
+        """Train on ratings in memory; the same seed and rows give the same model."""
+
+    def check_size(self, *, users: int, items: int, ratings: int) -> None:
+        """Raise DataError where the training would need more memory than one process should have."""
+        if ratings > self.most_ratings:
+            raise DataError(
+                f"model {self.name}: {ratings:,} ratings, and it trains in one task, on at most {self.most_ratings:,}"
+            )
+
+
+class InMemory(FitsArrays, Algorithm[ParamsT]):
+    """An algorithm that trains from ratings in memory only: on Spark all ratings go into one task."""
+
+    uses_text: ClassVar[bool] = False
+    """`fit` collects the items' text for it."""
+
+    @abstractmethod
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> Arrays: ...
+
+    def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> TrainedModel:
+        rows = interactions.select(*(F.col(name).cast("int") for name in ("user_idx", "item_idx")),
+                                   F.col("rating").cast("float"))  # fmt: skip
+        users, items, count = rows.agg(F.max("user_idx"), F.max("item_idx"), F.count("*")).collect()[0]
+        if not count:
+            raise DataError("no ratings to train on: the training rows are empty")
+        self.check_size(users=users + 1, items=items + 1, ratings=count)
+
+        text = self._text(context)
+
+        def train(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            given = pa.Table.from_batches(batches)
+            if given.num_rows:
+                columns = (given.column(name).to_numpy() for name in ("user_idx", "item_idx", "rating"))
+                yield from as_rows(self.fit_arrays(Ratings.of(*columns), seed=seed, context=text))
+
+        trained = cut(rows.repartition(1).mapInArrow(train, _DDL))
+        return of_rows(trained, algorithm=self.name, ratings=interactions)
+
+    def _text(self, context: TrainingContext | None) -> ArrayContext:
+        if not self.uses_text or context is None or context.item_text is None:
+            return ArrayContext()
+        text = context.item_text.select("item_idx", "terms", "weights").toArrow()
+        return ArrayContext(item_text=lists_in(text, index="item_idx", ids="terms", values="weights"))
+
+
+def as_rows(model: Arrays) -> Iterator[pa.RecordBatch]:
+    """The model as batches of ROWS."""
+    capabilities = sorted(model.capabilities)
+    header: dict[str, Any] = {"global_mean": model.global_mean, "capabilities": capabilities}
+    if isinstance(model, FactorArrays):
+        header |= {"mean": model.mean, "rank": model.items.factors.shape[1]}
+    else:
+        header |= {"rule": asdict(model.rule)}
+        yield from _table_rows(model.table, model)
+    for part, side in (("user", model.users), ("item", model.items)):
+        yield from _side_rows(part, side)
+    yield _batch(part=["header"], header=[json.dumps(header)])
+
+
+def of_rows(rows: DataFrame, *, algorithm: str, ratings: DataFrame) -> TrainedModel:
+    """The model whose rows `as_rows` gave; `ratings` as NeighbourModel has them."""
+    header = json.loads(rows.where("part = 'header'").select("header").collect()[0][0])
+    users, items = (
+        rows.where(F.col("part") == part).select(F.col("idx").alias(f"{part}_idx"), "bias", "factors", "mean_rating")
+        for part in ("user", "item")
+    )
+    shared: dict[str, Any] = {
+        "algorithm": algorithm,
+        "users": users,
+        "items": items,
+        "global_mean": header["global_mean"],
+        "capabilities": frozenset(map(Capability, header["capabilities"])),
+    }
+    if "rule" not in header:
+        return FactorModel(mean=header["mean"], rank=header["rank"], **shared)
+    table = rows.where("part = 'table'").select("idx", "scale", "neighbours", "weights")
+    return NeighbourModel(
+        rule=NeighbourRule(**header["rule"]),
+        table=table,
+        ratings=ratings.select("user_idx", "item_idx", "rating"),
+        **shared,
+    )
+
+
+def _side_rows(part: str, side: Side) -> Iterator[pa.RecordBatch]:
+    known = np.flatnonzero(side.known)
+    for start in range(0, len(known), _ROWS_A_BATCH):
+        idx = known[start : start + _ROWS_A_BATCH]
+        yield _batch(
+            part=[part] * len(idx),
+            idx=pa.array(idx, pa.int32()),
+            bias=pa.array(side.bias[idx]),
+            mean_rating=pa.array(side.mean_rating[idx]),
+            factors=float_lists(np.ascontiguousarray(side.factors[idx])),
+        )
+
+
+def _table_rows(table: Lists, model: NeighbourArrays) -> Iterator[pa.RecordBatch]:
+    side = model.items if model.rule.axis == "item" else model.users
+    known = np.flatnonzero(side.known)
+    for start in range(0, len(known), _ROWS_A_BATCH):
+        idx = known[start : start + _ROWS_A_BATCH]
+        lists = table.of(idx)
+        ends = pa.array(lists.starts.astype(np.int32))
+        yield _batch(
+            part=["table"] * len(idx),
+            idx=pa.array(idx, pa.int32()),
+            scale=pa.array(model.scale[idx]),
+            neighbours=pa.ListArray.from_arrays(ends, pa.array(lists.ids)),
+            weights=pa.ListArray.from_arrays(ends, pa.array(lists.values)),
+        )
+
+
+def _batch(**columns: Any) -> pa.RecordBatch:
+    """Columns that are not given are null."""
+    length = len(columns["part"])
+    arrays = [
+        pa.array(columns[field.name], field.type) if isinstance(columns.get(field.name), list) else columns[field.name]
+        if field.name in columns else pa.nulls(length, field.type)
+        for field in ROWS
+    ]  # fmt: skip
+    return pa.RecordBatch.from_arrays(
+        [array.cast(field.type) for array, field in zip(arrays, ROWS, strict=True)], schema=ROWS
+    )

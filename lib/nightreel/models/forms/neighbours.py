@@ -1,0 +1,345 @@
+"""The neighbours form: a sparse table of the strongest weights between items, or between users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.errors import DataError
+from nightreel.models.contract import Capability, TrainedModel
+from nightreel.models.engine.catalogue import Floats, Ints, Ranked, Users, seen_lists
+from nightreel.models.engine.top_n import USERS_A_GROUP, check_places, rank_unseen
+from nightreel.models.forms.arrays import (
+    ArrayModel,
+    Bools,
+    Lists,
+    Numbers,
+    Predicted,
+    Ratings,
+    Side,
+    is_known,
+    lists_of,
+    with_fallback,
+)
+from nightreel.models.forms.factors import with_fallback as columns_with_fallback
+
+MOST_ENTRIES = 1 << 28
+"""Weights, or training rows of user neighbours, that travel to every executor to rank: 2 GiB."""
+
+
+@dataclass(frozen=True)
+class NeighbourRule:
+    """How a score comes from neighbours. x: a user or item of the table; y: of the other side; r: a training rating.
+
+    `rank`: score(user, item) = sum of the weights of the positives (r >= min_rating) among the neighbours.
+    `weighted_mean`: base + scale_x * sum(w v) / sum(|w|) over the k strongest neighbours of x that y has a rating with,
+    v = (r - bias_x' - bias_y) / scale_x' of neighbour x', base = bias_x + bias_y.
+    `mean`: base + sum(w) / count over all those neighbours.
+    """
+
+    axis: Literal["item", "user"]
+    """Whose neighbours the table holds."""
+    combine: Literal["rank", "weighted_mean", "mean"]
+    k: int = 0
+    """0: all."""
+    min_support: int = 1
+    """With fewer neighbours the prediction is the base, or without biases the mean rating of x."""
+    min_rating: float = 0.0
+    biased: bool = True
+
+    @property
+    def other(self) -> str:
+        return "user" if self.axis == "item" else "item"
+
+
+@dataclass(frozen=True)
+class NeighbourArrays(ArrayModel):
+    """The form in memory.
+
+    users, items : without factors. For `rank` an item's bias is its share of positives, which ranks for users without
+        any; the other biases are those of the rule
+    table : for each x its neighbours, the strongest first, and their weights
+    scale : (x,)
+    ratings : the training rows
+    """
+
+    rule: NeighbourRule
+    users: Side
+    items: Side
+    table: Lists
+    scale: Floats
+    ratings: Ratings
+    global_mean: float
+    capabilities: frozenset[Capability]
+
+    def predict(self, user_idx: Ints, item_idx: Ints) -> Predicted:
+        self.require(Capability.PREDICT)
+        mine, other = (self.items, self.users) if self.rule.axis == "item" else (self.users, self.items)
+        rows, groups = (item_idx, user_idx) if self.rule.axis == "item" else (user_idx, item_idx)
+        rows, groups = (
+            np.where(is_known(index, side.known), index, -1) for index, side in ((rows, mine), (groups, other))
+        )
+        base = mine.bias[rows].astype(np.float64) + other.bias[groups]
+        score = combined(
+            self.rule, self.table, rows, groups, self._values, base=base, scale=self.scale[rows],
+            mean=mine.mean_rating[rows],
+        )  # fmt: skip
+        return with_fallback(
+            score, user_idx, item_idx, users=self.users, items=self.items, global_mean=self.global_mean
+        )
+
+    @cached_property
+    def _values(self) -> Lists:
+        """For each y the x it has ratings with, and their values."""
+        rows = self.ratings
+        if self.rule.axis == "item":
+            mine, other, x, y = self.items, self.users, rows.item_idx, rows.user_idx
+        else:
+            mine, other, x, y = self.users, self.items, rows.user_idx, rows.item_idx
+        return lists_of(y, x, values_of(self.rule, rows.rating, mine.bias[x], other.bias[y], self.scale[x]),
+                        n_rows=len(other.bias))  # fmt: skip
+
+    def recommend(self, user_idx: Ints, *, n: int, seen: Lists) -> Ranked:
+        from nightreel.models.engine.neighbour_scores import best_items
+
+        self.require(Capability.RECOMMEND)
+        left = (self._positives if self.rule.axis == "item" else self.table).of(user_idx)
+        return best_items(left, self._right, items=self.items.known, prior=self.items.bias, n=n, seen=seen)
+
+    @cached_property
+    def _positives(self) -> Lists:
+        """For each user the positives, each with 1."""
+        chosen = self.ratings.rating >= self.rule.min_rating
+        users, items = self.ratings.user_idx[chosen], self.ratings.item_idx[chosen]
+        return lists_of(users, items, np.ones(len(users), np.float32), n_rows=len(self.users.bias))
+
+    @cached_property
+    def _right(self) -> Lists:
+        return self.table.transposed(len(self.items.bias)) if self.rule.axis == "item" else self._positives
+
+
+def values_of(rule: NeighbourRule, rating: Any, bias: Any, other_bias: Any, scale: Any) -> Any:
+    """What a training row counts in a mean; arrays or columns."""
+    return (rating - bias - other_bias) / scale if rule.combine == "weighted_mean" else rating * 0 + 1
+
+
+def combined(
+    rule: NeighbourRule, table: Lists, rows: Ints, groups: Ints, histories: Lists, *, base: Numbers, scale: Numbers,
+    mean: Numbers,
+) -> Numbers:  # fmt: skip
+    """(pairs,) float64: the rule's predictions; of pairs with an unknown side, whatever comes."""
+    from nightreel.models.engine.neighbour_scores import estimates
+
+    by_weight = rule.combine == "weighted_mean"
+    estimate, support = estimates(table, rows, groups, histories, k=rule.k, by_weight=by_weight)
+    enough = (support >= rule.min_support) & ~np.isnan(estimate)
+    alone = base if rule.biased else mean
+    return np.where(enough, base + (scale if by_weight else 1.0) * estimate, alone)
+
+
+@dataclass(frozen=True)
+class NeighbourModel(TrainedModel):
+    """The form in tables.
+
+    Parameters
+    ----------
+    users, items : grain user, item; columns <index> int, bias float, factors array<float> (empty), mean_rating float
+    table : grain x; columns idx int, scale float, neighbours array<int> (the strongest first), weights array<float>
+    ratings : the training rows; grain user x item; columns user_idx, item_idx, rating
+    """
+
+    form: ClassVar[str] = "neighbours"
+    algorithm: str
+    rule: NeighbourRule
+    users: DataFrame
+    items: DataFrame
+    table: DataFrame
+    ratings: DataFrame
+    global_mean: float
+    capabilities: frozenset[Capability]
+
+    def predict(self, pairs: DataFrame) -> DataFrame:
+        self.require(Capability.PREDICT)
+        x, y, rule = f"{self.rule.axis}_idx", f"{self.rule.other}_idx", self.rule
+        sides = {"user": self.users, "item": self.items}
+        of_x, of_y = (
+            sides[name].select(
+                f"{name}_idx",
+                F.col("bias").alias(f"_{name}_bias"),
+                F.col("mean_rating").cast("double").alias(f"_{name}_mean"),
+            )
+            for name in (rule.axis, rule.other)
+        )
+        lists = self.table.select(F.col("idx").alias(x), "scale", "neighbours", "weights")
+        asked = pairs.join(of_x.join(lists, x, "left"), x, "left").join(of_y, y, "left")
+        last = of_y.agg(F.max(y)).collect()[0][0] or 0
+        group = F.pmod(F.col(y), F.lit(last // USERS_A_GROUP + 1)).alias("_group")
+        asked = asked.withColumn("_group", group)
+        rated = self.ratings.join(of_x.join(lists.select(x, "scale"), x), x).join(of_y, y)
+        value = values_of(
+            rule, F.col("rating"), F.col(f"_{rule.axis}_bias"), F.col(f"_{rule.other}_bias"), F.col("scale")
+        )
+        histories = rated.select(
+            group, F.col(x).alias("_x"), F.col(y).alias("_y"),
+            value.cast("float").alias("_value"),
+        )  # fmt: skip
+        kept = [*pairs.columns, "_user_mean", "_item_mean"]
+        schema = asked.select(*(F.col(f"`{name}`") for name in kept), F.lit(None).cast("double").alias("_score")).schema
+
+        def scores(left: pa.Table, right: pa.Table) -> pa.Table:
+            score = _scores_of_group(rule, left, right, y=y)
+            return left.select(kept).append_column("_score", pa.array(score, pa.float64(), from_pandas=True))
+
+        scored = asked.groupBy("_group").cogroup(histories.groupBy("_group")).applyInArrow(scores, schema)
+        return columns_with_fallback(scored, F.col("_score"), columns=pairs.columns, global_mean=self.global_mean)
+
+    def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
+        from nightreel.models.engine import neighbour_scores
+
+        self.require(Capability.RECOMMEND)
+        check_places(n)
+        known, prior = self._items()
+        positives = self.ratings.where(F.col("rating") >= F.lit(self.rule.min_rating)).select("user_idx", "item_idx")
+        users, seen = users.select("user_idx"), seen.select("user_idx", "item_idx")
+        by_item = self.rule.axis == "item"
+        if by_item:
+            right = _table_lists(self.table, rows=len(known)).transposed(len(known))
+            # A history travels with what the user has seen, as negative numbers.
+            seen = seen.union(positives.select("user_idx", -1 - F.col("item_idx")))
+        else:
+            right = _pair_lists(positives)
+            lists = self.table.select(F.col("idx").alias("user_idx"), "neighbours", "weights")
+            users = users.join(lists, "user_idx", "left")
+
+        def best(group: pa.Table, items: Ints, counts: Ints) -> tuple[Users, Ranked]:
+            rows = np.repeat(np.arange(len(counts)), counts)
+            ones = np.ones(len(items), np.float32)
+            history = items < 0
+            unwanted = lists_of(rows[~history], items[~history], ones[~history], n_rows=len(counts))
+            if by_item:
+                left = lists_of(rows[history], -1 - items[history], ones[history], n_rows=len(counts))
+            else:
+                left = _lists_in(group.column("neighbours"), group.column("weights"))
+            ranked = neighbour_scores.best_items(left, right, items=known, prior=prior, n=n, seen=unwanted)
+            return Users(np.zeros(len(counts), np.float32), np.empty((0, 0), np.float32), items, counts), ranked
+
+        return rank_unseen(users, seen, best)
+
+    def _items(self) -> tuple[Bools, Floats]:
+        """By item_idx: known, and the bias."""
+        rows = self.items.select("item_idx", "bias").toArrow()
+        index = rows.column("item_idx").to_numpy()
+        known = np.zeros(int(index.max(initial=-1)) + 1, np.bool_)
+        prior = np.zeros(len(known), np.float32)
+        known[index], prior[index] = True, rows.column("bias").to_numpy()
+        return known, prior
+
+    def similar(self, *, n: int) -> DataFrame:
+        self.require(Capability.SIMILAR)
+        check_places(n)
+        near = self.table.select(
+            F.col("idx").alias("item_idx"), F.posexplode(F.slice(F.arrays_zip("neighbours", "weights"), 1, n))
+        )
+        return near.select(
+            "item_idx",
+            (F.col("pos") + 1).alias("rank"),
+            F.col("col.neighbours").alias("similar_item_idx"),
+            F.col("col.weights").alias("similarity"),
+        )
+
+    def header(self) -> dict[str, Any]:
+        """What is kept with the tables, as JSON types."""
+        return {
+            "rule": asdict(self.rule),
+            "global_mean": self.global_mean,
+            "capabilities": sorted(self.capabilities),
+        }
+
+    @classmethod
+    def restore(
+        cls, algorithm: str, header: Mapping[str, Any], *, users: DataFrame, items: DataFrame, table: DataFrame,
+        ratings: DataFrame,
+    ) -> Self:  # fmt: skip
+        """The model whose `header` and tables these are, and whose training rows."""
+        return cls(
+            algorithm=algorithm,
+            rule=NeighbourRule(**header["rule"]),
+            users=users.select("user_idx", "bias", "factors", "mean_rating"),
+            items=items.select("item_idx", "bias", "factors", "mean_rating"),
+            table=table.select("idx", "scale", "neighbours", "weights"),
+            ratings=ratings.select("user_idx", "item_idx", "rating"),
+            global_mean=header["global_mean"],
+            capabilities=frozenset(map(Capability, header["capabilities"])),
+        )
+
+
+def _scores_of_group(rule: NeighbourRule, left: pa.Table, right: pa.Table, *, y: str) -> Numbers:
+    """(pairs,) float64, NaN where a side is unknown. The group's y, and its pairs, are numbered anew."""
+    pairs, axis, other = left.num_rows, rule.axis, rule.other
+    known = left.column("scale").is_valid().to_numpy() & left.column(f"_{other}_bias").is_valid().to_numpy()
+    ids = np.unique(right.column("_y").to_numpy())
+    asked_y = left.column(y).fill_null(-1).to_numpy()
+    place = np.minimum(np.searchsorted(ids, asked_y), max(len(ids) - 1, 0))
+    found = (ids[place] == asked_y) if len(ids) else np.zeros(pairs, np.bool_)
+    histories = lists_of(
+        np.searchsorted(ids, right.column("_y").to_numpy()), right.column("_x").to_numpy(),
+        right.column("_value").to_numpy(), n_rows=len(ids),
+    )  # fmt: skip
+    numbers = {
+        name: left.column(name).fill_null(0.0).to_numpy().astype(np.float64)
+        for name in (f"_{axis}_bias", f"_{other}_bias", f"_{axis}_mean", "scale")
+    }
+    score = combined(
+        rule,
+        _lists_in(left.column("neighbours"), left.column("weights")),
+        np.where(known, np.arange(pairs), -1),
+        np.where(found & known, place, -1),
+        histories,
+        base=numbers[f"_{axis}_bias"] + numbers[f"_{other}_bias"],
+        scale=numbers["scale"],
+        mean=numbers[f"_{axis}_mean"],
+    )
+    return np.where(known, score, np.nan)
+
+
+def _lists_in(ids: pa.ChunkedArray, values: pa.ChunkedArray) -> Lists:
+    """Columns of lists; null is an empty list."""
+    numbers, counts = seen_lists(ids)
+    weights, _ = seen_lists(values)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Lists(starts, numbers.astype(np.int32), weights.astype(np.float32))
+
+
+def _table_lists(table: DataFrame, *, rows: int) -> Lists:
+    """The table by idx, collected."""
+    total = table.agg(F.coalesce(F.sum(F.size("neighbours")), F.lit(0))).collect()[0][0]
+    _refuse_beyond(total, "neighbours")
+    collected = table.select("idx", "neighbours", "weights").toArrow()
+    return lists_in(collected, index="idx", ids="neighbours", values="weights", n_rows=rows)
+
+
+def lists_in(table: pa.Table, *, index: str, ids: str, values: str, n_rows: int = 0) -> Lists:
+    """The table's lists by its column `index`; n_rows where the last may be missing."""
+    lists, owners = _lists_in(table.column(ids), table.column(values)), table.column(index).to_numpy()
+    n_rows = max(n_rows, int(owners.max(initial=-1)) + 1)
+    return lists_of(np.repeat(owners, lists.counts), lists.ids, lists.values, n_rows=n_rows)
+
+
+def _pair_lists(pairs: DataFrame) -> Lists:
+    """By user, the items, each with 1; collected."""
+    _refuse_beyond(pairs.count(), "training rows")
+    collected = pairs.toArrow()
+    users, items = collected.column("user_idx").to_numpy(), collected.column("item_idx").to_numpy()
+    return lists_of(users, items, np.ones(len(users), np.float32), n_rows=int(users.max(initial=-1)) + 1)
+
+
+def _refuse_beyond(entries: int, what: str) -> None:
+    if entries > MOST_ENTRIES:
+        raise DataError(f"{entries:,} {what}: more than {MOST_ENTRIES:,} do not travel to the executors to rank")
