@@ -27,17 +27,18 @@ from nightreel.models import (
     TrainingContext,
     create,
 )
+from nightreel.models.forms.blend import ListBlend, RatingBlend
 from nightreel.settings import load
 from nightreel.tables import SCHEMAS
 
-Trained: TypeAlias = FactorModel | NeighbourModel | NetworkModel
+Trained: TypeAlias = FactorModel | NeighbourModel | NetworkModel | RatingBlend | ListBlend
 Models: TypeAlias = Mapping[str, Trained]
 NETWORKS = ("mf", "mf_bias", "deep", "ncf", "neumf", "hybrid")
 TEXT = "item_idx int, terms array<int>, weights array<float>"
 USERS, ITEMS = 24, 9
 NEW = 1000
 """An index no model knows."""
-RANKERS = ("als_implicit", "ease", "item_cosine")
+RANKERS = ("als_implicit", "ease", "item_cosine", "blend_lists")
 """They learn from ratings of at least min_rating."""
 
 UNRATED_BUT_ONE = USERS
@@ -56,6 +57,8 @@ EXPECTED_TO = {
     "als_implicit": {Capability.RECOMMEND, Capability.SIMILAR},
     "ease": {Capability.RECOMMEND, Capability.SIMILAR},
     "item_cosine": {Capability.RECOMMEND, Capability.SIMILAR},
+    "blend": {Capability.PREDICT},
+    "blend_lists": {Capability.RECOMMEND, Capability.SIMILAR},
 } | {name: set(Capability) for name in NETWORKS}
 
 
@@ -85,12 +88,19 @@ def in_this_process(_: SparkSession, spec: Any, __: object) -> str:
 def train(models: Iterable[str], interactions: DataFrame, folder: Path) -> Models:
     """With few and small steps."""
     quick = [f"models.{model}={{iterations = 2, blocks = 2, rank = 4}}" for model in ("als", "als_implicit")]
-    quick += ["models.baseline.iterations=2", "training.epochs=2"]
+    quick += ["models.baseline.iterations=2", "training.epochs=2", "models.blend.members=['baseline', 'als']"]
     quick += [f"models.{model}.min_rating=1.0" for model in RANKERS]
     settings = load("local", quick, models=HYPERPARAMETERS)
     words = interactions.sparkSession.createDataFrame([(0, [0, 2], [0.6, 0.8]), (3, [1], [1.0])], TEXT)
-    context = TrainingContext(folder="", scale=settings.scale, launch=settings.neural, item_text=words)
-    trained = {}
+    trained: dict[str, Trained] = {}
+    context = TrainingContext(
+        folder="",
+        scale=settings.scale,
+        launch=settings.neural,
+        validation=interactions.where("(user_idx + item_idx) % 4 = 0"),
+        item_text=words,
+        trained=trained.__getitem__,
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nightreel.neural.launcher.launch", in_this_process)
         for name in models:
@@ -127,12 +137,13 @@ def ask(models: Models, question: Callable[[Any], DataFrame], *needed: Capabilit
 
 def parts(models: Models) -> dict[str, Answers]:
     """By a part's name, of the models that have it, its rows."""
-    with_table = {name: model for name, model in models.items() if isinstance(model, NeighbourModel)}
-    return {
-        "users": ask(models, lambda model: model.users),
-        "items": ask(models, lambda model: model.items),
-        "table": ask(with_table, lambda model: model.table),
-    }
+    return {part: ask_those_with(part, models) for part in KEYS}
+
+
+def ask_those_with(part: str, models: Models) -> Answers:
+    return ask(
+        {name: model for name, model in models.items() if hasattr(model, part)}, lambda model: getattr(model, part)
+    )
 
 
 KEYS = {"users": "user_idx", "items": "item_idx", "table": "idx"}
@@ -160,7 +171,7 @@ def models(spark: SparkSession, interactions: DataFrame, tmp_path_factory: pytes
         for name, answer in answers.items():
             schema = getattr(trained[name], part).schema
             collected.setdefault(name, {})[part] = spark.createDataFrame(answer.rows, schema)
-    return {name: replace(model, **collected[name]) for name, model in trained.items()}
+    return {name: replace(model, **collected.get(name, {})) for name, model in trained.items()}
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +229,8 @@ def trained_on_shuffled_rows(
 ) -> dict[str, tuple[Any, ...]]:
     shuffled = frame(spark, np.random.default_rng(1).permutation(np.array(ratings(), dtype=object)).tolist())
     folder = tmp_path_factory.mktemp("shuffled")
-    return contents(train(sorted(set(HYPERPARAMETERS) - set(NETWORKS)), shuffled.repartition(5, "rating"), folder))
+    names = [name for name in HYPERPARAMETERS if name not in NETWORKS]
+    return contents(train(names, shuffled.repartition(5, "rating"), folder))
 
 
 def restore(model: Trained) -> Trained:
@@ -227,6 +239,8 @@ def restore(model: Trained) -> Trained:
     header = json.loads(json.dumps(model.header()))
     if isinstance(model, NeighbourModel):
         return NeighbourModel.restore(model.algorithm, header, **kept, ratings=model.ratings)
+    if isinstance(model, RatingBlend | ListBlend):
+        return type(model).restore(model.algorithm, header, **kept, members=model.members)
     return type(model).restore(model.algorithm, header, **kept)
 
 
@@ -296,8 +310,8 @@ class TestEveryModel:
         needs(model, Capability.RECOMMEND)
         if isinstance(model, NetworkModel):
             pytest.skip("of a network the average user is not the average of the scores")
-        if isinstance(model, NeighbourModel):
-            pytest.skip("neighbours rank by popularity then; test_neighbours.py")
+        if isinstance(model, NeighbourModel | ListBlend):
+            pytest.skip("they rank by popularity then; test_neighbours.py")
         rows = recommended_to_all[name].rows.to_pylist()
         scores: dict[int, list[float]] = {item: [] for item in range(ITEMS)}
         for row in rows:

@@ -20,7 +20,8 @@ def test_every_model_has_its_hyperparameters_in_the_configuration() -> None:
 
 def test_an_unknown_model_is_told_the_known_ones() -> None:
     with pytest.raises(
-        ConfigurationError, match=r"^model svdpp: unknown; known: user_mean, item_mean, .*als_implicit, .*mf, .*hybrid$"
+        ConfigurationError,
+        match=r"^model svdpp: unknown; known: user_mean, item_mean, .*als_implicit, .*hybrid, .*blend_lists$",
     ):
         create("svdpp", settings())
 

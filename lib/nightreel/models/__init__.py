@@ -11,3 +11,4 @@ from nightreel.models.forms.network import NetworkModel as NetworkModel
 from nightreel.models.registry import HYPERPARAMETERS as HYPERPARAMETERS
 from nightreel.models.registry import check as check
 from nightreel.models.registry import create as create
+from nightreel.models.registry import members as members

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nightreel.errors import ConfigurationError
 from nightreel.models.classical.als import Als, AlsImplicit
 from nightreel.models.classical.biases import Baseline, ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
+from nightreel.models.classical.blend import Blend, BlendAlgorithm, BlendLists
 from nightreel.models.classical.item_weights import Ease, ItemCosine
 from nightreel.models.contract import Algorithm
 from nightreel.models.neural import NeuralAlgorithm
@@ -30,9 +31,11 @@ _CLASSICAL: Mapping[str, type[Algorithm[Any]]] = {
         ItemCosine,
     )
 }
+_BLENDS: Mapping[str, type[Algorithm[Any]]] = {algorithm.name: algorithm for algorithm in (Blend, BlendLists)}
 HYPERPARAMETERS: Mapping[str, type[Section]] = {
     **{name: algorithm.params_type for name, algorithm in _CLASSICAL.items()},
     **{name: hyperparameters_type(name) for name in PARAMS},
+    **{name: algorithm.params_type for name, algorithm in _BLENDS.items()},
 }
 """By every model's name, simplest first, the type of its hyperparameters, [models.<name>] of the configuration."""
 
@@ -47,10 +50,29 @@ def create(name: str, settings: Settings) -> Algorithm[Any]:
     if name not in HYPERPARAMETERS:
         raise ConfigurationError(f"model {name}: unknown; known: {', '.join(HYPERPARAMETERS)}")
     params: Any = settings.models[name]
-    return _CLASSICAL[name](params) if name in _CLASSICAL else NeuralAlgorithm(name, params)
+    algorithms = {**_CLASSICAL, **_BLENDS}
+    return algorithms[name](params) if name in algorithms else NeuralAlgorithm(name, params)
+
+
+def members(name: str, settings: Settings) -> Sequence[str]:
+    """The models that a blend puts together; of any other model, none.
+
+    Raises
+    ------
+    ConfigurationError : no such algorithm, or a member that is none or is itself a blend
+    """
+    algorithm = create(name, settings)
+    named = algorithm.members() if isinstance(algorithm, BlendAlgorithm) else ()
+    for member in named:
+        if member in _BLENDS:
+            raise ConfigurationError(f"model {name}: its member {member} is a blend itself")
+        create(member, settings)
+    return named
 
 
 def check(wanted: Iterable[str], settings: Settings) -> None:
     """Raise ConfigurationError for an unknown algorithm, or one that this installation cannot train."""
     for name in wanted:
         create(name, settings).check()
+        for member in members(name, settings):
+            create(member, settings).check()

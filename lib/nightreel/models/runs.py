@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, TableError
 from nightreel.models.contract import TrainedModel
+from nightreel.models.forms.blend import ListBlend, RatingBlend
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.forms.neighbours import NeighbourModel
 from nightreel.models.forms.network import NetworkModel
@@ -21,7 +22,9 @@ from nightreel.settings.sections import Section
 from nightreel.tables import Tables, digest, sql_text
 
 FINISHED = "finished"
-TABLES = ("gold_runs", "gold_user_factors", "gold_item_factors", "gold_neighbours")
+_PARTS = {"gold_user_factors": "users", "gold_item_factors": "items", "gold_neighbours": "table"}
+"""The tables of trained models, and what of a model is in each; a form has some of them."""
+
 _SHOWN = 10
 
 
@@ -69,14 +72,16 @@ def save(
     started_at: datetime,
     finished_at: datetime,
     code_version: str,
+    members: Mapping[str, str] | None = None,
 ) -> Run:
     """Write the model, and its run last, so that a listed run is whole. Saving a run again replaces it.
 
     Parameters
     ----------
+    members : of a blend, the run_id of each member
     started_at, finished_at : with their time zone
     """
-    if not isinstance(model, FactorModel | NeighbourModel | NetworkModel):
+    if not isinstance(model, FactorModel | NeighbourModel | NetworkModel | RatingBlend | ListBlend):
         raise TypeError(f"no tables are kept for models of form {model.form}")
     run = Run(
         run_id=run_id,
@@ -91,18 +96,21 @@ def save(
         finished_at=finished_at,
         status=FINISHED,
         form=model.form,
-        header=model.header(),
+        header=model.header() | ({"members": dict(members)} if members else {}),
     )
     this_run = f"run_id = {sql_text(run_id)}"
     named = F.lit(run_id).alias("run_id")
-    sides = {"gold_user_factors": model.users, "gold_item_factors": model.items}
-    if isinstance(model, NeighbourModel):
-        sides["gold_neighbours"] = model.table
-    with ThreadPoolExecutor(len(sides)) as pool:  # most of a commit is waiting
+    sides = {name: getattr(model, part) for name, part in _PARTS.items() if hasattr(model, part)}
+    with ThreadPoolExecutor(len(_PARTS)) as pool:  # most of a commit is waiting
         list(pool.map(lambda name: tables.replace_where(name, sides[name].select(named, "*"), this_run), sides))
     encoded = {name: json.dumps(getattr(run, name), sort_keys=True) for name in ("params", "header")}
     tables.put("gold_runs", [vars(run) | encoded], this_run)
     return run
+
+
+def tables_of(model: TrainedModel) -> list[str]:
+    """The tables that `save` writes."""
+    return ["gold_runs", *(name for name, part in _PARTS.items() if hasattr(model, part))]
 
 
 def load(tables: Tables, run: Run) -> TrainedModel:
@@ -118,6 +126,11 @@ def load(tables: Tables, run: Run) -> TrainedModel:
         ratings = tables.read("silver_interactions", version=run.interactions_version).where("split = 'train'")
         table = tables.read("gold_neighbours").where(of_run)
         return NeighbourModel.restore(run.model, run.header, users=users, items=items, table=table, ratings=ratings)
+    if run.form in (RatingBlend.form, ListBlend.form):
+        members = {name: load(tables, find(tables, run_id=run_id)) for name, run_id in run.header["members"].items()}
+        if run.form == RatingBlend.form:
+            return RatingBlend.restore(run.model, run.header, members=members)
+        return ListBlend.restore(run.model, run.header, members=members, users=users, items=items)
     for form in FactorModel, NetworkModel:
         if run.form == form.form:
             return form.restore(run.model, run.header, users=users, items=items)

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel import __version__, models
+from nightreel.errors import ConfigurationError
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import current_prepare_id
@@ -25,8 +26,9 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
 
     With `resume`, a run finished with the same inputs is kept, and a network continues from its last checkpoint.
     """
-    algorithms = {name: models.create(name, job.settings) for name in names}
     prepare_id = current_prepare_id(job.tables)
+    names = _in_order(names, job, prepare_id)
+    algorithms = {name: models.create(name, job.settings) for name in names}
     version = job.tables.version("silver_interactions") or 0
     ratings, context = _rows(job, version)
     finished = runs.finished(job.tables) if resume else {}
@@ -46,7 +48,28 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
 
 def planned_run_id(job: Job, model: str) -> str:
     """The run id for the job's date, the model's hyperparameters and the seed: training again replaces the run."""
-    return runs.new_run_id(job.run_date, model, job.settings.models[model], job.settings.train.seed)
+    members = [planned_run_id(job, member) for member in models.members(model, job.settings)]
+    return runs.new_run_id(job.run_date, model, job.settings.models[model], job.settings.train.seed, *members)
+
+
+def _in_order(names: Sequence[str], job: Job, prepare_id: str) -> list[str]:
+    """Blends after all others.
+
+    Raises
+    ------
+    ConfigurationError : a blend's member is neither named nor trained for the same date with the same settings
+    """
+    members = {name: models.members(name, job.settings) for name in names}
+    known = set(names)
+    finished = runs.finished(job.tables) if any(members.values()) else {}
+    for name, needed in members.items():
+        missing = [m for m in needed if m not in known and finished.get(planned_run_id(job, m)) != prepare_id]
+        if missing:
+            raise ConfigurationError(
+                f"model {name}: needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not trained "
+                f"for {job.run_date}: name them too, in nightly.models or with --model"
+            )
+    return sorted(names, key=lambda name: bool(members[name]))
 
 
 def _train(
@@ -67,7 +90,12 @@ def _train(
     # A checkpoint is resumed only with the same rows, in the same files, and on as many processes.
     made_from = digest([prepare_id, job.settings.neural.model_dump()])
     folder = networks and networks / f"{run_id}-v{version}-{made_from}"
-    run_context = replace(context, folder=str(folder or ""), resume=resume, keep_history=epochs.extend)
+    members = {name: planned_run_id(job, name) for name in models.members(algorithm.name, job.settings)}
+
+    def trained(name: str) -> models.TrainedModel:
+        return runs.load(job.tables, runs.find(job.tables, run_id=members[name]))
+
+    run_context = replace(context, folder=str(folder or ""), resume=resume, keep_history=epochs.extend, trained=trained)
     model = algorithm.fit(ratings, seed=job.settings.train.seed, context=run_context)
     runs.save(
         job.tables,
@@ -81,13 +109,14 @@ def _train(
         started_at=started,
         finished_at=datetime.now(UTC),
         code_version=__version__,
+        members=members,
     )
     if not folder or not epochs:
-        return runs.TABLES
+        return runs.tables_of(model)
     labels = {"run_id": run_id, "run_date": job.run_date, "model": algorithm.name}
     job.tables.put("gold_metrics", [labels | epoch._asdict() for epoch in epochs], f"run_id = {sql_text(run_id)}")
     _remove_leftovers(folder, run_id)
-    return [*runs.TABLES, "gold_metrics"]
+    return [*runs.tables_of(model), "gold_metrics"]
 
 
 def _rows(job: Job, version: int) -> tuple[DataFrame, models.TrainingContext]:

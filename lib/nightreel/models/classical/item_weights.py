@@ -1,6 +1,7 @@
-"""Rankers from how often two items are liked by the same user: EASE, and the items' cosine.
+"""Rankers from how often two items have a user in common: EASE, and the items' cosine.
 
-score(user, item) = sum of the item's weights with what the user likes. Each item keeps its strongest weights.
+score(user, item) = sum of the item's weights with the user's history, in which a positive counts 1 and another rating
+`below`. Each item keeps its strongest weights.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from nightreel.models.engine.catalogue import Floats
 from nightreel.models.engine.one_task import ArrayContext, InMemory
 from nightreel.models.forms.arrays import Lists, Ratings, Side, stacked, strongest
 from nightreel.models.forms.factors import mean_rating, without_factors
-from nightreel.models.forms.neighbours import NeighbourArrays, NeighbourModel, NeighbourRule
+from nightreel.models.forms.neighbours import NeighbourArrays, NeighbourModel, NeighbourRule, histories_of
 from nightreel.models.solve.spark_als import cut
 from nightreel.settings.sections import Penalty, PositiveInt, Rate, Section
 
@@ -34,7 +35,9 @@ class ItemWeightsParams(Section):
     kept: PositiveInt
     """Weights that an item keeps: the largest, whatever their sign."""
     min_rating: float
-    """What counts as a positive."""
+    """What counts as a positive, with 1."""
+    below: Penalty
+    """What another rating counts: that a user has met an item tells something even where it was not liked."""
     tasks: PositiveInt
     """Tasks that count the Gramian; each holds one, 4 bytes for a pair of items."""
 
@@ -81,12 +84,12 @@ class ItemWeights(InMemory[ItemParamsT]):
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
         from nightreel.models.solve.gramian import gramian
 
-        chosen = ratings.rating >= self.params.min_rating
-        if not chosen.any():
+        positive = ratings.rating >= self.params.min_rating
+        if not positive.any():
             raise self._no_positives()
-        positives = ratings.where(chosen)
-        lists = positives.by_user._replace(values=np.ones(len(positives), np.float32))
-        share = positives.by_item.counts / max(1, int((ratings.by_user.counts > 0).sum()))
+        lists = histories_of(ratings, min_rating=self.params.min_rating, below=self.params.below)
+        liked = np.bincount(ratings.item_idx[positive], minlength=ratings.n_items)
+        share = liked / np.count_nonzero(ratings.by_user.counts)
         table = self.weights(gramian(lists, ratings.n_items))
         return NeighbourArrays(
             rule=self._rule(),
@@ -122,7 +125,8 @@ class ItemWeights(InMemory[ItemParamsT]):
             }
             yield from pa.table(columns).to_batches(max_chunksize=1 << 12)
 
-        pairs = interactions.where(positive).select("user_idx", "item_idx", F.lit(1.0).cast("float").alias("value"))
+        value = F.when(positive, F.lit(1.0)).otherwise(F.lit(self.params.below)).cast("float").alias("value")
+        pairs = interactions.select("user_idx", "item_idx", value).where("value != 0")
         schema = "idx int, scale float, neighbours array<int>, weights array<float>"
         counted = with_gramian(pairs, table, n_items=last + 1, tasks=self.params.tasks, schema=schema)
         of_rating = F.avg(F.col("rating").cast("double")).alias("mean_rating")
@@ -153,7 +157,7 @@ class ItemWeights(InMemory[ItemParamsT]):
         return stacked(blocks)
 
     def _rule(self) -> NeighbourRule:
-        return NeighbourRule(axis="item", combine="rank", min_rating=self.params.min_rating)
+        return NeighbourRule(axis="item", combine="rank", min_rating=self.params.min_rating, below=self.params.below)
 
     def _no_positives(self) -> NightreelError:
         return DataError(f"{self.name}: no training rating of at least min_rating = {self.params.min_rating}")

@@ -52,7 +52,7 @@ class Lists(NamedTuple):
         return lists_of(self.ids, rows, self.values, n_rows=n_ids)
 
 
-def lists_of(rows: Ints, ids: Ints, values: Floats, *, n_rows: int) -> Lists:
+def lists_of(rows: Ints, ids: Ints, values: Numbers, *, n_rows: int) -> Lists:
     """The entries (rows, ids, values), brought together by row; within a row in the order given."""
     order = np.argsort(rows, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_rows))])

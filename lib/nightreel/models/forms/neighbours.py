@@ -38,7 +38,8 @@ MOST_ENTRIES = 1 << 28
 class NeighbourRule:
     """How a score comes from neighbours. x: a user or item of the table; y: of the other side; r: a training rating.
 
-    `rank`: score(user, item) = sum of the weights of the positives (r >= min_rating) among the neighbours.
+    `rank`: score(user, item) = sum(w v) over the neighbours in the history; v = 1 for a positive (r >= min_rating),
+    else `below`.
     `weighted_mean`: base + scale_x * sum(w v) / sum(|w|) over the k strongest neighbours of x that y has a rating with,
     v = (r - bias_x' - bias_y) / scale_x' of neighbour x', base = bias_x + bias_y.
     `mean`: base + sum(w) / count over all those neighbours.
@@ -52,6 +53,7 @@ class NeighbourRule:
     min_support: int = 1
     """With fewer neighbours the prediction is the base, or without biases the mean rating of x."""
     min_rating: float = 0.0
+    below: float = 0.0
     biased: bool = True
 
     @property
@@ -110,19 +112,24 @@ class NeighbourArrays(ArrayModel):
         from nightreel.models.engine.neighbour_scores import best_items
 
         self.require(Capability.RECOMMEND)
-        left = (self._positives if self.rule.axis == "item" else self.table).of(user_idx)
+        left = (self._histories if self.rule.axis == "item" else self.table).of(user_idx)
         return best_items(left, self._right, items=self.items.known, prior=self.items.bias, n=n, seen=seen)
 
     @cached_property
-    def _positives(self) -> Lists:
-        """For each user the positives, each with 1."""
-        chosen = self.ratings.rating >= self.rule.min_rating
-        users, items = self.ratings.user_idx[chosen], self.ratings.item_idx[chosen]
-        return lists_of(users, items, np.ones(len(users), np.float32), n_rows=len(self.users.bias))
+    def _histories(self) -> Lists:
+        """For each user the items, and what they count."""
+        return histories_of(self.ratings, min_rating=self.rule.min_rating, below=self.rule.below)
 
     @cached_property
     def _right(self) -> Lists:
-        return self.table.transposed(len(self.items.bias)) if self.rule.axis == "item" else self._positives
+        return self.table.transposed(len(self.items.bias)) if self.rule.axis == "item" else self._histories
+
+
+def histories_of(ratings: Ratings, *, min_rating: float, below: float) -> Lists:
+    """For each user the items, ascending, with 1 for a positive and `below` for another; not those that count 0."""
+    values = np.where(ratings.rating >= min_rating, 1.0, below).astype(np.float32)
+    counts = values != 0
+    return lists_of(ratings.user_idx[counts], ratings.item_idx[counts], values[counts], n_rows=ratings.n_users)
 
 
 def values_of(rule: NeighbourRule, rating: Any, bias: Any, other_bias: Any, scale: Any) -> Any:
@@ -206,25 +213,27 @@ class NeighbourModel(TrainedModel):
         self.require(Capability.RECOMMEND)
         check_places(n)
         known, prior = self._items()
-        positives = self.ratings.where(F.col("rating") >= F.lit(self.rule.min_rating)).select("user_idx", "item_idx")
+        value = F.when(F.col("rating") >= F.lit(self.rule.min_rating), F.lit(1.0)).otherwise(F.lit(self.rule.below))
+        histories = self.ratings.select("user_idx", "item_idx", value.cast("float").alias("value")).where("value != 0")
+        below, by_item = self.rule.below, self.rule.axis == "item"
         users, seen = users.select("user_idx"), seen.select("user_idx", "item_idx")
-        by_item = self.rule.axis == "item"
         if by_item:
             right = _table_lists(self.table, rows=len(known)).transposed(len(known))
-            # A history travels with what the user has seen, as negative numbers.
-            seen = seen.union(positives.select("user_idx", -1 - F.col("item_idx")))
+            # A history travels with what the user has seen, as negative numbers: even ones are those that count 1.
+            code = -2 - 2 * F.col("item_idx") - (F.col("value") != 1.0).cast("int")
+            seen = seen.union(histories.select("user_idx", code))
         else:
-            right = _pair_lists(positives)
+            right = _collected(histories)
             lists = self.table.select(F.col("idx").alias("user_idx"), "neighbours", "weights")
             users = users.join(lists, "user_idx", "left")
 
         def best(group: pa.Table, items: Ints, counts: Ints) -> tuple[Users, Ranked]:
-            rows = np.repeat(np.arange(len(counts)), counts)
-            ones = np.ones(len(items), np.float32)
-            history = items < 0
-            unwanted = lists_of(rows[~history], items[~history], ones[~history], n_rows=len(counts))
+            rows, history = np.repeat(np.arange(len(counts)), counts), items < 0
+            unwanted = lists_of(rows[~history], items[~history], np.zeros(sum(~history)), n_rows=len(counts))
             if by_item:
-                left = lists_of(rows[history], -1 - items[history], ones[history], n_rows=len(counts))
+                codes = -2 - items[history]
+                values = np.where(codes % 2 == 0, 1.0, below)
+                left = lists_of(rows[history], codes // 2, values, n_rows=len(counts))
             else:
                 left = _lists_in(group.column("neighbours"), group.column("weights"))
             ranked = neighbour_scores.best_items(left, right, items=known, prior=prior, n=n, seen=unwanted)
@@ -332,12 +341,12 @@ def lists_in(table: pa.Table, *, index: str, ids: str, values: str, n_rows: int 
     return lists_of(np.repeat(owners, lists.counts), lists.ids, lists.values, n_rows=n_rows)
 
 
-def _pair_lists(pairs: DataFrame) -> Lists:
-    """By user, the items, each with 1; collected."""
-    _refuse_beyond(pairs.count(), "training rows")
-    collected = pairs.toArrow()
-    users, items = collected.column("user_idx").to_numpy(), collected.column("item_idx").to_numpy()
-    return lists_of(users, items, np.ones(len(users), np.float32), n_rows=int(users.max(initial=-1)) + 1)
+def _collected(histories: DataFrame) -> Lists:
+    """By user, the items and what they count."""
+    _refuse_beyond(histories.count(), "training rows")
+    rows = histories.toArrow()
+    users, items, values = (rows.column(name).to_numpy() for name in ("user_idx", "item_idx", "value"))
+    return lists_of(users, items, values, n_rows=int(users.max(initial=-1)) + 1)
 
 
 def _refuse_beyond(entries: int, what: str) -> None:
