@@ -14,7 +14,9 @@ from nightreel.nightly import chosen_run, recommend
 
 def flags(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--model", help="the newest run of this model (default: recommend.model)")
+    which.add_argument(
+        "--model", help="the newest run of this model (default: recommend.model, or the best nDCG with auto)"
+    )
     which.add_argument("--run-id", help="this run")
 
 

@@ -9,12 +9,14 @@ item_id), silver_users, silver_items, gold_runs and the run's tables. Writes gol
 import argparse
 
 from nightreel.job import Job, Summary, run
-from nightreel.nightly import chosen_run, score
+from nightreel.nightly import RATINGS, chosen_run, score
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--model", help="the newest run of this model (default: recommend.model)")
+    which.add_argument(
+        "--model", help="the newest run of this model (default: recommend.model, or the best RMSE with auto)"
+    )
     which.add_argument("--run-id", help="this run")
     parser.add_argument("--pairs", required=True, metavar="PATH", help="the pairs; .txt: the Prize's format")
     parser.add_argument("--csv", metavar="PATH", help="also write user_id,item_id,prediction here")
@@ -22,7 +24,7 @@ def flags(parser: argparse.ArgumentParser) -> None:
 
 
 def main(job: Job) -> Summary:
-    chosen = chosen_run(job, model=job.flags.model, run_id=job.flags.run_id)
+    chosen = chosen_run(job, model=job.flags.model, run_id=job.flags.run_id, purpose=RATINGS)
     return score(job, chosen, pairs=job.flags.pairs, csv=job.flags.csv, text=job.flags.text)
 
 

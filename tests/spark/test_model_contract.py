@@ -53,6 +53,13 @@ EXPECTED_TO = {
     "weighted_mean": {Capability.PREDICT, Capability.RECOMMEND},
     "baseline": {Capability.PREDICT, Capability.RECOMMEND},
     "popular": {Capability.RECOMMEND},
+    "random": {Capability.PREDICT},
+    "baseline_sgd": {Capability.PREDICT, Capability.RECOMMEND},
+    "svd": set(Capability),
+    "funk_svd": set(Capability),
+    "svd_pp": set(Capability),
+    "nmf": set(Capability),
+    "co_clustering": {Capability.PREDICT, Capability.RECOMMEND},
     "als": {Capability.PREDICT, Capability.RECOMMEND, Capability.SIMILAR},
     "als_implicit": {Capability.RECOMMEND, Capability.SIMILAR},
     "ease": {Capability.RECOMMEND, Capability.SIMILAR},
@@ -89,6 +96,7 @@ def train(models: Iterable[str], interactions: DataFrame, folder: Path) -> Model
     """With few and small steps."""
     quick = [f"models.{model}={{iterations = 2, blocks = 2, rank = 4}}" for model in ("als", "als_implicit")]
     quick += ["models.baseline.iterations=2", "training.epochs=2", "models.blend.members=['baseline', 'als']"]
+    quick += ["models.svd.rank=4", "models.funk_svd.rank=4", "models.nmf.epochs=10"]
     quick += [f"models.{model}.min_rating=1.0" for model in RANKERS]
     settings = load("local", quick, models=HYPERPARAMETERS)
     words = interactions.sparkSession.createDataFrame([(0, [0, 2], [0.6, 0.8]), (3, [1], [1.0])], TEXT)

@@ -17,8 +17,13 @@ from nightreel.models.forms.neighbours import NeighbourArrays, NeighbourRule
 RULES = [
     NeighbourRule(axis=axis, combine=combine, k=k, min_support=2, biased=biased, min_rating=3.0, below=0.25)
     for axis in ("item", "user")
-    for combine, k, biased in (("weighted_mean", 3, True), ("weighted_mean", 0, False), ("mean", 0, True), ("rank", 0, True))
-]  # fmt: skip
+    for combine, k, biased in (
+        ("weighted_mean", 3, True),
+        ("weighted_mean", 0, False),
+        ("mean", 0, True),
+        ("rank", 0, True),
+    )
+]
 NEW = 1000
 PAIRS = [(0, 0), (1, 2), (5, 8), (5, 8), (None, 3), (NEW, 2), (2, NEW), (None, None)]
 ASKED = [0, 3, 7, NEW]

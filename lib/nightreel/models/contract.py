@@ -137,6 +137,9 @@ class Algorithm(ABC, Generic[ParamsT]):
     def check(self) -> None:
         """Raise ConfigurationError where this installation lacks what the algorithm needs."""
 
+    def check_size(self, *, users: int, items: int, ratings: int) -> None:
+        """Raise DataError where the training would need more memory than a task should have."""
+
     @abstractmethod
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> TrainedModel:
         """Train on ratings.

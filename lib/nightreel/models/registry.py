@@ -9,6 +9,8 @@ from nightreel.errors import ConfigurationError
 from nightreel.models.classical.als import Als, AlsImplicit
 from nightreel.models.classical.biases import Baseline, ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
 from nightreel.models.classical.blend import Blend, BlendAlgorithm, BlendLists
+from nightreel.models.classical.closed_forms import CoClustering, Random, Svd
+from nightreel.models.classical.factorisations import BaselineSgd, FunkSvd, Nmf, SvdPp
 from nightreel.models.classical.item_weights import Ease, ItemCosine
 from nightreel.models.contract import Algorithm
 from nightreel.models.neural import NeuralAlgorithm
@@ -19,16 +21,8 @@ from nightreel.settings.sections import Section
 _CLASSICAL: Mapping[str, type[Algorithm[Any]]] = {
     algorithm.name: algorithm
     for algorithm in (
-        UserMean,
-        ItemMean,
-        MeanOfMeans,
-        WeightedMean,
-        Baseline,
-        Popular,
-        Als,
-        AlsImplicit,
-        Ease,
-        ItemCosine,
+        *(Random, UserMean, ItemMean, MeanOfMeans, WeightedMean, Baseline, BaselineSgd, Popular),
+        *(Svd, FunkSvd, SvdPp, Nmf, CoClustering, Als, AlsImplicit, Ease, ItemCosine),
     )
 }
 _BLENDS: Mapping[str, type[Algorithm[Any]]] = {algorithm.name: algorithm for algorithm in (Blend, BlendLists)}

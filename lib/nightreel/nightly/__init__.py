@@ -1,7 +1,18 @@
 """The steps of a night, each runnable alone as a job, and the night that runs them in order and resumes."""
 
 from nightreel.nightly.night import run_night
-from nightreel.nightly.steps import chosen_run, chosen_runs, evaluate, ingest, prepare, recommend, score
+from nightreel.nightly.steps import RATINGS, chosen_run, chosen_runs, evaluate, ingest, prepare, recommend, score
 from nightreel.nightly.training import train
 
-__all__ = ["chosen_run", "chosen_runs", "evaluate", "ingest", "prepare", "recommend", "run_night", "score", "train"]
+__all__ = [
+    "RATINGS",
+    "chosen_run",
+    "chosen_runs",
+    "evaluate",
+    "ingest",
+    "prepare",
+    "recommend",
+    "run_night",
+    "score",
+    "train",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly import steps, training
 from nightreel.nightly.silver import BRONZE_READ, SILVER, prepare_settings
+from nightreel.nightly.steps import AUTO, LISTS
 from nightreel.settings import Settings
 from nightreel.tables.tables import digest
 
@@ -58,19 +59,28 @@ def run_night(job: Job) -> Summary:
 
 def trained_models(settings: Settings) -> list[str]:
     """The night's models, including the one that recommends."""
-    return list(dict.fromkeys([*settings.nightly.models, settings.recommend.model]))
+    chosen = settings.recommend.model
+    return list(dict.fromkeys([*settings.nightly.models, *([] if chosen == AUTO else [chosen])]))
 
 
 def _train(job: Job) -> Summary:
-    return training.train(job, trained_models(job.settings), resume=not job.flags.again)
+    fit, left_out = training.fitting(job, trained_models(job.settings))
+    done = training.train(job, fit, resume=not job.flags.again)
+    return replace(done, notes=[*left_out, *done.notes])
 
 
 def _evaluate(job: Job) -> Summary:
-    return steps.evaluate(job, [_run_of_night(job, name) for name in trained_models(job.settings)])
+    fit, _ = training.fitting(job, trained_models(job.settings))
+    return steps.evaluate(job, [_run_of_night(job, name) for name in fit])
 
 
 def _recommend(job: Job) -> Summary:
-    return steps.recommend(job, _run_of_night(job, job.settings.recommend.model))
+    if job.settings.recommend.model != AUTO:
+        return steps.recommend(job, _run_of_night(job, job.settings.recommend.model))
+    fit, _ = training.fitting(job, trained_models(job.settings))
+    best = steps.best_run(job, LISTS, among=[training.planned_run_id(job, name) for name in fit])
+    done = steps.recommend(job, best.run)
+    return replace(done, notes=[*done.notes, f"lists {best.why}"])
 
 
 def _run_of_night(job: Job, model: str) -> runs.Run:

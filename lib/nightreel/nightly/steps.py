@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -15,7 +15,7 @@ from nightreel import evaluate as evaluation
 from nightreel import models, sources
 from nightreel import prepare as preparation
 from nightreel import recommend as recommending
-from nightreel.errors import TableError
+from nightreel.errors import ConfigurationError, TableError
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import SILVER, current_prepare_id, new_prepare_id
@@ -23,6 +23,8 @@ from nightreel.recommend.pairs import read_pairs_to_score
 from nightreel.tables.schemas import EPOCH_METRICS
 from nightreel.tables.tables import sql_text
 
+AUTO = "auto"
+_PREFERRED_K = 10
 _SUMMARY_METRICS = ("rmse", "mae", "ndcg@", "recall@")
 
 _RUNS_AT_ONCE = 4
@@ -204,11 +206,76 @@ def _require_prepare(run: runs.Run, prepare_id: str) -> None:
         )
 
 
-def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None) -> runs.Run:
-    """The run with this id, or the newest of this model, by default of recommend.model."""
+class Purpose(NamedTuple):
+    """What a model is chosen for, and the metric that chooses it."""
+
+    what: str
+    metric: str
+    lowest: bool
+
+
+LISTS = Purpose("lists", "ndcg", lowest=False)
+RATINGS = Purpose("ratings", "rmse", lowest=True)
+
+
+class BestRun(NamedTuple):
+    """The best run, and the figures that chose it, as a person reads them."""
+
+    run: runs.Run
+    why: str
+
+
+def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None, purpose: Purpose = LISTS) -> runs.Run:
+    """The run with this id, or the newest of this model, by default of recommend.model.
+
+    With "auto" it is the best of the newest date's evaluated runs for the purpose.
+    """
     if run_id is None and model is None:
         model = job.settings.recommend.model
+        if model == AUTO:
+            return best_run(job, purpose).run
     return runs.find(job.tables, run_id=run_id, model=model)
+
+
+def best_run(job: Job, purpose: Purpose, *, among: Sequence[str] | None = None) -> BestRun:
+    """The run with the best value on evaluate.split; equal ones by name.
+
+    Parameters
+    ----------
+    among : run ids; by default those of the newest date that were trained on the current silver tables
+
+    Raises
+    ------
+    ConfigurationError : none was measured
+    """
+    settings = job.settings.evaluate
+    k = _PREFERRED_K if _PREFERRED_K in settings.k else max(settings.k)
+    metric = purpose.metric if purpose is RATINGS else f"{purpose.metric}@{k}"
+    measured = dict[str, tuple[date, str, float]]()
+    if job.tables.exists("gold_metrics"):
+        rows = job.tables.read("gold_metrics").where(
+            (F.col("split") == settings.split) & (F.col("metric") == metric) & F.col("value").isNotNull()
+        )
+        measured = {
+            row[0]: (row[1], row[2], row[3]) for row in rows.select("run_id", "run_date", "model", "value").collect()
+        }
+    if among is None:
+        prepare_id, finished = current_prepare_id(job.tables), runs.finished(job.tables)
+        usable = {run_id: row for run_id, row in measured.items() if finished.get(run_id) == prepare_id}
+        newest = max((row[0] for row in usable.values()), default=None)
+        measured = {run_id: row for run_id, row in usable.items() if row[0] == newest}
+    else:
+        measured = {run_id: row for run_id, row in measured.items() if run_id in among}
+    if not measured:
+        raise ConfigurationError(
+            f'recommend.model = "auto": no run was measured by {metric} on split {settings.split}; evaluate the runs, '
+            "or name a model"
+        )
+    ordered = sorted(measured, key=lambda run_id: (measured[run_id][2] * (1 if purpose.lowest else -1), run_id))
+    figures = [f"{measured[run_id][1]} {measured[run_id][2]:.4f}" for run_id in ordered]
+    others = f"; then {', '.join(figures[1:])}" if figures[1:] else ""
+    why = f"by {measured[ordered[0]][1]}, the best {metric} on split {settings.split}: {figures[0]}{others}"
+    return BestRun(runs.find(job.tables, run_id=ordered[0]), why)
 
 
 def chosen_runs(job: Job, *, models: Sequence[str], run_ids: Sequence[str]) -> list[runs.Run]:

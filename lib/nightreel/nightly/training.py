@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel import __version__, models
-from nightreel.errors import ConfigurationError
+from nightreel.errors import ConfigurationError, DataError
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import current_prepare_id
@@ -44,6 +44,24 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
                 job, algorithm, ratings, context, run_id=run_id, version=version, prepare_id=prepare_id, resume=resume
             )
     return Summary(rows={"models trained": trained}, tables=list(dict.fromkeys(written)))
+
+
+def fitting(job: Job, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The models that can be trained on as much as the silver tables hold, and a line for each that cannot."""
+    sizes = {size: job.tables.read(f"silver_{size}").count() for size in ("users", "items", "interactions")}
+    fit, refused = list[str](), dict[str, str]()
+    for name in sorted(names, key=lambda name: bool(models.members(name, job.settings))):
+        algorithm = models.create(name, job.settings)
+        missing = [member for member in models.members(name, job.settings) if member in refused]
+        try:
+            if missing:
+                raise DataError(f"model {name}: its member {missing[0]} is left out")
+            algorithm.check_size(users=sizes["users"], items=sizes["items"], ratings=sizes["interactions"])
+        except DataError as error:
+            refused[name] = f"{error}; left out of the night"
+        else:
+            fit.append(name)
+    return [name for name in names if name in fit], list(refused.values())
 
 
 def planned_run_id(job: Job, model: str) -> str:

@@ -173,8 +173,10 @@ def _next(report: NightReport, options: Sequence[str], pairs: str | None) -> Seq
         if name in report.scores:
             larger = submit("nightly", "--run-date", str(night), *options, "--set", f"models.{name}.rank={rank}")
             steps.append(("the same night with a larger ALS; earlier steps are not repeated", larger))
-    if pairs is not None:
-        score = submit("score", "--model", report.user.model, "--pairs", pairs, *options)
+    predicting = {model: metrics["rmse"] for model, metrics in report.scores.items() if "rmse" in metrics}
+    if pairs is not None and predicting:
+        best = min(predicting, key=lambda model: (predicting[model], model))
+        score = submit("score", "--model", best, "--pairs", pairs, *options)
         steps.append(("ratings of pairs that have none", score))
     other_data = submit("nightly", "--set", "data.source=auto", "--set", "data.path=/path/of/the/data")
     user_id = sql_text(user) if isinstance(user, str) else user

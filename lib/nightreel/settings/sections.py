@@ -285,6 +285,7 @@ class RecommendSettings(Section):
     """What is recommended, and by which model."""
 
     model: str
+    """A model's name, or "auto": the night's model with the best nDCG on held-out rows."""
     n: PositiveInt
     similar_n: PositiveInt
 

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightreel.models.contract import Algorithm, Capability, TrainingContext
+from nightreel.models.engine.catalogue import Ints
+from nightreel.models.engine.one_task import ArrayContext, FitsArrays
+from nightreel.models.forms.arrays import FactorArrays, Numbers, Ratings, Side
 from nightreel.models.forms.factors import FactorModel, mean_rating, without_factors
 from nightreel.models.solve.spark_als import cut
 from nightreel.settings.sections import Penalty, PositiveInt, Section
@@ -46,7 +50,7 @@ class BaselineParams(Section):
     """How often the biases are solved for in turn."""
 
 
-class UserMean(Algorithm[NoParams]):
+class UserMean(FitsArrays, Algorithm[NoParams]):
     """Each user's mean rating, whatever the item."""
 
     name = "user_mean"
@@ -55,8 +59,11 @@ class UserMean(Algorithm[NoParams]):
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
         return _weighted(self.name, interactions, user=F.lit(1.0), item=F.lit(0.0), can={Capability.PREDICT})
 
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
+        return _weighted_arrays(ratings, user=1.0, item=0.0, can={Capability.PREDICT})
 
-class ItemMean(Algorithm[NoParams]):
+
+class ItemMean(FitsArrays, Algorithm[NoParams]):
     """Each item's mean rating, whoever rates."""
 
     name = "item_mean"
@@ -65,8 +72,11 @@ class ItemMean(Algorithm[NoParams]):
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
         return _weighted(self.name, interactions, user=F.lit(0.0), item=F.lit(1.0), can=_PREDICTS_AND_ORDERS)
 
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
+        return _weighted_arrays(ratings, user=0.0, item=1.0, can=_PREDICTS_AND_ORDERS)
 
-class MeanOfMeans(Algorithm[NoParams]):
+
+class MeanOfMeans(FitsArrays, Algorithm[NoParams]):
     """The average of the user's, the item's and the global mean: (user mean + item mean + global mean) / 3."""
 
     name = "mean_of_means"
@@ -76,8 +86,11 @@ class MeanOfMeans(Algorithm[NoParams]):
         third = F.lit(1.0 / 3.0)
         return _weighted(self.name, interactions, user=third, item=third, can=_PREDICTS_AND_ORDERS)
 
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
+        return _weighted_arrays(ratings, user=1.0 / 3.0, item=1.0 / 3.0, can=_PREDICTS_AND_ORDERS)
 
-class WeightedMean(Algorithm[WeightedMeanParams]):
+
+class WeightedMean(FitsArrays, Algorithm[WeightedMeanParams]):
     """Item means shrunk towards the global mean: (n * mean + m * global) / (n + m), n ratings of the item."""
 
     name = "weighted_mean"
@@ -87,8 +100,13 @@ class WeightedMean(Algorithm[WeightedMeanParams]):
         shrunk = F.count("*") / (F.count("*") + F.lit(self.params.prior_weight))
         return _weighted(self.name, interactions, user=F.lit(0.0), item=shrunk, can=_PREDICTS_AND_ORDERS)
 
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
+        counts = ratings.by_item.counts
+        shrunk = counts / np.maximum(counts + self.params.prior_weight, 1.0)
+        return _weighted_arrays(ratings, user=0.0, item=shrunk, can=_PREDICTS_AND_ORDERS)
 
-class Popular(Algorithm[PopularParams]):
+
+class Popular(FitsArrays, Algorithm[PopularParams]):
     """The same order for everyone: items by their number of ratings of at least `min_rating`, which is the score."""
 
     name = "popular"
@@ -98,8 +116,13 @@ class Popular(Algorithm[PopularParams]):
         counted = F.count_if(F.col("rating") >= F.lit(self.params.min_rating))
         return _without_mean(self.name, interactions, item_bias=counted, can={Capability.RECOMMEND})
 
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
+        positives = (ratings.rating >= self.params.min_rating).astype(np.float64)
+        counted = np.bincount(ratings.item_idx, positives, minlength=ratings.n_items).astype(np.float64)
+        return _arrays(ratings, 0.0, None, counted, can={Capability.RECOMMEND})
 
-class Baseline(Algorithm[BaselineParams]):
+
+class Baseline(FitsArrays, Algorithm[BaselineParams]):
     """mean + user bias + item bias, by alternating least squares.
 
     With mu the global mean and n the number of ratings, starting from user biases of zero:
@@ -130,6 +153,46 @@ class Baseline(Algorithm[BaselineParams]):
         finally:
             ratings.unpersist()
         return _model(self.name, users, items, mean=mean, global_mean=mean, can=_PREDICTS_AND_ORDERS)
+
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
+        user_bias, item_bias = baseline_biases(ratings, self.params)
+        return _arrays(ratings, ratings.mean, user_bias, item_bias, can=_PREDICTS_AND_ORDERS)
+
+
+def baseline_biases(ratings: Ratings, params: BaselineParams) -> tuple[Numbers, Numbers]:
+    """(n_users,) and (n_items,): the baseline's biases of ratings in memory."""
+    rest = ratings.rating.astype(np.float64) - ratings.mean
+    user_bias: Numbers = np.zeros(ratings.n_users)
+
+    def solved(index: Ints, rest: Numbers, n: int, reg: float) -> Numbers:
+        counts = np.bincount(index, minlength=n)
+        biases: Numbers = np.bincount(index, rest, minlength=n) / np.maximum(counts + reg, np.finfo(np.float64).tiny)
+        return biases
+
+    for _ in range(params.iterations):
+        item_bias = solved(ratings.item_idx, rest - user_bias[ratings.user_idx], ratings.n_items, params.item_reg)
+        user_bias = solved(ratings.user_idx, rest - item_bias[ratings.item_idx], ratings.n_users, params.user_reg)
+    return user_bias, item_bias
+
+
+def _weighted_arrays(
+    ratings: Ratings, *, user: float, item: float | Numbers, can: Iterable[Capability]
+) -> FactorArrays:
+    """As `_weighted`."""
+    user_bias, item_bias = user * (ratings.user_means - ratings.mean), item * (ratings.item_means - ratings.mean)
+    return _arrays(ratings, ratings.mean, user_bias, item_bias, can=can)
+
+
+def _arrays(
+    ratings: Ratings, mean: float, user_bias: Numbers | None, item_bias: Numbers, *, can: Iterable[Capability]
+) -> FactorArrays:
+    return FactorArrays(
+        users=Side.of(ratings.user_means, bias=user_bias),
+        items=Side.of(ratings.item_means, bias=item_bias),
+        mean=mean,
+        global_mean=ratings.mean,
+        capabilities=frozenset(can),
+    )
 
 
 def _with_item_bias(rows: DataFrame, items: DataFrame) -> DataFrame:
