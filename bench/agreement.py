@@ -1,6 +1,6 @@
 """RMSE of the rating predictors beside Surprise's: same folds, same hyperparameters, one process each.
 
-    .venv/bin/python bench/agreement.py --ratings ../shared/data/ml-latest-small/ratings.csv
+.venv/bin/python bench/agreement.py --ratings ../shared/data/ml-latest-small/ratings.csv
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,13 +50,14 @@ def peers() -> Mapping[str, tuple[list[str], Callable[[], Any]]]:
     variants = {"basic": s.KNNBasic, "centred": s.KNNWithMeans, "zscore": s.KNNWithZScore, "baseline": s.KNNBaseline}
     for axis in ("item", "user"):
         for variant, algorithm in variants.items():
+            baseline = {"bsl_options": als} if variant == "baseline" else {}
             for similarity in ("msd", "pearson_baseline") if variant == "baseline" else ("msd",):
                 options = {"name": similarity, "user_based": axis == "user"}
                 model = f"{axis}_knn"
                 settings = [f"models.{model}.variant={variant}", f"models.{model}.similarity={similarity}"]
                 found[f"{model} {variant} {similarity}"] = (
                     [model, *settings],
-                    lambda algorithm=algorithm, options=options: algorithm(sim_options=options, verbose=False),  # type: ignore[misc]
+                    partial(algorithm, sim_options=options, verbose=False, **baseline),
                 )
     return {line: pair for line, pair in found.items() if pair[0][0] in HYPERPARAMETERS}
 
@@ -70,7 +72,7 @@ def ours(settings: list[str], fold: Fold, users: pd.Index, items: pd.Index) -> M
     model, *overrides = settings
     algorithm = create(model, load("local", overrides, models=HYPERPARAMETERS))
     assert isinstance(algorithm, FitsArrays)
-    train, test = ((users.get_indexer(rows.user), items.get_indexer(rows.item)) for rows in fold)
+    train, test = ((users.get_indexer(pd.Index(rows.user)), items.get_indexer(pd.Index(rows.item))) for rows in fold)
     ratings = Ratings.of(*train, fold.train.rating.to_numpy(np.float32), n_users=len(users), n_items=len(items))
     started = time.perf_counter()
     trained = algorithm.fit_arrays(ratings, seed=0)
@@ -85,7 +87,7 @@ def theirs(make: Callable[[], Any], fold: Fold) -> Measured:
 
     data = Dataset.load_from_df(fold.train[["user", "item", "rating"]], Reader(rating_scale=(0.5, 5.0)))
     trainset = data.build_full_trainset()
-    np.random.seed(0)  # noqa: NPY002 - NormalPredictor draws from it
+    np.random.seed(0)
     started = time.perf_counter()
     trained = make().fit(trainset)
     fitted = time.perf_counter()

@@ -1,6 +1,21 @@
-"""Rating and full-catalogue ranking metrics of trained models on held-out rows."""
+"""Rating and full-catalogue ranking metrics on held-out rows, and the cross-validated comparison of many models."""
 
+from nightreel.evaluate.comparison import Candidate, candidates, with_fold
+from nightreel.evaluate.cross_validation import Comparing, Comparison, compare
 from nightreel.evaluate.held_out import HeldOut, evaluate, hold_out
 from nightreel.evaluate.metrics import catalogue_metrics, ranking_metrics, rating_metrics
 
-__all__ = ["HeldOut", "catalogue_metrics", "evaluate", "hold_out", "ranking_metrics", "rating_metrics"]
+__all__ = [
+    "Candidate",
+    "Comparing",
+    "Comparison",
+    "HeldOut",
+    "candidates",
+    "catalogue_metrics",
+    "compare",
+    "evaluate",
+    "hold_out",
+    "ranking_metrics",
+    "rating_metrics",
+    "with_fold",
+]

@@ -12,6 +12,7 @@ from nightreel.models.classical.blend import Blend, BlendAlgorithm, BlendLists
 from nightreel.models.classical.closed_forms import CoClustering, Random, Svd
 from nightreel.models.classical.factorisations import BaselineSgd, FunkSvd, Nmf, SvdPp
 from nightreel.models.classical.item_weights import Ease, ItemCosine
+from nightreel.models.classical.neighbours import ItemKnn, SlopeOne, UserKnn
 from nightreel.models.contract import Algorithm
 from nightreel.models.neural import NeuralAlgorithm
 from nightreel.neural.spec import PARAMS, hyperparameters_type
@@ -22,7 +23,7 @@ _CLASSICAL: Mapping[str, type[Algorithm[Any]]] = {
     algorithm.name: algorithm
     for algorithm in (
         *(Random, UserMean, ItemMean, MeanOfMeans, WeightedMean, Baseline, BaselineSgd, Popular),
-        *(Svd, FunkSvd, SvdPp, Nmf, CoClustering, Als, AlsImplicit, Ease, ItemCosine),
+        *(Svd, FunkSvd, SvdPp, Nmf, CoClustering, UserKnn, ItemKnn, SlopeOne, Als, AlsImplicit, Ease, ItemCosine),
     )
 }
 _BLENDS: Mapping[str, type[Algorithm[Any]]] = {algorithm.name: algorithm for algorithm in (Blend, BlendLists)}

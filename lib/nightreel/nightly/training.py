@@ -104,7 +104,7 @@ def _train(
     """Returns the tables written."""
     started = datetime.now(UTC)
     epochs: list[models.EpochMetric] = []
-    networks = _networks(job)
+    networks = networks_folder(job)
     # A checkpoint is resumed only with the same rows, in the same files, and on as many processes.
     made_from = digest([prepare_id, job.settings.neural.model_dump()])
     folder = networks and networks / f"{run_id}-v{version}-{made_from}"
@@ -157,7 +157,7 @@ def _rows(job: Job, version: int) -> tuple[DataFrame, models.TrainingContext]:
     )
 
 
-def _networks(job: Job) -> Path | None:
+def networks_folder(job: Job) -> Path | None:
     """The networks' folder: under neural.folder, by default under tables.root; None if that is no local path."""
     root = local_path(job.settings.neural.folder or job.settings.tables.root)
     return None if root is None else root / job.settings.tables.dataset / "networks"

@@ -281,6 +281,29 @@ class EvaluateSettings(Section):
     """A held-out rating of at least this is a relevant item."""
 
 
+class CompareSettings(Section):
+    """How models are compared; what they are measured by is in [evaluate]."""
+
+    models: Annotated[Names, Field(min_length=1)]
+    strategy: Literal["hash", "leave_one_out", "split"]
+    """Rows into folds by a hash of their ids; of each user one row a fold; one fold, the rows of the split "test"."""
+    folds: PositiveInt
+    seed: Seed
+    """Of the folds' hash."""
+    metric: str
+    """What the leaderboard is ordered by."""
+    in_memory_rows: Annotated[int, Field(ge=0)]
+    """Up to so many ratings, algorithms that can are trained in memory, without Spark."""
+    workers: Annotated[int, Field(ge=0)]
+    """Processes for that; 0: one a core."""
+
+    @model_validator(mode="after")
+    def something_is_left_to_train_on(self) -> Self:
+        if self.strategy == "hash" and self.folds < 2:
+            raise ValueError('folds must be 2 or more with strategy = "hash"')
+        return self
+
+
 class RecommendSettings(Section):
     """What is recommended, and by which model."""
 
@@ -311,6 +334,7 @@ class Settings(Section):
     training: Recipe
     neural: NeuralSettings
     evaluate: EvaluateSettings
+    compare: CompareSettings
     recommend: RecommendSettings
     nightly: NightlySettings
     models: Mapping[str, SerializeAsAny[Section]]

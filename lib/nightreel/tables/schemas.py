@@ -198,6 +198,21 @@ _TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
         "prediction": "float",
         "cold": "boolean",  # the user or the item was unknown: a fallback mean
     },
+    ("gold_comparison", "comparison x fold x candidate x metric", "compare"): {
+        "comparison_id": "string",  # digest of the rows, the folds and the measures
+        "fold": "int",
+        "candidate": "string",  # the model's name, with what a grid changed
+        "model": "string",
+        "params": "string",  # JSON: the hyperparameters
+        "metric": "string",  # null of a candidate that failed
+        "value": "double",
+        "rows": "bigint",
+        "fit_seconds": "double",
+        "predict_seconds": "double",
+        "peak_bytes": "bigint",  # of the process that trained it; null on Spark
+        "error": "string",
+        "finished_at": "timestamp",
+    },
     ("gold_steps", "run_date x step", "nightly"): {
         "run_date": "date",
         "step": "string",

@@ -1,0 +1,49 @@
+"""Cross-validate many models on the same folds, and show which is best at what cost.
+
+Reads silver_interactions, silver_users, silver_items, silver_item_text. Writes gold_comparison and, when asked, a page,
+a Markdown table and CSV. Run again, it goes on where it stopped; another model joins the same comparison.
+
+    ./spark-submit.sh compare --model popular --model ease --model als_implicit --page compare.html
+    ./spark-submit.sh compare --model funk_svd --grid funk_svd.rank=20,50,100 --set compare.metric=rmse
+"""
+
+import argparse
+
+from nightreel import nightly, report
+from nightreel.job import Job, Summary, run
+from nightreel.settings import Settings
+
+
+def flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", action="append", default=[], help="repeatable (default: compare.models)")
+    parser.add_argument(
+        "--grid",
+        action="append",
+        default=[],
+        metavar="MODEL.KEY=V,V",
+        help="values to try; repeatable: all combinations",
+    )
+    parser.add_argument("--page", metavar="PATH", help="also write an HTML page with charts here")
+    parser.add_argument("--markdown", metavar="PATH", help="also write the table in Markdown here")
+    parser.add_argument("--csv", metavar="PATH", help="also write all results here")
+
+
+def check(settings: Settings, flags: argparse.Namespace) -> None:
+    nightly.check_comparison(settings, models=flags.model, grid=flags.grid)
+
+
+def main(job: Job) -> Summary:
+    wanted = nightly.check_comparison(job.settings, models=job.flags.model, grid=job.flags.grid)
+    comparison_id, found = nightly.comparison(job, wanted)
+    written = report.write_comparison(
+        found, page=job.flags.page, markdown=job.flags.markdown, csv=job.flags.csv, about=nightly.about(job)
+    )
+    return Summary(
+        rows={"candidates": len(wanted), "failed": len(found.failures())},
+        tables=("gold_comparison",),
+        notes=[*written, f"comparison {comparison_id}", report.comparison_table(found)],
+    )
+
+
+if __name__ == "__main__":
+    run(main, __doc__, flags=flags, check=check)

@@ -1,0 +1,208 @@
+"""One cell of a comparison: a candidate trained without a fold and measured on it, in memory or on Spark."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from nightreel.evaluate.array_metrics import ranking_metrics, rating_metrics
+from nightreel.evaluate.comparison import Candidate
+from nightreel.evaluate.held_out import evaluate, hold_out
+from nightreel.models import Capability, TrainingContext
+from nightreel.models.engine.one_task import ArrayContext, FitsArrays
+from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, lists_of
+from nightreel.settings import EvaluateSettings, ScaleSettings
+
+_COLUMNS = ("user_idx", "item_idx", "rating", "fold")
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What every cell is measured by.
+
+    rates : whether the ratings mean anything: of events, rmse and mae are left out
+    """
+
+    evaluate: EvaluateSettings
+    scale: ScaleSettings
+    seed: int
+    rates: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What became of a candidate on a fold.
+
+    metrics : by name, the value and the rows it was measured on
+    fit_seconds, predict_seconds : predict: predictions of the fold's rows, and lists of its users
+    peak_bytes : of the process's memory; None where the system does not tell
+    error : in one line, where it failed
+    """
+
+    fold: int
+    candidate: Candidate
+    metrics: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    fit_seconds: float = float("nan")
+    predict_seconds: float = float("nan")
+    peak_bytes: int | None = None
+    error: str | None = None
+
+
+def in_memory(
+    rows: DataFrame, wanted: Sequence[tuple[int, Candidate]], measures: Measures, *, workers: int,
+    item_text: Lists | None = None,
+) -> Iterator[Cell]:  # fmt: skip
+    """The cells as they are done, by processes of their own that share the rows; no Spark plan a cell.
+
+    Parameters
+    ----------
+    rows : grain user x item; columns user_idx, item_idx, rating, fold; collected
+    wanted : folds and candidates whose algorithms are FitsArrays
+    workers : processes at once, each with one thread
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        table = rows.select(*_COLUMNS).toArrow()
+        for name in _COLUMNS:
+            np.save(Path(folder) / f"{name}.npy", table.column(name).to_numpy())
+        context = multiprocessing.get_context("spawn")
+        with _one_thread(), ProcessPoolExecutor(
+            min(workers, len(wanted)), mp_context=context, initializer=_open, initargs=(folder, measures, item_text)
+        ) as pool:  # fmt: skip
+            running = {pool.submit(_measured, fold, candidate): (fold, candidate) for fold, candidate in wanted}
+            for ended in as_completed(running):
+                fold, candidate = running[ended]
+                try:
+                    yield ended.result()
+                except Exception as error:  # a process that the system ended breaks the pool
+                    yield Cell(fold, candidate, error=_one_line(error))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes started within compute with one thread each: more would wait for one another."""
+    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    os.environ.update(dict.fromkeys(before, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+_opened: tuple[dict[str, Any], Measures, Lists | None]
+
+
+def _open(folder: str, measures: Measures, item_text: Lists | None) -> None:
+    global _opened
+    _opened = {name: np.load(Path(folder) / f"{name}.npy") for name in _COLUMNS}, measures, item_text
+
+
+def _measured(fold: int, candidate: Candidate) -> Cell:
+    columns, measures, item_text = _opened
+    return measure_arrays(fold, candidate, columns, measures, item_text=item_text)
+
+
+def measure_arrays(
+    fold: int, candidate: Candidate, columns: Mapping[str, Any], measures: Measures, *, item_text: Lists | None = None
+) -> Cell:
+    """Train on the rows of the other folds, measure on this one's.
+
+    Parameters
+    ----------
+    columns : user_idx, item_idx, rating and fold, each (rows,)
+    """
+    _forget_peak()
+    try:
+        users, items, rating = (np.asarray(columns[name]) for name in ("user_idx", "item_idx", "rating"))
+        here = np.asarray(columns["fold"]) == fold
+        size = {"n_users": int(users.max()) + 1, "n_items": int(items.max()) + 1}
+        train = Ratings.of(users[~here], items[~here], rating[~here], **size)
+        algorithm = candidate.algorithm
+        assert isinstance(algorithm, FitsArrays)
+        started = time.perf_counter()
+        model = algorithm.fit_arrays(train, seed=measures.seed, context=ArrayContext(item_text=item_text))
+        fitted = time.perf_counter()
+        metrics = _answers(model, train, users[here], items[here], rating[here], measures)
+        ended = time.perf_counter()
+    except Exception as error:
+        return Cell(fold, candidate, error=_one_line(error))
+    return Cell(fold, candidate, metrics, fitted - started, ended - fitted, _peak())
+
+
+def _answers(
+    model: ArrayModel, train: Ratings, users: Any, items: Any, rating: Any, measures: Measures
+) -> dict[str, tuple[float, int]]:
+    metrics: dict[str, tuple[float, int]] = {}
+    if Capability.PREDICT in model.capabilities and measures.rates:
+        metrics |= rating_metrics(model.predict(users, items), rating, measures.scale)
+    if Capability.RECOMMEND in model.capabilities:
+        settings = measures.evaluate
+        asked = np.unique(users)
+        liked = rating >= settings.relevant_from
+        relevant = lists_of(np.searchsorted(asked, users[liked]), items[liked], rating[liked], n_rows=len(asked))
+        ranked = model.recommend(asked, n=max(settings.k), seen=train.by_user.of(asked))
+        metrics |= ranking_metrics(
+            ranked,
+            relevant,
+            ks=settings.k,
+            popularity=train.by_item.counts,
+            training_users=int(np.count_nonzero(train.by_user.counts)),
+        )
+    return metrics
+
+
+def on_spark(rows: DataFrame, fold: int, candidate: Candidate, measures: Measures, context: TrainingContext) -> Cell:
+    """As `in_memory`, through the contract that the night uses; rows stay on the executors."""
+    split = F.when(F.col("fold") == fold, "test").otherwise("train")
+    marked = rows.select("user_idx", "item_idx", "rating", split.alias("split"))
+    train = marked.where("split = 'train'").drop("split")
+    try:
+        started = time.perf_counter()
+        model = candidate.algorithm.fit(train, seed=measures.seed, context=context)
+        fitted = time.perf_counter()
+        settings = measures.evaluate.model_copy(update={"split": "test"})
+        with hold_out(marked, settings) as held_out:
+            found = evaluate(model, held_out, measures.scale)
+        ended = time.perf_counter()
+    except Exception as error:
+        return Cell(fold, candidate, error=_one_line(error))
+    left_out = () if measures.rates else ("rmse", "mae", "coverage", "cold_rows")
+    metrics = {row["metric"]: (row["value"], row["rows"]) for row in found if row["metric"] not in left_out}
+    return Cell(fold, candidate, metrics, fitted - started, ended - fitted)
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:300] if text else ''}"
+
+
+def _forget_peak() -> None:
+    """Let the process's peak of memory start anew, where the system can (Linux)."""
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        try:
+            clear.write_text("5")
+        except OSError:
+            return
+
+
+def _peak() -> int | None:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    for line in status.read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return None
