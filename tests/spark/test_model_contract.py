@@ -38,7 +38,7 @@ TEXT = "item_idx int, terms array<int>, weights array<float>"
 USERS, ITEMS = 24, 9
 NEW = 1000
 """An index no model knows."""
-RANKERS = ("als_implicit", "ease", "item_cosine", "blend_lists")
+RANKERS = ("als_implicit", "ease", "item_cosine", "user_cosine", "content", "bpr", "warp", "blend_lists")
 """They learn from ratings of at least min_rating."""
 
 UNRATED_BUT_ONE = USERS
@@ -67,6 +67,10 @@ EXPECTED_TO = {
     "als_implicit": {Capability.RECOMMEND, Capability.SIMILAR},
     "ease": {Capability.RECOMMEND, Capability.SIMILAR},
     "item_cosine": {Capability.RECOMMEND, Capability.SIMILAR},
+    "user_cosine": {Capability.RECOMMEND},
+    "content": {Capability.RECOMMEND, Capability.SIMILAR},
+    "bpr": {Capability.RECOMMEND, Capability.SIMILAR},
+    "warp": {Capability.RECOMMEND, Capability.SIMILAR},
     "blend": {Capability.PREDICT},
     "blend_lists": {Capability.RECOMMEND, Capability.SIMILAR},
 } | {name: set(Capability) for name in NETWORKS}

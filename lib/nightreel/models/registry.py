@@ -13,6 +13,7 @@ from nightreel.models.classical.closed_forms import CoClustering, Random, Svd
 from nightreel.models.classical.factorisations import BaselineSgd, FunkSvd, Nmf, SvdPp
 from nightreel.models.classical.item_weights import Ease, ItemCosine
 from nightreel.models.classical.neighbours import ItemKnn, SlopeOne, UserKnn
+from nightreel.models.classical.rankers import Bpr, Content, UserCosine, Warp
 from nightreel.models.contract import Algorithm
 from nightreel.models.neural import NeuralAlgorithm
 from nightreel.neural.spec import PARAMS, hyperparameters_type
@@ -23,7 +24,24 @@ _CLASSICAL: Mapping[str, type[Algorithm[Any]]] = {
     algorithm.name: algorithm
     for algorithm in (
         *(Random, UserMean, ItemMean, MeanOfMeans, WeightedMean, Baseline, BaselineSgd, Popular),
-        *(Svd, FunkSvd, SvdPp, Nmf, CoClustering, UserKnn, ItemKnn, SlopeOne, Als, AlsImplicit, Ease, ItemCosine),
+        *(
+            Svd,
+            FunkSvd,
+            SvdPp,
+            Nmf,
+            CoClustering,
+            UserKnn,
+            ItemKnn,
+            SlopeOne,
+            Als,
+            AlsImplicit,
+            Ease,
+            ItemCosine,
+            UserCosine,
+            Content,
+            Bpr,
+            Warp,
+        ),
     )
 }
 _BLENDS: Mapping[str, type[Algorithm[Any]]] = {algorithm.name: algorithm for algorithm in (Blend, BlendLists)}

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nightreel.errors import ConfigurationError
 from nightreel.evaluate.cross_validation import Comparison, lower_is_better
 
@@ -79,12 +81,20 @@ def _heatmap(comparison: Comparison, metric: str) -> Any:
         ]
         for label in order
     ]
+    numbers = values.to_numpy()
+    # One model far behind would leave all others in one colour.
+    best, typical = (
+        (np.nanmin(numbers), np.nanmedian(numbers)) if lower_is_better(metric) else (np.nanmax(numbers), 0.0)
+    )
+    worst = best + 2.5 * (typical - best) if lower_is_better(metric) else np.nanmin(numbers)
     figure = go.Figure(
         go.Heatmap(
-            z=values.to_numpy(),
+            z=numbers,
+            zmin=min(best, worst),
+            zmax=max(best, worst),
             x=[f"fold {fold}" for fold in values.columns],
             y=order,
-            text=[[f"{value:.4f}" for value in line] for line in values.to_numpy()],
+            text=[[f"{value:.4f}" for value in line] for line in numbers],
             texttemplate="%{text}",
             hovertext=hover,
             hoverinfo="text",

@@ -15,7 +15,7 @@ from nightreel.evaluate.cross_validation import RATING_METRICS, Comparison, lowe
 from nightreel.report.comparison_page import write_page
 
 WIDTH = 130
-_SHOWN = ("rmse", "mae", "ndcg", "recall", "map", "hit_rate", "catalogue_coverage")
+_SHOWN = ("rmse", "mae", "ndcg", "recall", "hit_rate", "catalogue_coverage")
 _TITLES = {
     "rmse": "RMSE",
     "mae": "MAE",
@@ -38,15 +38,20 @@ def shown_metrics(comparison: Comparison) -> list[str]:
 
 
 def table(comparison: Comparison) -> str:
-    """The leaderboard as plain text; of the metric of the order also the standard deviation, and how far behind the best."""
+    """The leaderboard as plain text; of the metric of the order also the standard deviation."""
     metrics = shown_metrics(comparison)
-    drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    drawn = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        caption="* best; behind: paired difference to the best ± its standard error",
+        caption_justify="left",
+    )
     drawn.add_column("model", no_wrap=True)
     for metric in metrics:
         drawn.add_column(_title(metric), justify="right", no_wrap=True)
         if metric == comparison.metric:
-            drawn.add_column("behind the best", justify="right", no_wrap=True)
-    for title in ("fit s", "predict s", "peak MiB"):
+            drawn.add_column("behind", justify="right", no_wrap=True)
+    for title in ("fit s", "predict s", "MiB"):
         drawn.add_column(title, justify="right", no_wrap=True)
     for row in _rows(comparison, metrics):
         drawn.add_row(*map(Text, row))
@@ -61,8 +66,9 @@ def write_comparison(
 ) -> list[str]:
     """Write the files whose paths are given; returns a line for each. `about`: what was compared."""
     if page is not None:
-        heatmaps = dict.fromkeys([comparison.metric, "rmse", *shown_metrics(comparison)[:2]])
-        write_page(comparison, page, metrics=list(heatmaps), about=about)
+        lists = [metric for metric in shown_metrics(comparison) if metric.startswith("ndcg")]
+        charts = dict.fromkeys([comparison.metric, "rmse", *lists])
+        write_page(comparison, page, metrics=list(charts), about=about)
     if markdown is not None:
         write_markdown(comparison, markdown)
     if csv is not None:
@@ -75,8 +81,8 @@ def write_markdown(comparison: Comparison, path: str) -> None:
     metrics = shown_metrics(comparison)
     titles = ["model"]
     for metric in metrics:
-        titles += [_title(metric), *(["behind the best"] if metric == comparison.metric else [])]
-    titles += ["fit s", "predict s", "peak MiB"]
+        titles += [_title(metric), *(["behind"] if metric == comparison.metric else [])]
+    titles += ["fit s", "predict s", "MiB"]
     lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *_rows(comparison, metrics)]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     failed = "".join(f"\nFailed: `{label}`: {error}\n" for label, error in comparison.failures().items())
@@ -99,7 +105,7 @@ def _rows(comparison: Comparison, metrics: list[str]) -> list[list[str]]:
             one = figures[metric].get(label)
             best = one is not None and next(iter(figures[metric])) == label
             spread = f" ± {one.std:.4f}" if one and metric == comparison.metric else ""
-            cells.append(f"{one.mean:.4f}{spread}{' *' if best else '  '}" if one else "-  ")
+            cells.append(f"{one.mean:.4f}{spread}{'*' if best else ' '}" if one else "- ")
             if metric == comparison.metric:
                 cells.append(f"{one.behind:.4f} ± {one.error:.4f}" if one and not math.isnan(one.error) else "-")
         cost = costs.get(label)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import model_validator
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.models.classical.biases import Baseline, BaselineParams, zero_model
+from nightreel.models.classical.biases import Baseline, BaselineParams, baseline_biases, zero_model
 from nightreel.models.contract import Algorithm, Capability, TrainingContext
+from nightreel.models.engine.one_task import ArrayContext, FitsArrays
+from nightreel.models.forms.arrays import FactorArrays, Numbers, Ratings, Side
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.solve.spark_als import FactorisationParams, factorise
 from nightreel.settings.sections import DefaultsFrom, Rate
@@ -49,7 +53,7 @@ class AlsImplicitParams(FactorisationParams):
         return self
 
 
-class Als(Algorithm[AlsParams]):
+class Als(FitsArrays, Algorithm[AlsParams]):
     """score = user vector . item vector (+ baseline), by Spark ML's ALS, regularised as ALS-WR.
 
     Minimises sum (r - p_u . q_i)^2 + reg * (sum n_u |p_u|^2 + sum n_i |q_i|^2), n ratings of the user or item (Zhou et
@@ -70,8 +74,31 @@ class Als(Algorithm[AlsParams]):
         vectors = factorise(targets, self.params, seed=seed, nonnegative=self.params.nonnegative)
         return biases.with_vectors(*vectors, algorithm=self.name, rank=self.params.rank, can=frozenset(Capability))
 
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
+        from nightreel.models.solve.least_squares import alternate
 
-class AlsImplicit(Algorithm[AlsImplicitParams]):
+        params, mean = self.params, 0.0
+        biases: tuple[Numbers | None, Numbers | None] = (None, None)
+        targets = ratings
+        if params.residuals:
+            of_user, of_item = baseline_biases(ratings, params.baseline)
+            mean, biases = ratings.mean, (of_user, of_item)
+            rest = ratings.rating - mean - of_user[ratings.user_idx] - of_item[ratings.item_idx]
+            targets = replace(ratings, rating=rest.astype(np.float32))
+        users, items = alternate(
+            targets.by_user, targets.by_item, rank=params.rank, reg=params.reg, iterations=params.iterations, seed=seed,
+            nonnegative=params.nonnegative,
+        )  # fmt: skip
+        return FactorArrays(
+            users=Side.of(ratings.user_means, bias=biases[0], factors=users),
+            items=Side.of(ratings.item_means, bias=biases[1], factors=items),
+            mean=mean,
+            global_mean=ratings.mean,
+            capabilities=frozenset(Capability),
+        )
+
+
+class AlsImplicit(FitsArrays, Algorithm[AlsImplicitParams]):
     """score = user vector . item vector, near 1 for a positive and near 0 for every other pair.
 
     Minimises sum over all pairs c_ui (p_ui - x_u . y_i)^2 + regularisation, with p = 1 and c = 1 + alpha * confidence
@@ -92,3 +119,25 @@ class AlsImplicit(Algorithm[AlsImplicitParams]):
         can = frozenset({Capability.RECOMMEND, Capability.SIMILAR})
         means = zero_model(interactions)
         return means.with_vectors(*vectors, algorithm=self.name, rank=self.params.rank, can=can)
+
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
+        from nightreel.models.solve.least_squares import alternate
+
+        params = self.params
+        chosen = ratings.rating >= params.min_rating
+        if not chosen.any():
+            raise DataError(f"als_implicit: no training rating of at least min_rating = {params.min_rating}")
+        positives = ratings.where(chosen)
+        confidence = positives.rating if params.confidence == "rating" else np.ones(len(positives), np.float32)
+        positives = replace(positives, rating=confidence * np.float32(params.alpha))
+        users, items = alternate(
+            positives.by_user, positives.by_item, rank=params.rank, reg=params.reg, iterations=params.iterations,
+            seed=seed, implicit=True,
+        )  # fmt: skip
+        return FactorArrays(  # who and what has no positive is unknown
+            users=Side.of(np.where(positives.by_user.counts > 0, ratings.user_means, np.nan), factors=users),
+            items=Side.of(np.where(positives.by_item.counts > 0, ratings.item_means, np.nan), factors=items),
+            mean=0.0,
+            global_mean=ratings.mean,
+            capabilities=frozenset({Capability.RECOMMEND, Capability.SIMILAR}),
+        )

@@ -46,7 +46,7 @@ def similarities(
     for first in range(0, n, block):
         tile = np.zeros((min(block, n - first), n), np.float32)
         _similarities(*rows, *columns, MEASURES.index(measure), min_support, shrinkage, first, tile)
-        found.append(_highest(tile, kept or n))
+        found.append(highest(tile, kept or n))
     return stacked(found)
 
 
@@ -64,7 +64,7 @@ def deviations(rows: Lists, columns: Lists, *, kept: int) -> Lists:
         support = np.zeros((min(block, n - first), n), np.float32)
         total = np.zeros_like(support)
         _deviations(*rows, *columns, first, support, total)
-        chosen = _highest(support, kept or n)
+        chosen = highest(support, kept or n)
         owners = np.repeat(np.arange(len(support)), chosen.counts)
         found.append(chosen._replace(values=total[owners, chosen.ids] / support[owners, chosen.ids]))
     return stacked(found)
@@ -131,7 +131,7 @@ def _similarities(
                 tile[place, other] *= (common - 1.0) / (common - 1.0 + shrinkage) if common > 1.0 else 0.0
 
 
-def _highest(tile: Floats, kept: int) -> Lists:
+def highest(tile: Floats, kept: int) -> Lists:
     """Of each row the values above 0, the highest first, at most `kept`; equal ones by their column."""
     counts = np.minimum((tile > 0).sum(axis=1), kept)
     if kept < tile.shape[1]:

@@ -1,0 +1,188 @@
+"""Rankers that train in one process: BPR and WARP, the users' cosine, and what the items' text has in common."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from nightreel.errors import DataError
+from nightreel.models.contract import Capability
+from nightreel.models.engine.one_task import ArrayContext, InMemory
+from nightreel.models.forms.arrays import FactorArrays, Lists, Ratings, Side, stacked
+from nightreel.models.forms.neighbours import NeighbourArrays, NeighbourRule, histories_of
+from nightreel.settings.sections import Penalty, PositiveInt, Rate, Section
+
+_CAN = frozenset({Capability.RECOMMEND, Capability.SIMILAR})
+
+
+class BprParams(Section):
+    """Hyperparameters of `bpr`."""
+
+    rank: PositiveInt
+    epochs: PositiveInt
+    rate: Rate
+    reg: Penalty
+    init_std: Rate
+    min_rating: float
+    """What counts as a positive; items of lower ratings are no negatives."""
+
+
+class WarpParams(BprParams):
+    """Hyperparameters of `warp`."""
+
+    most_drawn: PositiveInt
+    """Unseen items looked at for one that is ranked too high."""
+
+
+class UserCosineParams(Section):
+    """Hyperparameters of `user_cosine`."""
+
+    kept: PositiveInt
+    """Most similar users."""
+    min_rating: float
+
+
+class ContentParams(Section):
+    """Hyperparameters of `content`."""
+
+    kept: PositiveInt
+    """Most similar items of an item."""
+    min_rating: float
+
+
+class Bpr(InMemory[BprParams]):
+    """score = item bias + p_u . q_i; maximises log sigmoid(x_ui - x_uj) over positives i and unseen items j.
+
+    Rendle et al., "BPR: Bayesian Personalized Ranking from Implicit Feedback", UAI 2009.
+    """
+
+    name = "bpr"
+    params_type: type[BprParams] = BprParams
+
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
+        from nightreel.models.solve.pairwise_sgd import descend
+
+        params = self.params
+        chosen = ratings.rating >= params.min_rating
+        if not chosen.any():
+            raise _no_positives(self.name, params.min_rating)
+        random = np.random.default_rng(seed)
+        users, items = (random.normal(0, params.init_std, (n, params.rank)) for n in (ratings.n_users, ratings.n_items))
+        bias, met = np.zeros(ratings.n_items), ratings.by_user
+        positives = ratings.user_idx[chosen], ratings.item_idx[chosen]
+        start = int(random.integers(1 << 31))
+        descend(
+            *positives, met.starts, met.ids, users, items, bias, params.epochs, params.rate, params.reg, self._drawn(),
+            start,
+        )  # fmt: skip
+        return FactorArrays(
+            users=Side.of(ratings.user_means, factors=users),
+            items=Side.of(ratings.item_means, bias=bias, factors=items),
+            mean=0.0,
+            global_mean=ratings.mean,
+            capabilities=_CAN,
+        )
+
+    def _drawn(self) -> int:
+        return 0
+
+
+class Warp(Bpr):
+    """As `bpr`, with the weighted approximate-rank loss: the sooner an unseen item above is drawn, the larger the step.
+
+    Weston, Bengio and Usunier, "WSABIE: Scaling Up to Large Vocabulary Image Annotation", IJCAI 2011.
+    """
+
+    name = "warp"
+    params_type = WarpParams
+    params: WarpParams
+
+    def _drawn(self) -> int:
+        return self.params.most_drawn
+
+
+class UserCosine(InMemory[UserCosineParams]):
+    """score(user, item) = sum of cosine(user, v) over the user's most similar users v who like the item."""
+
+    name = "user_cosine"
+    params_type = UserCosineParams
+    most_users: ClassVar[int] = 200_000
+
+    def check_size(self, *, users: int, items: int, ratings: int) -> None:
+        if users > self.most_users:
+            raise DataError(
+                f"model user_cosine: {users:,} users, and it compares each with each, in one task, of at most "
+                f"{self.most_users:,}"
+            )
+        super().check_size(users=users, items=items, ratings=ratings)
+
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
+        lists = _positives(self.name, ratings, self.params.min_rating)
+        rule = NeighbourRule(axis="user", combine="rank", min_rating=self.params.min_rating)
+        table = _nearest(lists, ratings.n_items, kept=self.params.kept)
+        return _ranker(ratings, rule, table, can=frozenset({Capability.RECOMMEND}))
+
+
+class Content(InMemory[ContentParams]):
+    """score(user, item) = sum of the TF-IDF cosines of the item's text with those the user likes (Lops et al., 2011).
+
+    Items without text are never recommended but as popular ones.
+    """
+
+    name = "content"
+    params_type = ContentParams
+    uses_text = True
+
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
+        _positives(self.name, ratings, self.params.min_rating)
+        text = None if context is None else context.item_text
+        if text is None or not len(text.ids):
+            raise DataError("model content: needs the items' text, and there is none; prepare writes it")
+        rule = NeighbourRule(axis="item", combine="rank", min_rating=self.params.min_rating)
+        whole = text.of(np.arange(ratings.n_items))
+        table = _nearest(whole, int(whole.ids.max(initial=0)) + 1, kept=self.params.kept)
+        return _ranker(ratings, rule, table, can=_CAN)
+
+
+def _nearest(lists: Lists, n_ids: int, *, kept: int) -> Lists:
+    """For each row the rows with the highest cosine, above 0: products of blocks of a sparse matrix."""
+    from scipy.sparse import csr_matrix
+
+    from nightreel.models.solve.similarities import highest
+
+    lengths = np.sqrt(np.bincount(np.repeat(np.arange(len(lists.counts)), lists.counts), lists.values**2,
+                                  minlength=len(lists.counts)))  # fmt: skip
+    rows = csr_matrix((lists.values, lists.ids, lists.starts), (len(lists.counts), n_ids))
+    rows = rows.multiply(1 / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]).tocsr().astype(np.float32)
+    blocks, step = list[Lists](), max(16, (1 << 24) // max(len(lengths), 1))
+    for first in range(0, len(lengths), step):
+        cosines = (rows[first : first + step] @ rows.T).toarray()
+        cosines[np.arange(len(cosines)), first + np.arange(len(cosines))] = 0.0
+        blocks.append(highest(cosines, kept))
+    return stacked(blocks)
+
+
+def _positives(name: str, ratings: Ratings, min_rating: float) -> Lists:
+    lists = histories_of(ratings, min_rating=min_rating, below=0.0)
+    if not len(lists.ids):
+        raise _no_positives(name, min_rating)
+    return lists
+
+
+def _no_positives(name: str, min_rating: float) -> DataError:
+    return DataError(f"{name}: no training rating of at least min_rating = {min_rating}")
+
+
+def _ranker(ratings: Ratings, rule: NeighbourRule, table: Lists, *, can: frozenset[Capability]) -> NeighbourArrays:
+    liked = np.bincount(ratings.item_idx[ratings.rating >= rule.min_rating], minlength=ratings.n_items)
+    return NeighbourArrays(
+        rule=rule,
+        users=Side.of(ratings.user_means),
+        items=Side.of(ratings.item_means, bias=liked / np.count_nonzero(ratings.by_user.counts)),
+        table=table,
+        scale=np.ones(len(table.counts), np.float32),
+        ratings=ratings,
+        global_mean=ratings.mean,
+        capabilities=can,
+    )
