@@ -21,7 +21,7 @@ def test_every_model_has_its_hyperparameters_in_the_configuration() -> None:
 def test_an_unknown_model_is_told_the_known_ones() -> None:
     with pytest.raises(
         ConfigurationError,
-        match=r"^model svdpp: unknown; known: user_mean, item_mean, .*als_implicit, .*hybrid, .*blend_lists$",
+        match=r"^model svdpp: unknown; known: random, user_mean, .*als_implicit, .*hybrid, .*blend_lists$",
     ):
         create("svdpp", settings())
 
@@ -36,12 +36,12 @@ def test_an_unknown_model_is_told_the_known_ones() -> None:
         ("models.als.nonnegative=true", r"\[models\.als\] \(.*\): nonnegative = true needs residuals = false"),
         ("models.als_implicit.confidence=clicks", r"models\.als_implicit\.confidence = 'clicks' \(--set\): .*'rating'"),
         (
-            "models.als_implicit.min_rating=0.0",
+            "models.als_implicit={confidence = 'rating', min_rating = 0.0}",
             r"\[models\.als_implicit\] .*: confidence = \"rating\" needs min_rating",
         ),
         ("models.weighted_mean.prior_weight=-1.0", r"models\.weighted_mean\.prior_weight = -1\.0 \(--set\): "),
         ("models.user_mean.rank=3", r"models\.user_mean\.rank \(--set\): unknown key"),
-        ("models.asl.rank=3", r"\[models\.asl\] \(--set\): unknown model; known: user_mean, "),
+        ("models.asl.rank=3", r"\[models\.asl\] \(--set\): unknown model; known: random, "),
     ],
 )
 def test_a_wrong_hyperparameter_is_one_line_that_names_the_key(override: str, complaint: str) -> None:

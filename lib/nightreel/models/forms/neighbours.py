@@ -185,7 +185,10 @@ class NeighbourModel(TrainedModel):
             for name in (rule.axis, rule.other)
         )
         lists = self.table.select(F.col("idx").alias(x), "scale", "neighbours", "weights")
-        asked = pairs.join(of_x.join(lists, x, "left"), x, "left").join(of_y, y, "left")
+        # Grouped Arrow takes no column names with dots: those given travel under others.
+        names = {name: f"_given{place}" for place, name in enumerate(pairs.columns)}
+        given = pairs.toDF(*names.values()).withColumns({x: F.col(names[x]), y: F.col(names[y])})
+        asked = given.join(of_x.join(lists, x, "left"), x, "left").join(of_y, y, "left")
         last = of_y.agg(F.max(y)).collect()[0][0] or 0
         group = F.pmod(F.col(y), F.lit(last // USERS_A_GROUP + 1)).alias("_group")
         asked = asked.withColumn("_group", group)
@@ -197,14 +200,15 @@ class NeighbourModel(TrainedModel):
             group, F.col(x).alias("_x"), F.col(y).alias("_y"),
             value.cast("float").alias("_value"),
         )  # fmt: skip
-        kept = [*pairs.columns, "_user_mean", "_item_mean"]
-        schema = asked.select(*(F.col(f"`{name}`") for name in kept), F.lit(None).cast("double").alias("_score")).schema
+        kept = [*names.values(), "_user_mean", "_item_mean"]
+        schema = asked.select(*kept, F.lit(None).cast("double").alias("_score")).schema
 
         def scores(left: pa.Table, right: pa.Table) -> pa.Table:
             score = _scores_of_group(rule, left, right, y=y)
             return left.select(kept).append_column("_score", pa.array(score, pa.float64(), from_pandas=True))
 
         scored = asked.groupBy("_group").cogroup(histories.groupBy("_group")).applyInArrow(scores, schema)
+        scored = scored.toDF(*names, "_user_mean", "_item_mean", "_score")
         return columns_with_fallback(scored, F.col("_score"), columns=pairs.columns, global_mean=self.global_mean)
 
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
