@@ -5,6 +5,7 @@ a Markdown table and CSV. Run again, it goes on where it stopped; another model 
 
     ./spark-submit.sh compare --model popular --model ease --model als_implicit --page compare.html
     ./spark-submit.sh compare --model funk_svd --grid funk_svd.rank=20,50,100 --set compare.metric=rmse
+    ./spark-submit.sh compare --tune ease --write ease.toml
 """
 
 import argparse
@@ -23,16 +24,23 @@ def flags(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL.KEY=V,V",
         help="values to try; repeatable: all combinations",
     )
+    parser.add_argument("--tune", metavar="MODEL", help="instead: choose a model's hyperparameters on validation rows")
+    parser.add_argument(
+        "--write", metavar="PATH", help="with --tune: write the values here, as TOML (default: print them)"
+    )
     parser.add_argument("--page", metavar="PATH", help="also write an HTML page with charts here")
     parser.add_argument("--markdown", metavar="PATH", help="also write the table in Markdown here")
     parser.add_argument("--csv", metavar="PATH", help="also write all results here")
 
 
 def check(settings: Settings, flags: argparse.Namespace) -> None:
-    nightly.check_comparison(settings, models=flags.model, grid=flags.grid)
+    nightly.check_comparison(settings, models=[flags.tune] if flags.tune else flags.model, grid=flags.grid)
 
 
 def main(job: Job) -> Summary:
+    if job.flags.tune:
+        fragment = nightly.tuned(job, job.flags.tune)
+        return Summary(notes=[report.write_fragment(fragment, job.flags.write)])
     wanted = nightly.check_comparison(job.settings, models=job.flags.model, grid=job.flags.grid)
     comparison_id, found = nightly.comparison(job, wanted)
     written = report.write_comparison(

@@ -21,6 +21,7 @@ from nightreel.evaluate.array_metrics import ranking_metrics, rating_metrics
 from nightreel.evaluate.comparison import Candidate
 from nightreel.evaluate.held_out import evaluate, hold_out
 from nightreel.models import Capability, TrainingContext
+from nightreel.models.classical.blend import BlendAlgorithm
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays
 from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, lists_of
 from nightreel.settings import EvaluateSettings, ScaleSettings
@@ -129,16 +130,31 @@ def measure_arrays(
         here = np.asarray(columns["fold"]) == fold
         size = {"n_users": int(users.max()) + 1, "n_items": int(items.max()) + 1}
         train = Ratings.of(users[~here], items[~here], rating[~here], **size)
-        algorithm = candidate.algorithm
-        assert isinstance(algorithm, FitsArrays)
         started = time.perf_counter()
-        model = algorithm.fit_arrays(train, seed=measures.seed, context=ArrayContext(item_text=item_text))
+        model = _fitted(candidate, train, measures.seed, item_text)
         fitted = time.perf_counter()
         metrics = _answers(model, train, users[here], items[here], rating[here], measures)
         ended = time.perf_counter()
     except Exception as error:
         return Cell(fold, candidate, error=_one_line(error))
     return Cell(fold, candidate, metrics, fitted - started, ended - fitted, _peak())
+
+
+def _fitted(candidate: Candidate, train: Ratings, seed: int, item_text: Lists | None) -> ArrayModel:
+    """A blend's members are trained here too; of one that needs validation rows, every tenth row is left to them."""
+    algorithm, validation = candidate.algorithm, None
+    assert isinstance(algorithm, FitsArrays)
+    if isinstance(algorithm, BlendAlgorithm) and algorithm.uses_validation:
+        left_out = np.random.default_rng(seed).permutation(len(train)) % 10 == 0
+        train, validation = train.where(~left_out), train.where(left_out)
+
+    def trained(name: str) -> ArrayModel:
+        member = candidate.members[name]
+        assert isinstance(member, FitsArrays)
+        return member.fit_arrays(train, seed=seed, context=ArrayContext(item_text=item_text))
+
+    context = ArrayContext(item_text=item_text, validation=validation, trained=trained)
+    return algorithm.fit_arrays(train, seed=seed, context=context)
 
 
 def _answers(

@@ -6,7 +6,7 @@ import copy
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -17,12 +17,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
-from nightreel.models import create
+from nightreel.models import create, members
 from nightreel.models.contract import Algorithm
 from nightreel.settings import Settings
 from nightreel.settings.sections import CompareSettings, Section
-
-LOWER_IS_BETTER = ("rmse", "mae", "cold_rows")
 
 
 @dataclass(frozen=True)
@@ -32,11 +30,15 @@ class Candidate:
     label: str
     model: str
     algorithm: Algorithm[Any]
+    members: Mapping[str, Algorithm[Any]] = field(default_factory=dict)
+    """Of a blend, what it puts together."""
 
     @property
     def params(self) -> str:
         """As JSON."""
-        return json.dumps(self.algorithm.params.model_dump(mode="json"), sort_keys=True)
+        dumped = self.algorithm.params.model_dump(mode="json")
+        of_members = {f"{name}_params": one.params.model_dump(mode="json") for name, one in self.members.items()}
+        return json.dumps(dumped | of_members, sort_keys=True)
 
 
 def candidates(settings: Settings, *, models: Sequence[str] = (), grid: Sequence[str] = ()) -> list[Candidate]:
@@ -66,7 +68,9 @@ def candidates(settings: Settings, *, models: Sequence[str] = (), grid: Sequence
         for combination in product(*axis.values()):
             chosen = dict(zip(axis, combination, strict=True))
             label = " ".join([name, *(f"{key}={_shown(value)}" for key, value in chosen.items())])
-            found.append(Candidate(label, name, with_params(algorithm, chosen)))
+            changed = with_params(algorithm, chosen)
+            of_blend = {one: create(one, settings) for one in members(name, settings)}
+            found.append(Candidate(label, name, changed, of_blend))
     return found
 
 
@@ -146,6 +150,11 @@ def _one_of_each_user(place: Column, folds: int) -> Column:
     return F.when(nth <= held_out, nth - 1).otherwise(F.lit(-1)).cast("int")
 
 
+def lower_is_better(metric: str) -> bool:
+    """Whether it measures errors."""
+    return metric in ("rmse", "mae", "cold_rows")
+
+
 class Standing(NamedTuple):
     """A candidate's figures over the folds.
 
@@ -176,7 +185,7 @@ def standings(results: pd.DataFrame, metric: str) -> list[Standing]:
     if rows.empty:
         return []
     values = rows.pivot_table(index="fold", columns="candidate", values="value")
-    lowest = metric.partition("@")[0] in LOWER_IS_BETTER
+    lowest = lower_is_better(metric)
     means = values.mean().sort_values(ascending=lowest, kind="stable")
     best = values[means.index[0]]
     costs = rows.groupby("candidate")[["fit_seconds", "predict_seconds", "peak_bytes"]].mean()

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, NightreelError
 from nightreel.evaluate.cells import Cell, Measures, in_memory, on_spark
-from nightreel.evaluate.comparison import LOWER_IS_BETTER, Candidate, Standing, standings
+from nightreel.evaluate.comparison import Candidate, Standing, standings
 from nightreel.models import TrainedModel, TrainingContext
 from nightreel.models.engine.one_task import FitsArrays
 from nightreel.models.forms.arrays import Lists
@@ -107,7 +107,7 @@ def compare(rows: DataFrame, candidates: Sequence[Candidate], how: Comparing) ->
             raise ConfigurationError(str(error)) from None
     wanted = [(fold, one) for one in candidates for fold in range(folds) if (fold, one.label) not in how.done]
     small = total <= how.settings.in_memory_rows
-    quick = [cell for cell in wanted if small and isinstance(cell[1].algorithm, FitsArrays)]
+    quick = [cell for cell in wanted if small and _fits_arrays(cell[1])]
     cells: list[Cell] = []
     if quick:
         workers = how.settings.workers or os.cpu_count() or 1
@@ -153,8 +153,8 @@ def rows_of(cell: Cell) -> list[dict[str, object]]:
     return [{**labels, "metric": name, "value": value, "rows": rows} for name, (value, rows) in cell.metrics.items()]
 
 
-def lower_is_better(metric: str) -> bool:
-    return metric.partition("@")[0] in LOWER_IS_BETTER
+def _fits_arrays(candidate: Candidate) -> bool:
+    return all(isinstance(one, FitsArrays) for one in (candidate.algorithm, *candidate.members.values()))
 
 
 def _kept(cell: Cell, how: Comparing) -> Cell:

@@ -13,8 +13,10 @@ from nightreel import __version__
 from nightreel.evaluate.cells import Cell, Measures
 from nightreel.evaluate.comparison import Candidate, candidates, with_fold
 from nightreel.evaluate.cross_validation import COLUMNS, Comparing, Comparison, as_frame, check_metric, compare, rows_of
+from nightreel.evaluate.tuning import fragment, tune
 from nightreel.job.job import Job
 from nightreel.models import TrainingContext
+from nightreel.models.forms.neighbours import lists_in
 from nightreel.nightly.silver import current_prepare_id
 from nightreel.nightly.training import networks_folder
 from nightreel.settings import Settings
@@ -103,6 +105,19 @@ def comparison(job: Job, wanted: Sequence[Candidate]) -> tuple[str, Comparison]:
         rows.unpersist()
     frames = [frame for frame in (known, found.results) if len(frame)]
     return comparison_id, Comparison(pd.concat(frames) if frames else as_frame([]), settings.compare.metric)
+
+
+def tuned(job: Job, model: str) -> str:
+    """The best hyperparameters of the model on the validation rows, as a fragment of configuration."""
+    current_prepare_id(job.tables)
+    text = job.tables.read("silver_item_text").select("item_idx", "terms", "weights").toArrow()
+    lists = lists_in(text, index="item_idx", ids="terms", values="weights") if text.num_rows else None
+    with job.step(f"tune {model}"):
+        found = tune(
+            job.tables.read("silver_interactions"), model, job.settings, measures_of(job.settings), item_text=lists,
+            say=lambda line: print(line, file=sys.stderr),
+        )  # fmt: skip
+    return fragment(model, found, metric=job.settings.compare.metric, dataset=job.settings.tables.dataset)
 
 
 def _known(job: Job, comparison_id: str, wanted: Sequence[Candidate]) -> pd.DataFrame:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from nightreel.errors import ConfigurationError
-from nightreel.evaluate.cross_validation import Comparison, lower_is_better
+from nightreel.evaluate.comparison import lower_is_better
+from nightreel.evaluate.cross_validation import Comparison
 
 _STYLE = """
 body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: #1b1f24 }

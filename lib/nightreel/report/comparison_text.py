@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nightreel.evaluate.cross_validation import RATING_METRICS, Comparison, lower_is_better
+from nightreel.evaluate.comparison import lower_is_better
+from nightreel.evaluate.cross_validation import RATING_METRICS, Comparison
 from nightreel.report.comparison_page import write_page
 
 WIDTH = 130
@@ -74,6 +75,14 @@ def write_comparison(
     if csv is not None:
         write_csv(comparison, csv)
     return [f"wrote {path}" for path in (page, markdown, csv) if path is not None]
+
+
+def write_fragment(fragment: str, path: str | None) -> str:
+    """Write it, if there is a path; returns what to print."""
+    if path is None:
+        return fragment
+    Path(path).write_text(fragment, encoding="utf-8")
+    return f"wrote {path}"
 
 
 def write_markdown(comparison: Comparison, path: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +13,15 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.models.contract import Algorithm, Capability, ParamsT, TrainedModel, TrainingContext
-from nightreel.models.forms.blend import ListBlend, RatingBlend, member_predictions
+from nightreel.models.engine.one_task import ArrayContext, FitsArrays
+from nightreel.models.forms.arrays import ArrayModel, Ratings
+from nightreel.models.forms.blend import (
+    ListBlend,
+    ListBlendArrays,
+    RatingBlend,
+    RatingBlendArrays,
+    member_predictions,
+)
 from nightreel.models.forms.factors import without_factors
 from nightreel.settings.sections import Names, Penalty, PositiveInt, Section
 
@@ -42,12 +50,25 @@ class BlendListsParams(Section):
     """Items of each member's list that are put together."""
 
 
-class BlendAlgorithm(Algorithm[ParamsT]):
+class BlendAlgorithm(FitsArrays, Algorithm[ParamsT]):
     """An algorithm that puts together models which are trained before it, on the same rows."""
+
+    uses_validation: ClassVar[bool] = False
 
     def members(self) -> Sequence[str]:
         """The names of the models it needs."""
         raise NotImplementedError
+
+    def check_size(self, *, users: int, items: int, ratings: int) -> None:
+        """It needs no more than its members do."""
+
+    def _trained_arrays(self, context: ArrayContext | None, capability: Capability) -> Mapping[str, ArrayModel]:
+        if context is None or context.trained is None:
+            raise ConfigurationError(f"model {self.name}: needs trained models: {', '.join(self.members())}")
+        models = {name: context.trained(name) for name in self.members()}
+        for model in models.values():
+            model.require(capability)
+        return models
 
     def _trained(self, context: TrainingContext | None, capability: Capability) -> Mapping[str, TrainedModel]:
         if context is None or context.trained is None:
@@ -68,6 +89,7 @@ class Blend(BlendAlgorithm[BlendParams]):
 
     name = "blend"
     params_type = BlendParams
+    uses_validation = True
 
     def members(self) -> Sequence[str]:
         return self.params.members
@@ -94,6 +116,19 @@ class Blend(BlendAlgorithm[BlendParams]):
             products[a, b] = products[b, a] = value / count
         weights, intercept = stacked_weights(products - np.outer(means, means), means, reg=self.params.reg)
         return RatingBlend(self.name, members, dict(zip(members, weights, strict=True)), intercept)
+
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> RatingBlendArrays:
+        members = self._trained_arrays(context, Capability.PREDICT)
+        rows = None if context is None else context.validation
+        if rows is None:
+            raise DataError("model blend: there are no validation rows to fit it on")
+        answers = [member.predict(rows.user_idx, rows.item_idx) for member in members.values()]
+        known = ~answers[0].cold
+        if not known.any():
+            raise DataError("model blend: no validation row has a user and an item that its members know")
+        columns = np.array([*(answer.prediction[known] for answer in answers), rows.rating[known]], np.float64)
+        weights, intercept = stacked_weights(np.cov(columns, ddof=0), columns.mean(axis=1), reg=self.params.reg)
+        return RatingBlendArrays(members, dict(zip(members, weights, strict=True)), intercept)
 
 
 def stacked_weights(covariance: Any, means: Any, *, reg: float) -> tuple[list[float], float]:
@@ -132,4 +167,13 @@ class BlendLists(BlendAlgorithm[BlendListsParams]):
             items=without_factors(items, "item_idx"),
             depth=self.params.depth,
             capabilities=frozenset(can),
+        )
+
+    def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> ListBlendArrays:
+        members = self._trained_arrays(context, Capability.RECOMMEND)
+        liked = np.bincount(ratings.user_idx, ratings.rating >= self.params.min_rating, minlength=ratings.n_users)
+        share = liked / np.maximum(liked + self.params.half, np.finfo(np.float64).tiny)
+        regular, newcomer = members.values()
+        return ListBlendArrays(
+            regular, newcomer, share.astype(np.float32), self.params.depth, frozenset({Capability.RECOMMEND})
         )

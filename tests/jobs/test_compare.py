@@ -1,0 +1,110 @@
+"""The compare job: figures that do not depend on where a model is trained, going on, failures, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+from tests.jobs.conftest import Ended, RunJob, run_here, settings_in, write_dump
+
+from nightreel.models.classical.neighbours import ItemKnn
+
+Compare = Callable[..., Ended]
+QUICK = ("filter.min_ratings_per_user=0", "filter.min_ratings_per_item=0", "ingest.measure=false", "compare.folds=2")
+BOTH_WAYS = ("popular", "baseline", "weighted_mean", "ease")
+"""They are the same models wherever they are trained."""
+
+
+@pytest.fixture(scope="module")
+def folder(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compare")
+    write_dump(folder / "raw", users=20, movies=9)
+    for job in ("ingest", "prepare"):
+        assert run_here(job, *arguments(folder)).code == 0
+    return folder
+
+
+def arguments(folder: Path) -> list[str]:
+    return [*settings_in(folder, folder / "raw"), *(word for text in QUICK for word in ("--set", text))]
+
+
+@pytest.fixture
+def compare(folder: Path, run_job: RunJob) -> Compare:
+    return lambda *more: run_job("compare", *arguments(folder), *more)
+
+
+def models(*names: str) -> list[str]:
+    return [word for name in names for word in ("--model", name)]
+
+
+def results(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path).set_index(["candidate", "fold", "metric"]).sort_index()
+
+
+def test_a_cell_is_the_same_in_memory_and_on_spark(compare: Compare, tmp_path: Path, folder: Path) -> None:
+    frames = []
+    for way, rows in (("memory", "1_000"), ("spark", "0")):
+        more = ["--csv", str(tmp_path / f"{way}.csv"), "--set", f"compare.in_memory_rows={rows}"]
+        # Another seed of the split's evaluation makes another comparison, so that nothing is taken from the first.
+        more += ["--set", f"scale.lowest={1.0 if way == 'memory' else 1.0 - 1e-9}"]
+        ended = compare(*models(*BOTH_WAYS), *more)
+        assert ended.code == 0, ended.err
+        frames.append(results(tmp_path / f"{way}.csv"))
+    memory, spark = frames
+    assert memory.error.isna().all() and spark.error.isna().all()
+    assert memory.index.tolist() == spark.index.tolist()
+    assert memory.value.to_numpy() == pytest.approx(spark.value.to_numpy(), abs=1e-5, nan_ok=True)
+    assert (memory.rows == spark.rows).all()
+    assert memory.peak_bytes.min() > 1 << 20 and spark.peak_bytes.isna().all()
+
+
+def test_it_goes_on_where_it_was_and_shows_what_failed(compare: Compare, tmp_path: Path) -> None:
+    rows = ["--set", "compare.seed=7"]  # other folds than the other tests
+    first = compare(*models("popular", "funk_svd"), *rows)
+    assert first.err.count("fold 0: ndcg@10") == 2
+    page, table = tmp_path / "page.html", tmp_path / "table.md"
+    grid = ["--grid", "ease.min_rating=4.0,9.0", "--page", str(page), "--markdown", str(table)]
+    second = compare(*models("popular", "funk_svd", "ease"), *grid, *rows)
+    assert second.code == 0, second.err
+    assert "popular, fold" not in second.err and "funk_svd, fold" not in second.err  # known from the first
+    assert second.err.count("ease min_rating=4, fold") == 2
+    assert "failed: ease min_rating=9: DataError: ease: no training rating of at least min_rating = 9.0" in second.out
+    lines = table.read_text().splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:6]][-1] == "ease min_rating=9"
+    drawn = page.read_text()
+    assert all(text in drawn for text in ("By fold", "Quality against cost", "ease min_rating=9", "plotly.js"))
+    third = compare(*models("ease"), "--grid", "ease.min_rating=9.0", *rows)
+    assert "ease min_rating=9, fold 0: DataError" in third.err  # a cell that failed is tried again
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        (models("svdpp"), "compare: model svdpp: unknown; known: random, "),
+        ([*models("als"), "--grid", "als.rnk=3"], "compare: --grid als.rnk: unknown key; known here: baseline, "),
+        (["--set", "compare.metric=ndcg@3"], "compare: compare.metric = ndcg@3: unknown; measured here: rmse, "),
+        (["--set", "compare.folds=1"], "compare: [compare] (--set): folds must be 2 or more"),
+    ],
+)
+def test_what_is_wrong_is_said_before_spark_starts(
+    run_without_spark: RunJob, tmp_path: Path, more: list[str], complaint: str
+) -> None:
+    ended = run_without_spark("compare", *settings_in(tmp_path, tmp_path), *more)
+    assert ended.code == 2
+    assert ended.complaint.startswith(complaint)
+
+
+def test_a_fold_without_rows_and_a_model_too_large_are_refused(
+    compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = compare(*models("popular"), "--set", "compare.folds=500")
+    assert ended.code == 2
+    assert "compare.folds = 500: no row is in fold" in ended.complaint
+    monkeypatch.setattr(ItemKnn, "most_rows", 3)
+    ended = compare(*models("popular", "item_knn"))
+    assert ended.code == 2
+    assert ended.complaint.startswith("compare: model item_knn: 9 items, and it compares each with each")
+    assert "popular, fold" not in ended.err  # before anything is trained
