@@ -52,7 +52,7 @@ wheel: $(READY) ## Build dist/nightreel-*.whl
 	@$(VENV) -m build --wheel --no-isolation --outdir dist
 
 bench: $(READY) ## Install what the programs in bench/ need besides, and name them
-	@$(PIP) --no-build-isolation --editable '.[spark,dev,neural,bench]'
+	@$(PIP) --no-build-isolation --editable '.[spark,report,dev,neural,bench]'
 	@for program in bench/*.py; do echo "  $(VENV) $$program --help"; done
 
 clean: ## Remove what was built, generated and logged; .venv stays
@@ -88,7 +88,7 @@ $(READY): pyproject.toml constraints.txt
 			exit 1; }; \
 	fi; \
 	echo "Setting up .venv (once, a minute or two) ..."; \
-	$(PIP) hatchling setuptools wheel && $(PIP) --no-build-isolation --editable '.[spark,dev]' || { \
+	$(PIP) hatchling setuptools wheel && $(PIP) --no-build-isolation --editable '.[spark,report,dev]' || { \
 		echo "nightreel: pip could not install the requirements (see above): is there a network?" >&2; exit 1; }; \
 	$(VENV) -m nightreel.session.delta_jars || exit 1; \
 	printf '%s\n' "$(CURDIR)" >$(READY)

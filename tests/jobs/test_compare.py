@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,13 @@ from tests.jobs.conftest import Ended, RunJob, run_here, settings_in, write_dump
 from nightreel.models.classical.neighbours import ItemKnn
 
 Compare = Callable[..., Ended]
-QUICK = ("filter.min_ratings_per_user=0", "filter.min_ratings_per_item=0", "ingest.measure=false", "compare.folds=2")
+QUICK = (
+    "filter.min_ratings_per_user=0",
+    "filter.min_ratings_per_item=0",
+    "split.validation_share=0.2",
+    "ingest.measure=false",
+    "compare.folds=2",
+)
 BOTH_WAYS = ("popular", "baseline", "weighted_mean", "ease")
 """They are the same models wherever they are trained."""
 
@@ -108,3 +115,20 @@ def test_a_fold_without_rows_and_a_model_too_large_are_refused(
     assert ended.code == 2
     assert ended.complaint.startswith("compare: model item_knn: 9 items, and it compares each with each")
     assert "popular, fold" not in ended.err  # before anything is trained
+
+
+def test_hyperparameters_are_chosen_on_validation_rows(compare: Compare, tmp_path: Path) -> None:
+    """From the fragment the settings can be read back; the metric of the last rung is in its comments."""
+    written = tmp_path / "funk_svd.toml"
+    more = ["--set", "compare.metric=rmse", "--set", "compare.workers=1", "--write", str(written)]
+    ended = compare("--tune", "funk_svd", *more)
+    assert ended.code == 0, ended.err
+    text = written.read_text()
+    assert text.startswith("# Chosen by `compare --tune funk_svd`: rmse on ")
+    chosen = tomllib.loads(text)["models"]["funk_svd"]
+    assert set(chosen) == {"rank", "epochs", "rate", "reg", "init_std"}
+    rungs = [line.split(" of the users: ")[0] for line in ended.err.splitlines() if " of the users: " in line]
+    assert rungs == ["25%"] * 16 + ["50%"] * 6 + ["100%"] * 3
+    refused = compare("--tune", "popular")
+    assert refused.code == 2
+    assert "--tune popular: has no numbers to tune" in refused.complaint

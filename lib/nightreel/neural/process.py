@@ -95,9 +95,23 @@ def process_group(device: str) -> Iterator[Process]:
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield Process(rank, world_size, chosen)
+    except BaseException:
+        if world_size > 1:
+            _leak(dist.group.WORLD)
+        raise
     finally:
         if world_size > 1:
             dist.destroy_process_group()
+
+
+def _leak(group: object) -> None:
+    """Never free the group, so that a rank that fails ends at once.
+
+    The exception's frames hold the last references to it. Freeing it waits for its threads and holds Python's lock; a
+    thread that is just dropping the failed collective waits for the lock. Now and then both wait for ever, and every
+    other rank with them.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(group))
 
 
 def _device(wanted: str, local_rank: int) -> torch.device:
