@@ -325,7 +325,7 @@ def test_a_night_that_stopped_goes_on_where_it_was(
 def test_a_network_without_a_folder_is_refused(
     run_job: RunJob, settings_for: SettingsFor, monkeypatch: pytest.MonkeyPatch, prepared: Path
 ) -> None:
-    monkeypatch.setattr("nightreel.nightly.training._networks", lambda _: None)
+    monkeypatch.setattr("nightreel.nightly.training.networks_folder", lambda _: None)
     ended = run_job("train", "--model", "ncf", *settings_for(prepared, **SMALL), *DATE)
     assert ended.code == 2
     assert "neural.folder" in ended.complaint
