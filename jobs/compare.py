@@ -28,6 +28,11 @@ def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", metavar="PATH", help="with --tune: write the values here, as TOML (default: print them)"
     )
+    parser.add_argument(
+        "--win-rate",
+        action="store_true",
+        help="instead: how often each model ranks a loved item above where another does",
+    )
     parser.add_argument("--page", metavar="PATH", help="also write an HTML page with charts here")
     parser.add_argument("--markdown", metavar="PATH", help="also write the table in Markdown here")
     parser.add_argument("--csv", metavar="PATH", help="also write all results here")
@@ -38,6 +43,9 @@ def check(settings: Settings, flags: argparse.Namespace) -> None:
 
 
 def main(job: Job) -> Summary:
+    if job.flags.win_rate:
+        wanted = nightly.check_comparison(job.settings, models=job.flags.model, grid=job.flags.grid)
+        return Summary(notes=[report.win_rate_table(nightly.won(job, wanted))])
     if job.flags.tune:
         fragment = nightly.tuned(job, job.flags.tune)
         return Summary(notes=[report.write_fragment(fragment, job.flags.write)])

@@ -9,10 +9,14 @@ import pandas as pd
 import pytest
 
 from nightreel.errors import ConfigurationError
+from nightreel.evaluate.array_metrics import ranking_metrics, sampled_metrics
 from nightreel.evaluate.cells import Measures, measure_arrays
 from nightreel.evaluate.comparison import candidates, standings
 from nightreel.evaluate.cross_validation import Comparison, as_frame, check_metric
+from nightreel.evaluate.win_rate import win_rates
 from nightreel.models import HYPERPARAMETERS
+from nightreel.models.engine.catalogue import Ranked
+from nightreel.models.forms.arrays import Lists, Ratings
 from nightreel.settings import Settings, load
 
 NEIGHBOURS = ("user_knn", "item_knn", "slope_one", "user_cosine", "item_cosine", "ease")
@@ -137,3 +141,35 @@ def test_a_cell_that_fails_keeps_its_error() -> None:
         "DataError: model content: needs the items' text, and there is none; prepare writes it"
     ]
     assert frame.metric.isna().all()
+
+
+def test_the_win_rate_is_the_share_of_loved_items_that_stand_higher() -> None:
+    """Everyone loves even items: funk_svd learns it; random does not; each over the other is the rest of 1."""
+    random = np.random.default_rng(4)
+    users, items = np.divmod(np.flatnonzero(random.random(12 * 150) < 0.9), 150)
+    rating = np.where(items % 2 == 0, 5.0, 2.0)
+    chosen = settings()
+    found = win_rates(
+        Ratings.of(users, items, rating),
+        candidates(chosen, models=["baseline", "random", "popular"]),
+        Measures(chosen.evaluate, chosen.scale, 0),
+    )
+    assert found.loc["baseline", "random"] > 0.7
+    assert found.loc["baseline", "random"] + found.loc["random", "baseline"] == pytest.approx(1.0)
+    assert np.isnan(found.loc["popular", "popular"])
+    with pytest.raises(ConfigurationError, match=r"^--win-rate: no user has 100 ratings, 5 of them of at least "):
+        win_rates(Ratings.of(users[:50], items[:50], rating[:50]), [], Measures(chosen.evaluate, chosen.scale, 0))
+
+
+def test_sampled_metrics_rank_among_drawn_items() -> None:
+    """A user's relevant item stands third of five, the other two above it: of two negatives 0, 1 or 2 are above."""
+    ranked = Ranked(
+        np.zeros(5, np.int64), np.arange(1, 6), np.array([4, 3, 2, 1, 0], np.int32), np.zeros(5, np.float32)
+    )
+    relevant = Lists(np.array([0, 1]), np.array([2], np.int32), np.ones(1, np.float32))
+    found = sampled_metrics(ranked, relevant, ks=(1, 3), n_items=5, negatives=2, seed=0)
+    assert found["sampled_hit_rate@3"] == (1.0, 1)  # never below third of three
+    many = sampled_metrics(ranked, relevant, ks=(1,), n_items=5, negatives=200, seed=0)
+    assert many["sampled_hit_rate@1"] == (0.0, 1)
+    full = ranking_metrics(ranked, relevant, ks=(3,), popularity=np.ones(5, np.int64), training_users=1)
+    assert full["ndcg@3"][0] == pytest.approx(0.5) and full["mrr@3"][0] == pytest.approx(1 / 3)

@@ -55,6 +55,40 @@ def ranking_metrics(
     return measured | _of_catalogue(ranked, ks=ks, popularity=popularity, training_users=training_users)
 
 
+def sampled_metrics(
+    ranked: Ranked, relevant: Lists, *, ks: Sequence[int], n_items: int, negatives: int, seed: int
+) -> Metrics:
+    """sampled_hit_rate@k and sampled_ndcg@k: each relevant item ranked among drawn items that are not relevant.
+
+    The protocol of He et al., "Neural Collaborative Filtering", WWW 2017. It flatters models that tell popular items
+    from rare ones, and is not comparable with metrics of the full catalogue (Krichene and Rendle, KDD 2020).
+
+    Parameters
+    ----------
+    ranked : every item of each user that may be recommended; an item that is not ranked stands last
+    negatives : drawn for each relevant item, with replacement, from the ranked items that are not relevant to the user
+    """
+    random = np.random.default_rng(seed)
+    place_of = np.full((len(relevant.counts), n_items), n_items + 1, np.int64)
+    place_of[ranked.row, ranked.item_idx] = ranked.rank
+    places: list[Ints] = []
+    for user in np.flatnonzero(relevant.counts):
+        wanted = relevant.ids[relevant.starts[user] : relevant.starts[user + 1]]
+        others = np.flatnonzero(place_of[user] <= n_items)
+        others = others[~np.isin(others, wanted)]
+        if len(others):
+            drawn = place_of[user][random.choice(others, (len(wanted), negatives))]
+            places.append(1 + (drawn < place_of[user][wanted][:, None]).sum(axis=1))
+    place = np.concatenate(places) if places else np.zeros(0, np.int64)
+    measured: dict[str, tuple[float, int]] = {}
+    for k in ks:
+        found = place <= k
+        values = {"hit_rate": found, "ndcg": found / np.log2(place + 1)}
+        for name, of_items in values.items():
+            measured[f"sampled_{name}@{k}"] = (float(of_items.mean()) if len(place) else float("nan"), len(place))
+    return measured
+
+
 def _of_users(hits: Bools, relevant: Ints, ks: Sequence[int]) -> dict[str, tuple[float, int]]:
     """hits : (users, ranks); relevant : (users,), how many."""
     places = np.arange(1, hits.shape[1] + 1)

@@ -17,7 +17,8 @@ import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightreel.evaluate.array_metrics import ranking_metrics, rating_metrics
+from nightreel.errors import ConfigurationError
+from nightreel.evaluate.array_metrics import ranking_metrics, rating_metrics, sampled_metrics
 from nightreel.evaluate.comparison import Candidate
 from nightreel.evaluate.held_out import evaluate, hold_out
 from nightreel.models import Capability, TrainingContext
@@ -34,12 +35,14 @@ class Measures:
     """What every cell is measured by.
 
     rates : whether the ratings mean anything: of events, rmse and mae are left out
+    negatives : unseen items that each relevant one is ranked among for sampled_*; 0: not measured
     """
 
     evaluate: EvaluateSettings
     scale: ScaleSettings
     seed: int
     rates: bool = True
+    negatives: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ def measure_arrays(
         size = {"n_users": int(users.max()) + 1, "n_items": int(items.max()) + 1}
         train = Ratings.of(users[~here], items[~here], rating[~here], **size)
         started = time.perf_counter()
-        model = _fitted(candidate, train, measures.seed, item_text)
+        model = fit_candidate(candidate, train, measures.seed, item_text)
         fitted = time.perf_counter()
         metrics = _answers(model, train, users[here], items[here], rating[here], measures)
         ended = time.perf_counter()
@@ -140,10 +143,11 @@ def measure_arrays(
     return Cell(fold, candidate, metrics, fitted - started, ended - fitted, _peak())
 
 
-def _fitted(candidate: Candidate, train: Ratings, seed: int, item_text: Lists | None) -> ArrayModel:
-    """A blend's members are trained here too; of one that needs validation rows, every tenth row is left to them."""
+def fit_candidate(candidate: Candidate, train: Ratings, seed: int, item_text: Lists | None) -> ArrayModel:
+    """The candidate trained in memory; a blend's members too, and its weights on every tenth row, left out of them."""
     algorithm, validation = candidate.algorithm, None
-    assert isinstance(algorithm, FitsArrays)
+    if not isinstance(algorithm, FitsArrays):
+        raise ConfigurationError(f"model {candidate.model}: does not train in memory")
     if isinstance(algorithm, BlendAlgorithm) and algorithm.uses_validation:
         left_out = np.random.default_rng(seed).permutation(len(train)) % 10 == 0
         train, validation = train.where(~left_out), train.where(left_out)
@@ -176,6 +180,11 @@ def _answers(
             popularity=train.by_item.counts,
             training_users=int(np.count_nonzero(train.by_user.counts)),
         )
+        if measures.negatives:
+            whole = model.recommend(asked, n=train.n_items, seen=train.by_user.of(asked))
+            metrics |= sampled_metrics(
+                whole, relevant, ks=settings.k, n_items=train.n_items, negatives=measures.negatives, seed=measures.seed
+            )
     return metrics
 
 

@@ -21,6 +21,9 @@ from nightreel.settings.sections import CompareSettings
 
 RATING_METRICS = ("rmse", "mae", "coverage", "cold_rows")
 RANKING_METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate", "catalogue_coverage", "novelty")
+SAMPLED_METRICS = ("sampled_hit_rate", "sampled_ndcg")
+"""In memory only, and only where compare.sampled_negatives asks for them."""
+
 COLUMNS = ("fold", "candidate", "model", "params", "metric", "value", "rows", "fit_seconds", "predict_seconds",
            "peak_bytes", "error")  # fmt: skip
 
@@ -121,7 +124,8 @@ def compare(rows: DataFrame, candidates: Sequence[Candidate], how: Comparing) ->
 
 def check_metric(metric: str, measures: Measures) -> None:
     """Raise ConfigurationError where cells are not measured by it."""
-    lists = [f"{name}@{k}" for name in RANKING_METRICS for k in measures.evaluate.k]
+    named = [*RANKING_METRICS, *(SAMPLED_METRICS if measures.negatives else ())]
+    lists = [f"{name}@{k}" for name in named for k in measures.evaluate.k]
     if metric in RATING_METRICS and not measures.rates:
         raise ConfigurationError(f"compare.metric = {metric}: needs ratings, and the data holds events")
     if metric not in (*RATING_METRICS, *lists):

@@ -1,6 +1,6 @@
 """The steps of a night, each runnable alone as a job, and the night that runs them in order and resumes."""
 
-from nightreel.nightly.comparing import about, check_comparison, comparison, tuned
+from nightreel.nightly.comparing import about, check_comparison, comparison, tuned, won
 from nightreel.nightly.night import run_night
 from nightreel.nightly.steps import RATINGS, chosen_run, chosen_runs, evaluate, ingest, prepare, recommend, score
 from nightreel.nightly.training import train
@@ -20,4 +20,5 @@ __all__ = [
     "score",
     "train",
     "tuned",
+    "won",
 ]

@@ -10,12 +10,15 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from nightreel import __version__
+from nightreel.errors import ConfigurationError
 from nightreel.evaluate.cells import Cell, Measures
 from nightreel.evaluate.comparison import Candidate, candidates, with_fold
 from nightreel.evaluate.cross_validation import COLUMNS, Comparing, Comparison, as_frame, check_metric, compare, rows_of
 from nightreel.evaluate.tuning import fragment, tune
+from nightreel.evaluate.win_rate import win_rates
 from nightreel.job.job import Job
 from nightreel.models import TrainingContext
+from nightreel.models.forms.arrays import Ratings
 from nightreel.models.forms.neighbours import lists_in
 from nightreel.nightly.silver import current_prepare_id
 from nightreel.nightly.training import networks_folder
@@ -50,7 +53,8 @@ def about(job: Job) -> str:
 def measures_of(settings: Settings) -> Measures:
     """What the comparison's cells are measured by."""
     rates = settings.data.source != "events"
-    return Measures(settings.evaluate, settings.scale, settings.train.seed, rates=rates)
+    negatives = settings.compare.sampled_negatives
+    return Measures(settings.evaluate, settings.scale, settings.train.seed, rates=rates, negatives=negatives)
 
 
 def comparison(job: Job, wanted: Sequence[Candidate]) -> tuple[str, Comparison]:
@@ -68,7 +72,7 @@ def comparison(job: Job, wanted: Sequence[Candidate]) -> tuple[str, Comparison]:
         settings.evaluate.model_dump(exclude={"split"}),
         settings.scale.model_dump(),
     ]
-    comparison_id = digest([*parts, measures.seed])
+    comparison_id = digest([*parts, measures.seed, measures.negatives])
     known = _known(job, comparison_id, wanted)
 
     def keep(cell: Cell) -> None:
@@ -105,6 +109,21 @@ def comparison(job: Job, wanted: Sequence[Candidate]) -> tuple[str, Comparison]:
         rows.unpersist()
     frames = [frame for frame in (known, found.results) if len(frame)]
     return comparison_id, Comparison(pd.concat(frames) if frames else as_frame([]), settings.compare.metric)
+
+
+def won(job: Job, wanted: Sequence[Candidate]) -> pd.DataFrame:
+    """The win rates of the candidates over one another (see win_rates); rows over columns."""
+    current_prepare_id(job.tables)
+    interactions = job.tables.read("silver_interactions")
+    total = interactions.count()
+    if total > job.settings.compare.in_memory_rows:
+        raise ConfigurationError(
+            f"--win-rate: {total:,} ratings, more than compare.in_memory_rows = {job.settings.compare.in_memory_rows:,}"
+        )
+    rows = interactions.select("user_idx", "item_idx", "rating").toArrow()
+    columns = (rows.column(name).to_numpy() for name in ("user_idx", "item_idx", "rating"))
+    with job.step(f"win rates of {len(wanted)} candidates"):
+        return win_rates(Ratings.of(*columns), wanted, measures_of(job.settings))
 
 
 def tuned(job: Job, model: str) -> str:

@@ -6,6 +6,7 @@ import io
 import math
 from pathlib import Path
 
+import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -75,6 +76,12 @@ def write_comparison(
     if csv is not None:
         write_csv(comparison, csv)
     return [f"wrote {path}" for path in (page, markdown, csv) if path is not None]
+
+
+def win_rate_table(rates: pd.DataFrame) -> str:
+    """Rows over columns, as plain text."""
+    shown = rates.map(lambda rate: "-" if math.isnan(rate) else f"{rate:.3f}")
+    return f"share of loved items that the row ranks above where the column does\n{shown.to_string()}"
 
 
 def write_fragment(fragment: str, path: str | None) -> str:

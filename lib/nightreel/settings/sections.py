@@ -292,6 +292,9 @@ class CompareSettings(Section):
     """Of the folds' hash."""
     metric: str
     """What the leaderboard is ordered by."""
+    sampled_negatives: Annotated[int, Field(ge=0)]
+    """Also rank each relevant item among so many drawn ones (sampled_hit_rate@k, sampled_ndcg@k); 0: only the full
+    catalogue counts."""
     in_memory_rows: Annotated[int, Field(ge=0)]
     """Up to so many ratings, algorithms that can are trained in memory, without Spark."""
     workers: Annotated[int, Field(ge=0)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -14,8 +13,10 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 def compiled(function: FunctionT) -> FunctionT:
     """The function as machine code from its first call on; it takes and returns numbers and numpy arrays only.
 
-    The code is kept beside the module's file; a package that runs from a zip has no such place, and compiles once in
-    each process.
+    The code is kept beside the module's file or in the user's cache. Where neither can be written, as in a zip or a
+    read-only container, each process compiles anew.
     """
-    beside = Path(function.__code__.co_filename).is_file()
-    return cast(FunctionT, numba.njit(nogil=True, cache=beside)(function))
+    try:
+        return cast(FunctionT, numba.njit(nogil=True, cache=True)(function))
+    except RuntimeError:
+        return cast(FunctionT, numba.njit(nogil=True)(function))
