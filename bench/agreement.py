@@ -51,7 +51,7 @@ def peers() -> Mapping[str, tuple[list[str], Callable[[], Any]]]:
     for axis in ("item", "user"):
         for variant, algorithm in variants.items():
             baseline = {"bsl_options": als} if variant == "baseline" else {}
-            for similarity in ("msd", "pearson_baseline") if variant == "baseline" else ("msd",):
+            for similarity in ("msd", "cosine", "pearson_baseline") if variant == "baseline" else ("msd",):
                 options = {"name": similarity, "user_based": axis == "user"}
                 model = f"{axis}_knn"
                 settings = [f"models.{model}.variant={variant}", f"models.{model}.similarity={similarity}"]

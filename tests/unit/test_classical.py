@@ -68,6 +68,15 @@ class TestSimilarities:
         assert (0, 1) not in found  # (2 * 0 + 1 * -1) is below 0
         assert found[(1, 2)] == pytest.approx((-1 * -2 + 2 * 1) / np.sqrt(5 * 5) / 5)
 
+    def test_pearson_of_equal_ratings_is_none(self) -> None:
+        """3.3 and 4.7 are no float32: sums of rounded values must not make a correlation."""
+        rows = ratings([(u, 0, 3.3) for u in range(7)] + [(u, 1, 4.7 - (u % 2)) for u in range(7)])
+        nothing = similarities(
+            rows.by_item, rows.by_user, measure="pearson", min_support=1, shrinkage=0.0, kept=0,
+            row_bias=np.zeros(2), column_bias=np.zeros(7), mean=0.0,
+        )  # fmt: skip
+        assert nothing.counts.tolist() == [0, 0]
+
     def test_support_and_kept_leave_out(self) -> None:
         assert (0, 2) not in self.of("cosine", min_support=2)
         assert sorted(self.of("msd", kept=1)) == [(0, 1), (1, 2), (2, 1)]

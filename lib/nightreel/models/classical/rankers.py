@@ -133,6 +133,15 @@ class Content(InMemory[ContentParams]):
     name = "content"
     params_type = ContentParams
     uses_text = True
+    most_items: ClassVar[int] = 100_000
+
+    def check_size(self, *, users: int, items: int, ratings: int) -> None:
+        if items > self.most_items:
+            raise DataError(
+                f"model content: {items:,} items, and it compares each with each, in one task, of at most "
+                f"{self.most_items:,}"
+            )
+        super().check_size(users=users, items=items, ratings=ratings)
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
         _positives(self.name, ratings, self.params.min_rating)

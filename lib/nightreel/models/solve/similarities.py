@@ -124,7 +124,11 @@ def _similarities(
             top, below = xy[other], xx[other] * yy[other]
             if measure == 2:
                 top = common * xy[other] - x_sum[other] * y_sum[other]
-                below = (common * xx[other] - x_sum[other] ** 2) * (common * yy[other] - y_sum[other] ** 2)
+                x_spread = common * xx[other] - x_sum[other] ** 2
+                y_spread = common * yy[other] - y_sum[other] ** 2
+                # Of equal values rounding leaves a spread of some 1e-16 of the squares.
+                flat = x_spread <= 1e-9 * common * xx[other] or y_spread <= 1e-9 * common * yy[other]
+                below = 0.0 if flat else x_spread * y_spread
             if below > 0.0:
                 tile[place, other] = top / np.sqrt(below)
             if measure == 3:
