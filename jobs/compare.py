@@ -9,8 +9,10 @@ a Markdown table and CSV. Run again, it goes on where it stopped; another model 
 """
 
 import argparse
+from pathlib import Path
 
 from nightreel import nightly, report
+from nightreel.errors import ConfigurationError
 from nightreel.job import Job, Summary, run
 from nightreel.settings import Settings
 
@@ -39,6 +41,15 @@ def flags(parser: argparse.ArgumentParser) -> None:
 
 
 def check(settings: Settings, flags: argparse.Namespace) -> None:
+    if flags.tune and (flags.model or flags.grid or flags.win_rate):
+        raise ConfigurationError(
+            "--tune: chooses one model's hyperparameters; --model, --grid and --win-rate do not go with it"
+        )
+    if flags.write and not flags.tune:
+        raise ConfigurationError("--write: goes with --tune; a comparison is written by --page, --markdown and --csv")
+    for path in filter(None, (flags.page, flags.markdown, flags.csv, flags.write)):
+        if not Path(path).absolute().parent.is_dir():
+            raise ConfigurationError(f"{path}: there is no folder {Path(path).absolute().parent}")
     nightly.check_comparison(settings, models=[flags.tune] if flags.tune else flags.model, grid=flags.grid)
 
 

@@ -8,9 +8,9 @@ same rows; a step whose settings and inputs are unchanged is not repeated.
 
 import argparse
 
-from nightreel import models, report, sources
+from nightreel import report, sources
 from nightreel.job import Job, Summary, run
-from nightreel.nightly.night import run_night, trained_models
+from nightreel.nightly.night import check_models, run_night
 from nightreel.settings import Settings
 
 
@@ -19,7 +19,7 @@ def flags(parser: argparse.ArgumentParser) -> None:
 
 
 def check(settings: Settings, _: argparse.Namespace) -> None:
-    models.check(trained_models(settings), settings)
+    check_models(settings)
     sources.check(settings)
 
 

@@ -159,14 +159,20 @@ def test_a_run_of_other_indices_is_refused(
     assert "train item_mean again" in ended.complaint
 
 
-def test_a_night_with_an_unknown_model_stops_before_it_reads_anything(
-    run_without_spark: RunJob, settings_for: SettingsFor, tmp_path: Path
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        ('["als", "alz"]', "nightly: model alz: unknown; known: "),
+        ('["popular", "blend_lists"]', "nightly: model blend_lists: needs ease in nightly.models too"),
+    ],
+)
+def test_a_night_that_cannot_train_a_model_stops_before_it_reads_anything(
+    run_without_spark: RunJob, settings_for: SettingsFor, tmp_path: Path, names: str, complaint: str
 ) -> None:
-    ended = run_without_spark(
-        "nightly", *settings_for(write_dump(tmp_path / "raw")), "--set", 'nightly.models=["als", "alz"]'
-    )
+    raw = settings_for(write_dump(tmp_path / "raw"))
+    ended = run_without_spark("nightly", *raw, "--set", f"nightly.models={names}")
     assert ended.code == 2
-    assert "alz" in ended.complaint
+    assert ended.complaint.startswith(complaint)
     assert not (tmp_path / "tables" / "netflix").exists()
 
 

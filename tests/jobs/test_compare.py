@@ -93,6 +93,9 @@ def test_it_goes_on_where_it_was_and_shows_what_failed(compare: Compare, tmp_pat
         (models("svdpp"), "compare: model svdpp: unknown; known: random, "),
         ([*models("als"), "--grid", "als.rnk=3"], "compare: --grid als.rnk: unknown key; known here: baseline, "),
         (["--set", "compare.metric=ndcg@3"], "compare: compare.metric = ndcg@3: unknown; measured here: rmse, "),
+        (["--tune", "als", "--model", "als"], "compare: --tune: chooses one model's hyperparameters; --model, "),
+        (["--write", "als.toml"], "compare: --write: goes with --tune"),
+        (["--page", "/nowhere/page.html"], "compare: /nowhere/page.html: there is no folder /nowhere"),
         (["--set", "compare.folds=1"], "compare: [compare] (--set): folds must be 2 or more"),
     ],
 )

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from nightreel import __version__
+from nightreel import __version__, models
+from nightreel.errors import ConfigurationError
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly import steps, training
@@ -61,6 +62,16 @@ def trained_models(settings: Settings) -> list[str]:
     """The night's models, including the one that recommends."""
     chosen = settings.recommend.model
     return list(dict.fromkeys([*settings.nightly.models, *([] if chosen == AUTO else [chosen])]))
+
+
+def check_models(settings: Settings) -> None:
+    """Raise ConfigurationError for a model that cannot be trained here, or a blend without its members."""
+    names = trained_models(settings)
+    models.check(names, settings)
+    for name in names:
+        missing = [member for member in models.members(name, settings) if member not in names]
+        if missing:
+            raise ConfigurationError(f"model {name}: needs {', '.join(missing)} in nightly.models too")
 
 
 def _train(job: Job) -> Summary:
