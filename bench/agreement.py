@@ -51,7 +51,7 @@ def peers() -> Mapping[str, tuple[list[str], Callable[[], Any]]]:
     for axis in ("item", "user"):
         for variant, algorithm in variants.items():
             baseline = {"bsl_options": als} if variant == "baseline" else {}
-            for similarity in ("msd", "cosine", "pearson_baseline") if variant == "baseline" else ("msd",):
+            for similarity in ("msd", "cosine", *(["pearson_baseline"] if variant == "baseline" else [])):
                 options = {"name": similarity, "user_based": axis == "user"}
                 model = f"{axis}_knn"
                 settings = [f"models.{model}.variant={variant}", f"models.{model}.similarity={similarity}"]
@@ -71,7 +71,8 @@ def folds(ratings: pd.DataFrame, k: int) -> Iterator[Fold]:
 def ours(settings: list[str], fold: Fold, users: pd.Index, items: pd.Index) -> Measured:
     model, *overrides = settings
     algorithm = create(model, load("local", overrides, models=HYPERPARAMETERS))
-    assert isinstance(algorithm, FitsArrays)
+    if not isinstance(algorithm, FitsArrays):
+        raise SystemExit(f"{model}: does not train in memory")
     train, test = ((users.get_indexer(pd.Index(rows.user)), items.get_indexer(pd.Index(rows.item))) for rows in fold)
     ratings = Ratings.of(*train, fold.train.rating.to_numpy(np.float32), n_users=len(users), n_items=len(items))
     started = time.perf_counter()

@@ -21,7 +21,7 @@ from scipy.sparse import csr_matrix
 from nightreel.evaluate.array_metrics import ranking_metrics
 from nightreel.models import HYPERPARAMETERS, create
 from nightreel.models.engine.catalogue import Ranked, best_columns
-from nightreel.models.engine.one_task import FitsArrays
+from nightreel.models.engine.one_task import ArrayContext, FitsArrays
 from nightreel.models.forms.arrays import Ratings, lists_of
 from nightreel.settings import load
 
@@ -57,30 +57,20 @@ def split(rows: pd.DataFrame, liked: float, *, seed: int) -> Split:
 
 
 def ours(name: str, data: Split, overrides: list[str]) -> tuple[Ranked, float, float]:
-    wanted = [f"models.{name}.min_rating={data.liked}"] if "min_rating" in HYPERPARAMETERS[name].model_fields else []
-    settings = load("local", [*wanted, *overrides], models=HYPERPARAMETERS)
-
-    def fitted(model: str) -> Any:
-        if model == "popular":
-            algorithm = create(
-                model, load("local", [f"models.popular.min_rating={data.liked}"], models=HYPERPARAMETERS)
-            )
-        else:
-            algorithm = create(
-                model, load("local", [f"models.{model}.min_rating={data.liked}"], models=HYPERPARAMETERS)
-            )
-        assert isinstance(algorithm, FitsArrays)
-        return algorithm.fit_arrays(data.train, seed=0)
-
-    from nightreel.models.engine.one_task import ArrayContext
-
-    algorithm = create(name, settings)
-    assert isinstance(algorithm, FitsArrays)
     started = time.perf_counter()
-    model = algorithm.fit_arrays(data.train, seed=0, context=ArrayContext(trained=fitted))
+    model = fit(name, data, overrides)
     ended = time.perf_counter()
     ranked = model.recommend(data.users, n=max(KS), seen=data.train.by_user.of(data.users))
     return ranked, ended - started, time.perf_counter() - ended
+
+
+def fit(name: str, data: Split, overrides: list[str]) -> Any:
+    """A blend's members are trained too, and counted."""
+    wanted = [f"models.{name}.min_rating={data.liked}"] if "min_rating" in HYPERPARAMETERS[name].model_fields else []
+    algorithm = create(name, load("local", [*wanted, *overrides], models=HYPERPARAMETERS))
+    if not isinstance(algorithm, FitsArrays):
+        raise SystemExit(f"{name}: does not train in memory")
+    return algorithm.fit_arrays(data.train, seed=0, context=ArrayContext(trained=lambda one: fit(one, data, overrides)))
 
 
 def peers() -> Mapping[str, Callable[[Any], Any]]:

@@ -113,11 +113,21 @@ def test_a_fold_without_rows_and_a_model_too_large_are_refused(
     ended = compare(*models("popular"), "--set", "compare.folds=500")
     assert ended.code == 2
     assert "compare.folds = 500: no row is in fold" in ended.complaint
-    monkeypatch.setattr(ItemKnn, "most_rows", 3)
+    monkeypatch.setattr(ItemKnn, "most_items", 3)
     ended = compare(*models("popular", "item_knn"))
     assert ended.code == 2
     assert ended.complaint.startswith("compare: model item_knn: 9 items, and it compares each with each")
     assert "popular, fold" not in ended.err  # before anything is trained
+
+
+def test_blends_are_measured_on_spark_too(compare: Compare) -> None:
+    """The weights of one are learnt on rows of their own; the other has no user with a positive."""
+    settings = ["models.blend.members=['baseline', 'item_mean']", "models.blend_lists={half = 0.0, min_rating = 9.0}"]
+    settings += ["compare.in_memory_rows=0", "compare.strategy=split"]
+    ended = compare(*models("blend", "blend_lists"), *(word for text in settings for word in ("--set", text)))
+    assert ended.code == 0, ended.err
+    assert "failed: " not in ended.out
+    assert "blend_lists, fold 0: ndcg@10 " in ended.err
 
 
 def test_hyperparameters_are_chosen_on_validation_rows(compare: Compare, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What every registered model must do, whatever its algorithm. Each question is asked of all models in one query."""
+"""What every registered model must do, whatever its algorithm. A question is asked of many models in one query."""
 
 from __future__ import annotations
 
@@ -141,11 +141,17 @@ class Answer(NamedTuple):
 Answers: TypeAlias = Mapping[str, Answer]
 
 
+_ASKED_AT_ONCE = 10
+
+
 def ask(models: Models, question: Callable[[Any], DataFrame], *needed: Capability) -> Answers:
-    """The answers of the models that have what is needed, in one query."""
+    """The answers of the models that have what is needed, in a few queries."""
     frames = {name: question(model) for name, model in models.items() if model.capabilities >= set(needed)}
     named = [answer.select(F.lit(name).alias("_model"), "*") for name, answer in frames.items()]
-    rows = reduce(DataFrame.union, named).toArrow()
+    # Each join of a model is a broadcast: those of all models at once do not fit the session's memory.
+    parts = [named[start : start + _ASKED_AT_ONCE] for start in range(0, len(named), _ASKED_AT_ONCE)]
+    answers = [reduce(DataFrame.union, part).toArrow() for part in parts]
+    rows = pa.concat_tables(answers, promote_options="permissive")  # they differ in what may be null
     return {
         name: Answer(answer.dtypes, rows.filter(pc.equal(rows["_model"], name)).drop_columns("_model"))
         for name, answer in frames.items()

@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from nightreel.models import Capability, NeighbourModel
 from nightreel.models.classical.item_weights import Ease, EaseParams, ItemCosine, ItemCosineParams
-from nightreel.models.engine.one_task import as_rows, of_rows
+from nightreel.models.engine.one_task import ROWS_DDL, as_rows, of_rows
 from nightreel.models.forms.arrays import Ratings, Side, strongest
-from nightreel.models.forms.neighbours import NeighbourArrays, NeighbourRule
+from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule
 
 RULES = [
     NeighbourRule(axis=axis, combine=combine, k=k, min_support=2, biased=biased, min_rating=3.0, below=0.25)
@@ -61,14 +61,8 @@ def arrays(rule: NeighbourRule) -> NeighbourArrays:
 
 
 def in_tables(spark: SparkSession, model: NeighbourArrays, ratings: DataFrame) -> Any:
-    batches = spark.createDataFrame(_table(model), _DDL)
+    batches = spark.createDataFrame(_table(model), ROWS_DDL)
     return of_rows(batches, algorithm="planted", ratings=ratings)
-
-
-_DDL = (
-    "part string, idx int, bias float, mean_rating float, factors array<float>, scale float, neighbours array<int>, "
-    "weights array<float>, header string"
-)
 
 
 def _table(model: NeighbourArrays) -> list[tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from nightreel.errors import DataError
 from nightreel.models import HYPERPARAMETERS, create
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays
 from nightreel.models.forms.arrays import FactorArrays, Lists, Ratings
-from nightreel.models.forms.neighbours import NeighbourArrays
+from nightreel.models.forms.neighbour_arrays import NeighbourArrays
 from nightreel.models.solve.least_squares import alternate
 from nightreel.models.solve.similarities import similarities
 from nightreel.settings import load
@@ -261,6 +261,12 @@ def test_what_is_too_large_is_refused_with_the_limit(model: str, most: int) -> N
     algorithm(model).check_size(users=10, items=most, ratings=1000)
     with pytest.raises(DataError, match=f"^model {model}: {most + 1:,} items, .*at most {most:,}"):
         algorithm(model).check_size(users=10, items=most + 1, ratings=1000)
+
+
+@pytest.mark.parametrize("model", ["user_mean", "weighted_mean", "baseline", "popular", "als", "als_implicit"])
+def test_what_spark_trains_at_any_size_is_not_refused(model: str) -> None:
+    """They train in memory too, but a night of more ratings than fit there does not leave them out."""
+    algorithm(model).check_size(users=10_000_000, items=1_000_000, ratings=10_000_000_000)
 
 
 def test_rows_in_any_order_are_the_same_ratings() -> None:

@@ -3,7 +3,7 @@
 from nightreel.evaluate.comparison import Candidate, candidates, with_fold
 from nightreel.evaluate.cross_validation import Comparing, Comparison, compare
 from nightreel.evaluate.held_out import HeldOut, evaluate, hold_out
-from nightreel.evaluate.metrics import catalogue_metrics, ranking_metrics, rating_metrics
+from nightreel.evaluate.metrics import catalogue_metrics, ranking_metrics, rating_metrics, shown_length
 
 __all__ = [
     "Candidate",
@@ -17,5 +17,6 @@ __all__ = [
     "hold_out",
     "ranking_metrics",
     "rating_metrics",
+    "shown_length",
     "with_fold",
 ]

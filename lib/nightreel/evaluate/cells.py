@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,18 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
 from nightreel.evaluate.array_metrics import ranking_metrics, rating_metrics, sampled_metrics
-from nightreel.evaluate.comparison import Candidate
+from nightreel.evaluate.comparison import RATING_METRICS, Candidate
 from nightreel.evaluate.held_out import evaluate, hold_out
-from nightreel.models import Capability, TrainingContext
+from nightreel.models import Algorithm, Capability, TrainedModel, TrainingContext
 from nightreel.models.classical.blend import BlendAlgorithm
+from nightreel.models.engine.catalogue import Ranked
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays
 from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, lists_of
 from nightreel.settings import EvaluateSettings, ScaleSettings
 
 _COLUMNS = ("user_idx", "item_idx", "rating", "fold")
+_VALIDATION_OF = 10
+"""One training row in so many is left to a blend's weights."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,16 @@ def in_memory(
     ----------
     rows : grain user x item; columns user_idx, item_idx, rating, fold; collected
     wanted : folds and candidates whose algorithms are FitsArrays
-    workers : processes at once, each with one thread
+    workers : processes at once, each with one thread; 0: one a core
     """
     with tempfile.TemporaryDirectory() as folder:
         table = rows.select(*_COLUMNS).toArrow()
         for name in _COLUMNS:
             np.save(Path(folder) / f"{name}.npy", table.column(name).to_numpy())
         context = multiprocessing.get_context("spawn")
-        with _one_thread(), ProcessPoolExecutor(
-            min(workers, len(wanted)), mp_context=context, initializer=_open, initargs=(folder, measures, item_text)
-        ) as pool:  # fmt: skip
+        many = min(workers or os.cpu_count() or 1, len(wanted))
+        given = (folder, measures, item_text)
+        with _one_thread(), ProcessPoolExecutor(many, mp_context=context, initializer=_open, initargs=given) as pool:
             running = {pool.submit(_measured, fold, candidate): (fold, candidate) for fold, candidate in wanted}
             for ended in as_completed(running):
                 fold, candidate = running[ended]
@@ -110,7 +113,7 @@ _opened: tuple[dict[str, Any], Measures, Lists | None]
 
 def _open(folder: str, measures: Measures, item_text: Lists | None) -> None:
     global _opened
-    _opened = {name: np.load(Path(folder) / f"{name}.npy") for name in _COLUMNS}, measures, item_text
+    _opened = {name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r") for name in _COLUMNS}, measures, item_text
 
 
 def _measured(fold: int, candidate: Candidate) -> Cell:
@@ -145,20 +148,24 @@ def measure_arrays(
 
 def fit_candidate(candidate: Candidate, train: Ratings, seed: int, item_text: Lists | None) -> ArrayModel:
     """The candidate trained in memory; a blend's members too, and its weights on every tenth row, left out of them."""
-    algorithm, validation = candidate.algorithm, None
-    if not isinstance(algorithm, FitsArrays):
-        raise ConfigurationError(f"model {candidate.model}: does not train in memory")
-    if isinstance(algorithm, BlendAlgorithm) and algorithm.uses_validation:
-        left_out = np.random.default_rng(seed).permutation(len(train)) % 10 == 0
+    validation = None
+    if _needs_validation(candidate):
+        left_out = np.random.default_rng(seed).permutation(len(train)) % _VALIDATION_OF == 0
         train, validation = train.where(~left_out), train.where(left_out)
 
-    def trained(name: str) -> ArrayModel:
-        member = candidate.members[name]
-        assert isinstance(member, FitsArrays)
-        return member.fit_arrays(train, seed=seed, context=ArrayContext(item_text=item_text))
+    def fitted(algorithm: Algorithm[Any], context: ArrayContext) -> ArrayModel:
+        if not isinstance(algorithm, FitsArrays):
+            raise ConfigurationError(f"model {algorithm.name}: does not train in memory")
+        return algorithm.fit_arrays(train, seed=seed, context=context)
 
-    context = ArrayContext(item_text=item_text, validation=validation, trained=trained)
-    return algorithm.fit_arrays(train, seed=seed, context=context)
+    def trained(name: str) -> ArrayModel:
+        return fitted(candidate.members[name], ArrayContext(item_text=item_text))
+
+    return fitted(candidate.algorithm, ArrayContext(item_text=item_text, validation=validation, trained=trained))
+
+
+def _needs_validation(candidate: Candidate) -> bool:
+    return isinstance(candidate.algorithm, BlendAlgorithm) and candidate.algorithm.uses_validation
 
 
 def _answers(
@@ -172,30 +179,44 @@ def _answers(
         asked = np.unique(users)
         liked = rating >= settings.relevant_from
         relevant = lists_of(np.searchsorted(asked, users[liked]), items[liked], rating[liked], n_rows=len(asked))
-        ranked = model.recommend(asked, n=max(settings.k), seen=train.by_user.of(asked))
+        longest = max(settings.k)
+        n = train.n_items if measures.negatives else longest
+        ranked = model.recommend(asked, n=n, seen=train.by_user.of(asked))
         metrics |= ranking_metrics(
-            ranked,
+            Ranked._make(part[ranked.rank <= longest] for part in ranked),
             relevant,
             ks=settings.k,
             popularity=train.by_item.counts,
             training_users=int(np.count_nonzero(train.by_user.counts)),
         )
         if measures.negatives:
-            whole = model.recommend(asked, n=train.n_items, seen=train.by_user.of(asked))
             metrics |= sampled_metrics(
-                whole, relevant, ks=settings.k, n_items=train.n_items, negatives=measures.negatives, seed=measures.seed
+                ranked, relevant, ks=settings.k, n_items=train.n_items, negatives=measures.negatives, seed=measures.seed
             )
     return metrics
 
 
 def on_spark(rows: DataFrame, fold: int, candidate: Candidate, measures: Measures, context: TrainingContext) -> Cell:
-    """As `in_memory`, through the contract that the night uses; rows stay on the executors."""
+    """As `in_memory`, through the contract that the night uses; rows stay on the executors.
+
+    Parameters
+    ----------
+    context : its files and validation rows are not those of the fold, and are left out
+    """
     split = F.when(F.col("fold") == fold, "test").otherwise("train")
     marked = rows.select("user_idx", "item_idx", "rating", split.alias("split"))
-    train = marked.where("split = 'train'").drop("split")
+    train, validation = marked.where("split = 'train'").drop("split"), None
+    if _needs_validation(candidate):
+        tenth = F.pmod(F.xxhash64("user_idx", "item_idx", F.lit(measures.seed)), F.lit(_VALIDATION_OF)) == 0
+        train, validation = train.where(~tenth), train.where(tenth)
+
+    def trained(name: str) -> TrainedModel:
+        return candidate.members[name].fit(train, seed=measures.seed, context=context)
+
+    of_fold = replace(context, validation=validation, files={}, trained=trained)
     try:
         started = time.perf_counter()
-        model = candidate.algorithm.fit(train, seed=measures.seed, context=context)
+        model = candidate.algorithm.fit(train, seed=measures.seed, context=of_fold)
         fitted = time.perf_counter()
         settings = measures.evaluate.model_copy(update={"split": "test"})
         with hold_out(marked, settings) as held_out:
@@ -203,7 +224,7 @@ def on_spark(rows: DataFrame, fold: int, candidate: Candidate, measures: Measure
         ended = time.perf_counter()
     except Exception as error:
         return Cell(fold, candidate, error=_one_line(error))
-    left_out = () if measures.rates else ("rmse", "mae", "coverage", "cold_rows")
+    left_out = () if measures.rates else RATING_METRICS
     metrics = {row["metric"]: (row["value"], row["rows"]) for row in found if row["metric"] not in left_out}
     return Cell(fold, candidate, metrics, fitted - started, ended - fitted)
 

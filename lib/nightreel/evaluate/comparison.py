@@ -22,6 +22,8 @@ from nightreel.models.contract import Algorithm
 from nightreel.settings import Settings
 from nightreel.settings.sections import CompareSettings, Section
 
+RATING_METRICS = ("rmse", "mae", "coverage", "cold_rows")
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -32,6 +34,11 @@ class Candidate:
     algorithm: Algorithm[Any]
     members: Mapping[str, Algorithm[Any]] = field(default_factory=dict)
     """Of a blend, what it puts together."""
+
+    @property
+    def algorithms(self) -> tuple[Algorithm[Any], ...]:
+        """All that it trains."""
+        return (self.algorithm, *self.members.values())
 
     @property
     def params(self) -> str:
@@ -67,11 +74,15 @@ def candidates(settings: Settings, *, models: Sequence[str] = (), grid: Sequence
         algorithm, axis = create(name, settings), axes.get(name, {})
         for combination in product(*axis.values()):
             chosen = dict(zip(axis, combination, strict=True))
-            label = " ".join([name, *(f"{key}={_shown(value)}" for key, value in chosen.items())])
-            changed = with_params(algorithm, chosen)
             of_blend = {one: create(one, settings) for one in members(name, settings)}
-            found.append(Candidate(label, name, changed, of_blend))
+            found.append(Candidate(label_of(name, chosen), name, with_params(algorithm, chosen), of_blend))
     return found
+
+
+def label_of(model: str, values: Mapping[str, Any]) -> str:
+    """How the tables name a model with other hyperparameters: `als rank=8`."""
+    shown = (f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items())
+    return " ".join([model, *shown])
 
 
 def with_params(algorithm: Algorithm[Any], values: Mapping[str, Any]) -> Algorithm[Any]:
@@ -108,10 +119,6 @@ def _axis(text: str) -> tuple[str, str, list[Any]]:
         return model, rest, list(tomllib.loads(f"values = [{values}]")["values"])
     except tomllib.TOMLDecodeError:
         return model, rest, [value.strip() for value in values.split(",")]
-
-
-def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def with_fold(interactions: DataFrame, users: DataFrame, items: DataFrame, settings: CompareSettings) -> DataFrame:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -12,14 +11,11 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, NightreelError
 from nightreel.evaluate.cells import Cell, Measures, in_memory, on_spark
-from nightreel.evaluate.comparison import Candidate, Standing, standings
-from nightreel.models import TrainedModel, TrainingContext
-from nightreel.models.engine.one_task import FitsArrays
-from nightreel.models.forms.arrays import Lists
-from nightreel.models.forms.neighbours import lists_in
+from nightreel.evaluate.comparison import RATING_METRICS, Candidate, Standing, standings
+from nightreel.models import TrainingContext
+from nightreel.models.engine.one_task import FitsArrays, item_text_lists
 from nightreel.settings.sections import CompareSettings
 
-RATING_METRICS = ("rmse", "mae", "coverage", "cold_rows")
 RANKING_METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate", "catalogue_coverage", "novelty")
 SAMPLED_METRICS = ("sampled_hit_rate", "sampled_ndcg")
 """In memory only, and only where compare.sampled_negatives asks for them."""
@@ -67,7 +63,7 @@ class Comparison:
 class Comparing:
     """What a comparison needs beside its rows.
 
-    context : for training on Spark; its files and validation rows are not those of a fold, and are left out
+    context : for training on Spark, and the items' text
     done : (fold, candidate) of cells that are known already
     keep : called with each cell when it is done
     say : called with a line about each cell
@@ -76,10 +72,9 @@ class Comparing:
     measures: Measures
     settings: CompareSettings
     context: TrainingContext
-    create: Callable[[str], Candidate]
     done: Collection[tuple[int, str]] = ()
     keep: Callable[[Cell], None] = lambda _: None
-    say: Callable[[str], None] = field(default=lambda _: None)
+    say: Callable[[str], None] = lambda _: None
 
 
 def compare(rows: DataFrame, candidates: Sequence[Candidate], how: Comparing) -> Comparison:
@@ -102,24 +97,33 @@ def compare(rows: DataFrame, candidates: Sequence[Candidate], how: Comparing) ->
                 f"compare.folds = {how.settings.folds}: no row is in fold {fold} (strategy {how.settings.strategy})"
             )
     total, users, items = rows.agg(F.count("*"), F.max("user_idx"), F.max("item_idx")).collect()[0]
-    for candidate in candidates:
+    for algorithm in (algorithm for candidate in candidates for algorithm in candidate.algorithms):
         try:
-            candidate.algorithm.check()
-            candidate.algorithm.check_size(users=users + 1, items=items + 1, ratings=total)
+            algorithm.check()
+            algorithm.check_size(users=users + 1, items=items + 1, ratings=total)
         except NightreelError as error:
             raise ConfigurationError(str(error)) from None
     wanted = [(fold, one) for one in candidates for fold in range(folds) if (fold, one.label) not in how.done]
     small = total <= how.settings.in_memory_rows
-    quick = [cell for cell in wanted if small and _fits_arrays(cell[1])]
-    cells: list[Cell] = []
-    if quick:
-        workers = how.settings.workers or os.cpu_count() or 1
-        for cell in in_memory(rows, quick, how.measures, workers=workers, item_text=_text(how.context)):
-            cells.append(_kept(cell, how))
-    for fold, candidate in wanted:
-        if (fold, candidate) not in quick:
-            cells.append(_kept(on_spark(rows, fold, candidate, how.measures, _context(rows, fold, how)), how))
+    cells = [_kept(cell, how) for cell in _run(rows, wanted, how, small=small)]
     return Comparison(as_frame(cells), how.settings.metric)
+
+
+def _run(rows: DataFrame, wanted: Sequence[tuple[int, Candidate]], how: Comparing, *, small: bool) -> Iterator[Cell]:
+    """The cells as they are done: of small data first those that train in memory, then the others on Spark."""
+
+    def in_arrays(candidate: Candidate) -> bool:
+        return small and all(isinstance(algorithm, FitsArrays) for algorithm in candidate.algorithms)
+
+    quick = [(fold, candidate) for fold, candidate in wanted if in_arrays(candidate)]
+    if quick:
+        trained = [algorithm for _, candidate in quick for algorithm in candidate.algorithms]
+        reads = any(isinstance(algorithm, FitsArrays) and algorithm.uses_text for algorithm in trained)
+        text = item_text_lists(how.context.item_text) if reads else None
+        yield from in_memory(rows, quick, how.measures, workers=how.settings.workers, item_text=text)
+    for fold, candidate in wanted:
+        if not in_arrays(candidate):
+            yield on_spark(rows, fold, candidate, how.measures, how.context)
 
 
 def check_metric(metric: str, measures: Measures) -> None:
@@ -157,32 +161,9 @@ def rows_of(cell: Cell) -> list[dict[str, object]]:
     return [{**labels, "metric": name, "value": value, "rows": rows} for name, (value, rows) in cell.metrics.items()]
 
 
-def _fits_arrays(candidate: Candidate) -> bool:
-    return all(isinstance(one, FitsArrays) for one in (candidate.algorithm, *candidate.members.values()))
-
-
 def _kept(cell: Cell, how: Comparing) -> Cell:
     how.keep(cell)
     value = cell.metrics.get(how.settings.metric)
     what = cell.error or (f"{how.settings.metric} {value[0]:.4f}" if value else f"no {how.settings.metric}")
     how.say(f"{cell.candidate.label}, fold {cell.fold}: {what}")
     return cell
-
-
-def _context(rows: DataFrame, fold: int, how: Comparing) -> TrainingContext:
-    """A blend's members are trained on the fold's rows too."""
-    from dataclasses import replace
-
-    train = rows.where(F.col("fold") != fold).select("user_idx", "item_idx", "rating")
-
-    def trained(name: str) -> TrainedModel:
-        return how.create(name).algorithm.fit(train, seed=how.measures.seed, context=how.context)
-
-    return replace(how.context, validation=None, files={}, trained=trained)
-
-
-def _text(context: TrainingContext) -> Lists | None:
-    if context.item_text is None:
-        return None
-    text = context.item_text.select("item_idx", "terms", "weights").toArrow()
-    return lists_in(text, index="item_idx", ids="terms", values="weights") if text.num_rows else None

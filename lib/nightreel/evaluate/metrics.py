@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import accumulate
 
 from pyspark.sql import Column, DataFrame
@@ -112,6 +112,11 @@ def catalogue_metrics(
         ]
     counts = {f"catalogue_coverage@{k}": "items" for k in ks} | {f"novelty@{k}": f"rows{k}" for k in ks}
     return _as_rows(items.agg(*columns), counts)
+
+
+def shown_length(lengths: Collection[int]) -> int:
+    """Of the lists that were measured, the length to speak of: 10, else the longest; 10 where there are none."""
+    return 10 if 10 in lengths or not lengths else max(lengths)
 
 
 def _as_rows(measured: DataFrame, metrics: Mapping[str, str]) -> DataFrame:

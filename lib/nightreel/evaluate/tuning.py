@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError
 from nightreel.evaluate.cells import Cell, Measures, in_memory
-from nightreel.evaluate.comparison import Candidate, candidates, lower_is_better, with_params
+from nightreel.evaluate.comparison import Candidate, candidates, label_of, lower_is_better, with_params
 from nightreel.models.engine.one_task import FitsArrays
 from nightreel.models.forms.arrays import Lists
 from nightreel.settings import Settings
@@ -90,8 +89,7 @@ def tune(
     for share, many in RUNGS:
         sampled = used.where(F.pmod(F.xxhash64("user_idx"), F.lit(100)) < F.lit(round(100 * share)))
         wanted = [(0, candidate) for candidate in entrants[:many]]
-        workers = settings.compare.workers or os.cpu_count() or 1
-        cells = list(in_memory(sampled, wanted, measures, workers=workers, item_text=item_text))
+        cells = list(in_memory(sampled, wanted, measures, workers=settings.compare.workers, item_text=item_text))
         ranked = sorted(_values(cells, settings.compare.metric), key=lambda one: (sign * one[0], one[1].label))
         if not ranked:
             errors = {cell.error for cell in cells if cell.error} or {f"no {settings.compare.metric}"}
@@ -120,7 +118,7 @@ def _drawn(default: Candidate, choices: Mapping[str, Sequence[Any]], many: int, 
         if len(found) >= min(many, size - 1):
             break
         values = {key: options[int(random.integers(len(options)))] for key, options in choices.items()}
-        label = " ".join([default.model, *(f"{key}={value:g}" for key, value in values.items())])
+        label = label_of(default.model, values)
         found[label] = Candidate(label, default.model, with_params(default.algorithm, values), default.members)
     return list(found.values())
 

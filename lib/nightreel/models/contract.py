@@ -85,8 +85,12 @@ class TrainedModel(ABC):
     def require(self, capability: Capability) -> None:
         """Raise CapabilityError, in one line, unless the model has the capability."""
         if capability not in self.capabilities:
-            able = ", ".join(sorted(self.capabilities))
-            raise CapabilityError(f"model {self.algorithm} cannot {capability}; it can: {able}")
+            raise self.cannot(capability)
+
+    def cannot(self, capability: Capability) -> CapabilityError:
+        """The error for a capability that the model lacks."""
+        able = ", ".join(sorted(self.capabilities))
+        return CapabilityError(f"model {self.algorithm} cannot {capability}; it can: {able}")
 
 
 @dataclass(frozen=True)

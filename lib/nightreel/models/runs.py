@@ -130,7 +130,7 @@ def load(tables: Tables, run: Run) -> TrainedModel:
         members = {name: load(tables, find(tables, run_id=run_id)) for name, run_id in run.header["members"].items()}
         if run.form == RatingBlend.form:
             return RatingBlend.restore(run.model, run.header, members=members)
-        return ListBlend.restore(run.model, run.header, members=members, users=users, items=items)
+        return ListBlend.restore(run.model, run.header, members=members, users=users)
     for form in FactorModel, NetworkModel:
         if run.form == form.form:
             return form.restore(run.model, run.header, users=users, items=items)

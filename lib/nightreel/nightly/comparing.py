@@ -18,8 +18,8 @@ from nightreel.evaluate.tuning import fragment, tune
 from nightreel.evaluate.win_rate import win_rates
 from nightreel.job.job import Job
 from nightreel.models import TrainingContext
+from nightreel.models.engine.one_task import item_text_lists
 from nightreel.models.forms.arrays import Ratings
-from nightreel.models.forms.neighbours import lists_in
 from nightreel.nightly.silver import current_prepare_id
 from nightreel.nightly.training import networks_folder
 from nightreel.settings import Settings
@@ -97,7 +97,6 @@ def comparison(job: Job, wanted: Sequence[Candidate]) -> tuple[str, Comparison]:
         measures=measures,
         settings=settings.compare,
         context=context,
-        create=lambda name: candidates(settings, models=[name])[0],
         done=set(zip(known.fold.tolist(), known.candidate.tolist(), strict=True)),
         keep=keep,
         say=lambda line: print(line, file=sys.stderr),
@@ -129,8 +128,7 @@ def won(job: Job, wanted: Sequence[Candidate]) -> pd.DataFrame:
 def tuned(job: Job, model: str) -> str:
     """The best hyperparameters of the model on the validation rows, as a fragment of configuration."""
     current_prepare_id(job.tables)
-    text = job.tables.read("silver_item_text").select("item_idx", "terms", "weights").toArrow()
-    lists = lists_in(text, index="item_idx", ids="terms", values="weights") if text.num_rows else None
+    lists = item_text_lists(job.tables.read("silver_item_text"))
     with job.step(f"tune {model}"):
         found = tune(
             job.tables.read("silver_interactions"), model, job.settings, measures_of(job.settings), item_text=lists,

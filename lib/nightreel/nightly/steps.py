@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from nightreel import evaluate as evaluation
@@ -16,6 +16,7 @@ from nightreel import models, sources
 from nightreel import prepare as preparation
 from nightreel import recommend as recommending
 from nightreel.errors import ConfigurationError, TableError
+from nightreel.evaluate.comparison import lower_is_better
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import SILVER, current_prepare_id, new_prepare_id
@@ -24,7 +25,6 @@ from nightreel.tables.schemas import EPOCH_METRICS
 from nightreel.tables.tables import sql_text
 
 AUTO = "auto"
-_PREFERRED_K = 10
 _SUMMARY_METRICS = ("rmse", "mae", "ndcg@", "recall@")
 
 _RUNS_AT_ONCE = 4
@@ -206,16 +206,8 @@ def _require_prepare(run: runs.Run, prepare_id: str) -> None:
         )
 
 
-class Purpose(NamedTuple):
-    """What a model is chosen for, and the metric that chooses it."""
-
-    what: str
-    metric: str
-    lowest: bool
-
-
-LISTS = Purpose("lists", "ndcg", lowest=False)
-RATINGS = Purpose("ratings", "rmse", lowest=True)
+LISTS, RATINGS = "ndcg", "rmse"
+"""What a model is chosen for, by the metric that chooses it."""
 
 
 class BestRun(NamedTuple):
@@ -225,7 +217,7 @@ class BestRun(NamedTuple):
     why: str
 
 
-def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None, purpose: Purpose = LISTS) -> runs.Run:
+def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None, purpose: str = LISTS) -> runs.Run:
     """The run with this id, or the newest of this model, by default of recommend.model.
 
     With "auto" it is the best of the newest date's evaluated runs for the purpose.
@@ -237,7 +229,7 @@ def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None,
     return runs.find(job.tables, run_id=run_id, model=model)
 
 
-def best_run(job: Job, purpose: Purpose, *, among: Sequence[str] | None = None) -> BestRun:
+def best_run(job: Job, purpose: str, *, among: Sequence[str] | None = None) -> BestRun:
     """The run with the best value on evaluate.split; equal ones by name.
 
     Parameters
@@ -249,33 +241,29 @@ def best_run(job: Job, purpose: Purpose, *, among: Sequence[str] | None = None) 
     ConfigurationError : none was measured
     """
     settings = job.settings.evaluate
-    k = _PREFERRED_K if _PREFERRED_K in settings.k else max(settings.k)
-    metric = purpose.metric if purpose is RATINGS else f"{purpose.metric}@{k}"
-    measured = dict[str, tuple[date, str, float]]()
-    if job.tables.exists("gold_metrics"):
-        rows = job.tables.read("gold_metrics").where(
-            (F.col("split") == settings.split) & (F.col("metric") == metric) & F.col("value").isNotNull()
-        )
-        measured = {
-            row[0]: (row[1], row[2], row[3]) for row in rows.select("run_id", "run_date", "model", "value").collect()
-        }
+    metric = f"{LISTS}@{evaluation.shown_length(settings.k)}" if purpose == LISTS else purpose
     if among is None:
-        prepare_id, finished = current_prepare_id(job.tables), runs.finished(job.tables)
-        usable = {run_id: row for run_id, row in measured.items() if finished.get(run_id) == prepare_id}
-        newest = max((row[0] for row in usable.values()), default=None)
-        measured = {run_id: row for run_id, row in usable.items() if row[0] == newest}
-    else:
-        measured = {run_id: row for run_id, row in measured.items() if run_id in among}
+        prepare_id = current_prepare_id(job.tables)
+        among = [run_id for run_id, trained_on in runs.finished(job.tables).items() if trained_on == prepare_id]
+    measured: list[Row] = []
+    if among and job.tables.exists("gold_metrics"):
+        on_split = (F.col("split") == settings.split) & (F.col("metric") == metric) & F.col("value").isNotNull()
+        rows = job.tables.read("gold_metrics").where(on_split & F.col("run_id").isin(*among))
+        measured = rows.select("run_id", "run_date", "model", "value").collect()
     if not measured:
         raise ConfigurationError(
             f'recommend.model = "auto": no run was measured by {metric} on split {settings.split}; evaluate the runs, '
             "or name a model"
         )
-    ordered = sorted(measured, key=lambda run_id: (measured[run_id][2] * (1 if purpose.lowest else -1), run_id))
-    figures = [f"{measured[run_id][1]} {measured[run_id][2]:.4f}" for run_id in ordered]
-    others = f"; then {', '.join(figures[1:])}" if figures[1:] else ""
-    why = f"by {measured[ordered[0]][1]}, the best {metric} on split {settings.split}: {figures[0]}{others}"
-    return BestRun(runs.find(job.tables, run_id=ordered[0]), why)
+    newest = max(row["run_date"] for row in measured)
+    sign = 1 if lower_is_better(metric) else -1
+    ordered = sorted(
+        (row for row in measured if row["run_date"] == newest), key=lambda row: (sign * row["value"], row["run_id"])
+    )
+    best, *others = [f"{row['model']} {row['value']:.4f}" for row in ordered]
+    rest = f"; then {', '.join(others)}" if others else ""
+    why = f"by {ordered[0]['model']}, the best {metric} on split {settings.split}: {best}{rest}"
+    return BestRun(runs.find(job.tables, run_id=ordered[0]["run_id"]), why)
 
 
 def chosen_runs(job: Job, *, models: Sequence[str], run_ids: Sequence[str]) -> list[runs.Run]:

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nightreel.evaluate.comparison import lower_is_better
-from nightreel.evaluate.cross_validation import RATING_METRICS, Comparison
+from nightreel.evaluate import shown_length
+from nightreel.evaluate.comparison import RATING_METRICS, lower_is_better
+from nightreel.evaluate.cross_validation import Comparison
 from nightreel.report.comparison_page import write_page
 
 WIDTH = 130
@@ -32,9 +33,8 @@ def shown_metrics(comparison: Comparison) -> list[str]:
     """The metric of the order first, then the usual ones, of lists those of the same length."""
     first = comparison.metric
     known = list(comparison.results.metric.dropna().unique())
-    lengths = sorted({int(name.partition("@")[2]) for name in known if "@" in name})
-    wanted = int(first.partition("@")[2]) if "@" in first else 10
-    length = wanted if wanted in lengths or not lengths else lengths[-1]
+    lengths = {int(name.partition("@")[2]) for name in known if "@" in name}
+    length = int(first.partition("@")[2]) if "@" in first else shown_length(lengths)
     usual = [name if name in RATING_METRICS else f"{name}@{length}" for name in _SHOWN]
     return [first, *(name for name in usual if name in known and name != first)]
 

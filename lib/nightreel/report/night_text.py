@@ -16,6 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nightreel.evaluate import shown_length
 from nightreel.report.night import NightReport, UserPicture
 from nightreel.tables import sql_text
 
@@ -23,7 +24,6 @@ WIDTH = 100
 _MEANS = ("user_mean", "item_mean", "mean_of_means", "weighted_mean")
 _LABELS = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "recall": "recall", "catalogue_coverage": "coverage"}
 _LOWER_IS_BETTER = ("rmse", "mae")
-_PREFERRED_K = 10
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters that act on a terminal: C0, C1, line separators and changes of the writing direction."""
 _LARGER = {"als": 32, "als_implicit": 64}
@@ -123,8 +123,7 @@ def _leaderboard(scores: Mapping[str, Mapping[str, float]]) -> RenderableType:
 
 def _shown_metrics(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
     found = {metric for metrics in scores.values() for metric in metrics}
-    lengths = sorted({int(metric.split("@")[1]) for metric in found if "@" in metric})
-    k = _PREFERRED_K if _PREFERRED_K in lengths or not lengths else lengths[-1]
+    k = shown_length({int(metric.split("@")[1]) for metric in found if "@" in metric})
     wanted = [name if name in _LOWER_IS_BETTER else f"{name}@{k}" for name in _LABELS]
     return [metric for metric in wanted if metric in found]
 

@@ -10,10 +10,9 @@ from pydantic import model_validator
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightreel.errors import DataError
 from nightreel.models.classical.biases import Baseline, BaselineParams, baseline_biases, zero_model
 from nightreel.models.contract import Algorithm, Capability, TrainingContext
-from nightreel.models.engine.one_task import ArrayContext, FitsArrays
+from nightreel.models.engine.one_task import ArrayContext, FitsArrays, no_positives
 from nightreel.models.forms.arrays import FactorArrays, Numbers, Ratings, Side
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.solve.spark_als import FactorisationParams, factorise
@@ -112,7 +111,7 @@ class AlsImplicit(FitsArrays, Algorithm[AlsImplicitParams]):
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
         liked = interactions.where(F.col("rating") >= F.lit(self.params.min_rating))
         if liked.isEmpty():
-            raise DataError(f"als_implicit: no training rating of at least min_rating = {self.params.min_rating}")
+            raise no_positives(self.name, self.params.min_rating)
         confidence = F.col("rating") if self.params.confidence == "rating" else F.lit(1.0)
         positives = liked.select("user_idx", "item_idx", confidence.cast("float").alias("rating"))
         vectors = factorise(positives, self.params, seed=seed, implicit=True, alpha=self.params.alpha)
@@ -126,7 +125,7 @@ class AlsImplicit(FitsArrays, Algorithm[AlsImplicitParams]):
         params = self.params
         chosen = ratings.rating >= params.min_rating
         if not chosen.any():
-            raise DataError(f"als_implicit: no training rating of at least min_rating = {params.min_rating}")
+            raise no_positives(self.name, params.min_rating)
         positives = ratings.where(chosen)
         confidence = positives.rating if params.confidence == "rating" else np.ones(len(positives), np.float32)
         positives = replace(positives, rating=confidence * np.float32(params.alpha))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 from typing import Annotated, Any, ClassVar
@@ -12,9 +13,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, DataError
-from nightreel.models.contract import Algorithm, Capability, ParamsT, TrainedModel, TrainingContext
+from nightreel.models.contract import Algorithm, Capability, ParamsT, TrainingContext
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays
-from nightreel.models.forms.arrays import ArrayModel, Ratings
+from nightreel.models.forms.arrays import Ratings
 from nightreel.models.forms.blend import (
     ListBlend,
     ListBlendArrays,
@@ -55,22 +56,12 @@ class BlendAlgorithm(FitsArrays, Algorithm[ParamsT]):
 
     uses_validation: ClassVar[bool] = False
 
+    @abstractmethod
     def members(self) -> Sequence[str]:
         """The names of the models it needs."""
-        raise NotImplementedError
 
-    def check_size(self, *, users: int, items: int, ratings: int) -> None:
-        """It needs no more than its members do."""
-
-    def _trained_arrays(self, context: ArrayContext | None, capability: Capability) -> Mapping[str, ArrayModel]:
-        if context is None or context.trained is None:
-            raise ConfigurationError(f"model {self.name}: needs trained models: {', '.join(self.members())}")
-        models = {name: context.trained(name) for name in self.members()}
-        for model in models.values():
-            model.require(capability)
-        return models
-
-    def _trained(self, context: TrainingContext | None, capability: Capability) -> Mapping[str, TrainedModel]:
+    def _trained(self, context: TrainingContext | ArrayContext | None, capability: Capability) -> Mapping[str, Any]:
+        """The members: trained models, or of an ArrayContext models in memory."""
         if context is None or context.trained is None:
             raise ConfigurationError(f"model {self.name}: needs trained models: {', '.join(self.members())}")
         models = {name: context.trained(name) for name in self.members()}
@@ -118,7 +109,7 @@ class Blend(BlendAlgorithm[BlendParams]):
         return RatingBlend(self.name, members, dict(zip(members, weights, strict=True)), intercept)
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> RatingBlendArrays:
-        members = self._trained_arrays(context, Capability.PREDICT)
+        members = self._trained(context, Capability.PREDICT)
         rows = None if context is None else context.validation
         if rows is None:
             raise DataError("model blend: there are no validation rows to fit it on")
@@ -156,21 +147,19 @@ class BlendLists(BlendAlgorithm[BlendListsParams]):
         members = self._trained(context, Capability.RECOMMEND)
         liked = F.count_if(F.col("rating") >= F.lit(self.params.min_rating))
         mean = F.avg(F.col("rating").cast("double")).alias("mean_rating")
-        share = liked / (liked + F.lit(self.params.half))
-        users = interactions.groupBy("user_idx").agg(F.coalesce(share, F.lit(0.0)).alias("bias"), mean)
-        items = interactions.groupBy("item_idx").agg(F.lit(0.0).alias("bias"), mean)
+        share = F.coalesce(F.try_divide(liked, liked + F.lit(self.params.half)), F.lit(0.0))
+        users = interactions.groupBy("user_idx").agg(share.alias("bias"), mean)
         can = {Capability.RECOMMEND} | (members[self.params.regular].capabilities & {Capability.SIMILAR})
         return ListBlend(
             algorithm=self.name,
             members=members,
             users=without_factors(users, "user_idx"),
-            items=without_factors(items, "item_idx"),
             depth=self.params.depth,
             capabilities=frozenset(can),
         )
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> ListBlendArrays:
-        members = self._trained_arrays(context, Capability.RECOMMEND)
+        members = self._trained(context, Capability.RECOMMEND)
         liked = np.bincount(ratings.user_idx, ratings.rating >= self.params.min_rating, minlength=ratings.n_users)
         share = liked / np.maximum(liked + self.params.half, np.finfo(np.float64).tiny)
         regular, newcomer = members.values()

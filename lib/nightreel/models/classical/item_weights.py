@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nightreel.errors import DataError, NightreelError
+from nightreel.errors import DataError
 from nightreel.models.contract import Capability, TrainedModel, TrainingContext
 from nightreel.models.engine.catalogue import Floats
-from nightreel.models.engine.one_task import ArrayContext, InMemory
-from nightreel.models.forms.arrays import Lists, Ratings, Side, stacked, strongest
+from nightreel.models.engine.one_task import ArrayContext, InMemory, no_positives
+from nightreel.models.forms.arrays import Lists, Ratings, stacked, strongest
 from nightreel.models.forms.factors import mean_rating, without_factors
-from nightreel.models.forms.neighbours import NeighbourArrays, NeighbourModel, NeighbourRule, histories_of
+from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule, histories_of, ranker
+from nightreel.models.forms.neighbours import NeighbourModel
 from nightreel.models.solve.spark_als import cut
 from nightreel.settings.sections import Penalty, PositiveInt, Rate, Section
 
@@ -62,7 +63,7 @@ ItemParamsT = TypeVar("ItemParamsT", bound=ItemWeightsParams)
 class ItemWeights(InMemory[ItemParamsT]):
     """Counts the Gramian G in blocks of users, on the executors; one task makes the weights of it."""
 
-    most_items: ClassVar[int] = 25_000
+    most_items = 25_000
     """More are refused: the Gramian of so many takes 2.5 GB of one task."""
 
     @abstractmethod
@@ -84,23 +85,11 @@ class ItemWeights(InMemory[ItemParamsT]):
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
         from nightreel.models.solve.gramian import gramian
 
-        positive = ratings.rating >= self.params.min_rating
-        if not positive.any():
-            raise self._no_positives()
+        if not (ratings.rating >= self.params.min_rating).any():
+            raise no_positives(self.name, self.params.min_rating)
         lists = histories_of(ratings, min_rating=self.params.min_rating, below=self.params.below)
-        liked = np.bincount(ratings.item_idx[positive], minlength=ratings.n_items)
-        share = liked / np.count_nonzero(ratings.by_user.counts)
         table = self.weights(gramian(lists, ratings.n_items))
-        return NeighbourArrays(
-            rule=self._rule(),
-            users=Side.of(ratings.user_means),
-            items=Side.of(ratings.item_means, bias=share),
-            table=table,
-            scale=np.ones(ratings.n_items, np.float32),
-            ratings=ratings,
-            global_mean=ratings.mean,
-            capabilities=_CAN,
-        )
+        return ranker(ratings, self._rule(), table, can=_CAN)
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> TrainedModel:
         from nightreel.models.solve.gramian import with_gramian
@@ -111,7 +100,7 @@ class ItemWeights(InMemory[ItemParamsT]):
         ).collect()[0]
         mean = mean_rating(interactions)
         if not liked:
-            raise self._no_positives()
+            raise no_positives(self.name, self.params.min_rating)
         self.check_size(users=users, items=last + 1, ratings=0)
 
         def table(gramian: Floats) -> Iterator[pa.RecordBatch]:
@@ -158,9 +147,6 @@ class ItemWeights(InMemory[ItemParamsT]):
 
     def _rule(self) -> NeighbourRule:
         return NeighbourRule(axis="item", combine="rank", min_rating=self.params.min_rating, below=self.params.below)
-
-    def _no_positives(self) -> NightreelError:
-        return DataError(f"{self.name}: no training rating of at least min_rating = {self.params.min_rating}")
 
 
 class Ease(ItemWeights[EaseParams]):

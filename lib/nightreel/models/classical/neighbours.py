@@ -11,13 +11,12 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nightreel.errors import DataError
 from nightreel.models.classical.biases import BaselineParams, baseline_biases
 from nightreel.models.contract import Capability
 from nightreel.models.engine.catalogue import Floats
 from nightreel.models.engine.one_task import ArrayContext, InMemory
 from nightreel.models.forms.arrays import Lists, Numbers, Ratings, Side
-from nightreel.models.forms.neighbours import NeighbourArrays, NeighbourRule
+from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule
 from nightreel.settings.sections import DefaultsFrom, Penalty, PositiveInt, Section
 
 
@@ -59,16 +58,6 @@ class _Knn(InMemory[KnnParams]):
 
     params_type = KnnParams
     axis: ClassVar[Literal["user", "item"]]
-    most_rows: ClassVar[int] = 100_000
-
-    def check_size(self, *, users: int, items: int, ratings: int) -> None:
-        rows = users if self.axis == "user" else items
-        if rows > self.most_rows:
-            raise DataError(
-                f"model {self.name}: {rows:,} {self.axis}s, and it compares each with each, in one task, of at most "
-                f"{self.most_rows:,}"
-            )
-        super().check_size(users=users, items=items, ratings=ratings)
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
         from nightreel.models.solve.similarities import similarities
@@ -123,6 +112,7 @@ class UserKnn(_Knn):
 
     name = "user_knn"
     axis = "user"
+    most_users = 100_000
 
 
 class ItemKnn(_Knn):
@@ -130,6 +120,7 @@ class ItemKnn(_Knn):
 
     name = "item_knn"
     axis = "item"
+    most_items = 100_000
 
 
 class SlopeOne(InMemory[SlopeOneParams]):
@@ -140,15 +131,7 @@ class SlopeOne(InMemory[SlopeOneParams]):
 
     name = "slope_one"
     params_type = SlopeOneParams
-    most_items: ClassVar[int] = 30_000
-
-    def check_size(self, *, users: int, items: int, ratings: int) -> None:
-        if items > self.most_items:
-            raise DataError(
-                f"model slope_one: {items:,} items, and it keeps the deviations of each from each, in one task, of at "
-                f"most {self.most_items:,}"
-            )
-        super().check_size(users=users, items=items, ratings=ratings)
+    most_items = 30_000
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
         from nightreel.models.solve.similarities import deviations

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from nightreel.errors import DataError
 from nightreel.models.contract import Capability
-from nightreel.models.engine.one_task import ArrayContext, InMemory
-from nightreel.models.forms.arrays import FactorArrays, Lists, Ratings, Side, stacked
-from nightreel.models.forms.neighbours import NeighbourArrays, NeighbourRule, histories_of
+from nightreel.models.engine.one_task import ArrayContext, InMemory, no_positives
+from nightreel.models.forms.arrays import FactorArrays, Lists, Ratings, Side, stacked, strongest
+from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule, histories_of, ranker
 from nightreel.settings.sections import Penalty, PositiveInt, Rate, Section
 
 _CAN = frozenset({Capability.RECOMMEND, Capability.SIMILAR})
@@ -66,7 +64,7 @@ class Bpr(InMemory[BprParams]):
         params = self.params
         chosen = ratings.rating >= params.min_rating
         if not chosen.any():
-            raise _no_positives(self.name, params.min_rating)
+            raise no_positives(self.name, params.min_rating)
         random = np.random.default_rng(seed)
         users, items = (random.normal(0, params.init_std, (n, params.rank)) for n in (ratings.n_users, ratings.n_items))
         bias, met = np.zeros(ratings.n_items), ratings.by_user
@@ -107,21 +105,13 @@ class UserCosine(InMemory[UserCosineParams]):
 
     name = "user_cosine"
     params_type = UserCosineParams
-    most_users: ClassVar[int] = 200_000
-
-    def check_size(self, *, users: int, items: int, ratings: int) -> None:
-        if users > self.most_users:
-            raise DataError(
-                f"model user_cosine: {users:,} users, and it compares each with each, in one task, of at most "
-                f"{self.most_users:,}"
-            )
-        super().check_size(users=users, items=items, ratings=ratings)
+    most_users = 200_000
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
         lists = _positives(self.name, ratings, self.params.min_rating)
         rule = NeighbourRule(axis="user", combine="rank", min_rating=self.params.min_rating)
         table = _nearest(lists, ratings.n_items, kept=self.params.kept)
-        return _ranker(ratings, rule, table, can=frozenset({Capability.RECOMMEND}))
+        return ranker(ratings, rule, table, can=frozenset({Capability.RECOMMEND}))
 
 
 class Content(InMemory[ContentParams]):
@@ -133,15 +123,7 @@ class Content(InMemory[ContentParams]):
     name = "content"
     params_type = ContentParams
     uses_text = True
-    most_items: ClassVar[int] = 100_000
-
-    def check_size(self, *, users: int, items: int, ratings: int) -> None:
-        if items > self.most_items:
-            raise DataError(
-                f"model content: {items:,} items, and it compares each with each, in one task, of at most "
-                f"{self.most_items:,}"
-            )
-        super().check_size(users=users, items=items, ratings=ratings)
+    most_items = 100_000
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
         _positives(self.name, ratings, self.params.min_rating)
@@ -151,14 +133,12 @@ class Content(InMemory[ContentParams]):
         rule = NeighbourRule(axis="item", combine="rank", min_rating=self.params.min_rating)
         whole = text.of(np.arange(ratings.n_items))
         table = _nearest(whole, int(whole.ids.max(initial=0)) + 1, kept=self.params.kept)
-        return _ranker(ratings, rule, table, can=_CAN)
+        return ranker(ratings, rule, table, can=_CAN)
 
 
 def _nearest(lists: Lists, n_ids: int, *, kept: int) -> Lists:
     """For each row the rows with the highest cosine, above 0: products of blocks of a sparse matrix."""
     from scipy.sparse import csr_matrix
-
-    from nightreel.models.solve.similarities import highest
 
     lengths = np.sqrt(np.bincount(np.repeat(np.arange(len(lists.counts)), lists.counts), lists.values**2,
                                   minlength=len(lists.counts)))  # fmt: skip
@@ -168,30 +148,12 @@ def _nearest(lists: Lists, n_ids: int, *, kept: int) -> Lists:
     for first in range(0, len(lengths), step):
         cosines = (rows[first : first + step] @ rows.T).toarray()
         cosines[np.arange(len(cosines)), first + np.arange(len(cosines))] = 0.0
-        blocks.append(highest(cosines, kept))
+        blocks.append(strongest(cosines, kept))
     return stacked(blocks)
 
 
 def _positives(name: str, ratings: Ratings, min_rating: float) -> Lists:
     lists = histories_of(ratings, min_rating=min_rating, below=0.0)
     if not len(lists.ids):
-        raise _no_positives(name, min_rating)
+        raise no_positives(name, min_rating)
     return lists
-
-
-def _no_positives(name: str, min_rating: float) -> DataError:
-    return DataError(f"{name}: no training rating of at least min_rating = {min_rating}")
-
-
-def _ranker(ratings: Ratings, rule: NeighbourRule, table: Lists, *, can: frozenset[Capability]) -> NeighbourArrays:
-    liked = np.bincount(ratings.item_idx[ratings.rating >= rule.min_rating], minlength=ratings.n_items)
-    return NeighbourArrays(
-        rule=rule,
-        users=Side.of(ratings.user_means),
-        items=Side.of(ratings.item_means, bias=liked / np.count_nonzero(ratings.by_user.counts)),
-        table=table,
-        scale=np.ones(len(table.counts), np.float32),
-        ratings=ratings,
-        global_mean=ratings.mean,
-        capabilities=can,
-    )

@@ -14,11 +14,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.models.contract import Algorithm, Capability, ParamsT, TrainedModel, TrainingContext
+from nightreel.models.contract import Algorithm, ParamsT, TrainedModel, TrainingContext
 from nightreel.models.engine.catalogue import float_lists
 from nightreel.models.forms.arrays import ArrayModel, FactorArrays, Lists, Ratings, Side
 from nightreel.models.forms.factors import FactorModel
-from nightreel.models.forms.neighbours import NeighbourArrays, NeighbourModel, NeighbourRule, lists_in
+from nightreel.models.forms.neighbour_arrays import NeighbourArrays
+from nightreel.models.forms.neighbours import NeighbourModel, lists_in
 from nightreel.models.solve.spark_als import cut
 
 Arrays: TypeAlias = FactorArrays | NeighbourArrays
@@ -37,8 +38,8 @@ ROWS = pa.schema(
         ("header", pa.string()),
     ]
 )
-"""A model as rows."""
-_DDL = (
+"""A model as rows; ROWS_DDL says the same to Spark."""
+ROWS_DDL = (
     "part string, idx int, bias float, mean_rating float, factors array<float>, scale float, neighbours array<int>, "
     "weights array<float>, header string"
 )
@@ -61,30 +62,38 @@ class ArrayContext:
 class FitsArrays(ABC):
     """What an algorithm offers that can train from ratings in memory, whatever its `fit` does on Spark."""
 
-    name: str
-    most_ratings: ClassVar[int] = 100_000_000
-    """More are refused: they, and what is made of them, would not fit one process of some 16 GiB."""
+    uses_text: ClassVar[bool] = False
+    """Whether it looks at the items' text."""
 
     @abstractmethod
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> ArrayModel:
         """Train on ratings in memory; the same seed and rows give the same model."""
 
-    def check_size(self, *, users: int, items: int, ratings: int) -> None:
-        """Raise DataError where the training would need more memory than one process should have."""
-        if ratings > self.most_ratings:
-            raise DataError(
-                f"model {self.name}: {ratings:,} ratings, and it trains in one task, on at most {self.most_ratings:,}"
-            )
-
 
 class InMemory(FitsArrays, Algorithm[ParamsT]):
     """An algorithm that trains from ratings in memory only: on Spark all ratings go into one task."""
 
-    uses_text: ClassVar[bool] = False
-    """`fit` collects the items' text for it."""
+    most_ratings: ClassVar[int] = 100_000_000
+    """More are refused: they, and what is made of them, would not fit one task of some 16 GiB."""
+    most_users: ClassVar[int | None] = None
+    """Of an algorithm that compares each user with each."""
+    most_items: ClassVar[int | None] = None
+    """Of an algorithm that compares each item with each."""
 
     @abstractmethod
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> Arrays: ...
+
+    def check_size(self, *, users: int, items: int, ratings: int) -> None:
+        for count, most, what in ((users, self.most_users, "users"), (items, self.most_items, "items")):
+            if most is not None and count > most:
+                raise DataError(
+                    f"model {self.name}: {count:,} {what}, and it compares each with each, in one task, of at most "
+                    f"{most:,}"
+                )
+        if ratings > self.most_ratings:
+            raise DataError(
+                f"model {self.name}: {ratings:,} ratings, and it trains in one task, on at most {self.most_ratings:,}"
+            )
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> TrainedModel:
         rows = interactions.select(*(F.col(name).cast("int") for name in ("user_idx", "item_idx")),
@@ -93,8 +102,7 @@ class InMemory(FitsArrays, Algorithm[ParamsT]):
         if not count:
             raise DataError("no ratings to train on: the training rows are empty")
         self.check_size(users=users + 1, items=items + 1, ratings=count)
-
-        text = self._text(context)
+        text = ArrayContext(item_text_lists(context.item_text) if context is not None and self.uses_text else None)
 
         def train(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             given = pa.Table.from_batches(batches)
@@ -102,14 +110,26 @@ class InMemory(FitsArrays, Algorithm[ParamsT]):
                 columns = (given.column(name).to_numpy() for name in ("user_idx", "item_idx", "rating"))
                 yield from as_rows(self.fit_arrays(Ratings.of(*columns), seed=seed, context=text))
 
-        trained = cut(rows.repartition(1).mapInArrow(train, _DDL))
+        trained = cut(rows.repartition(1).mapInArrow(train, ROWS_DDL))
         return of_rows(trained, algorithm=self.name, ratings=interactions)
 
-    def _text(self, context: TrainingContext | None) -> ArrayContext:
-        if not self.uses_text or context is None or context.item_text is None:
-            return ArrayContext()
-        text = context.item_text.select("item_idx", "terms", "weights").toArrow()
-        return ArrayContext(item_text=lists_in(text, index="item_idx", ids="terms", values="weights"))
+
+def item_text_lists(item_text: DataFrame | None) -> Lists | None:
+    """The items' text, collected: for each item its terms and their weights. None where there is none.
+
+    Parameters
+    ----------
+    item_text : grain item; columns item_idx int, terms array<int>, weights array<float>
+    """
+    if item_text is None:
+        return None
+    rows = item_text.select("item_idx", "terms", "weights").toArrow()
+    return lists_in(rows, index="item_idx", ids="terms", values="weights") if rows.num_rows else None
+
+
+def no_positives(model: str, min_rating: float) -> DataError:
+    """The error of a ranker that has nothing to learn from."""
+    return DataError(f"{model}: no training rating of at least min_rating = {min_rating}")
 
 
 def as_rows(model: Arrays) -> Iterator[pa.RecordBatch]:
@@ -133,22 +153,10 @@ def of_rows(rows: DataFrame, *, algorithm: str, ratings: DataFrame) -> TrainedMo
         rows.where(F.col("part") == part).select(F.col("idx").alias(f"{part}_idx"), "bias", "factors", "mean_rating")
         for part in ("user", "item")
     )
-    shared: dict[str, Any] = {
-        "algorithm": algorithm,
-        "users": users,
-        "items": items,
-        "global_mean": header["global_mean"],
-        "capabilities": frozenset(map(Capability, header["capabilities"])),
-    }
     if "rule" not in header:
-        return FactorModel(mean=header["mean"], rank=header["rank"], **shared)
-    table = rows.where("part = 'table'").select("idx", "scale", "neighbours", "weights")
-    return NeighbourModel(
-        rule=NeighbourRule(**header["rule"]),
-        table=table,
-        ratings=ratings.select("user_idx", "item_idx", "rating"),
-        **shared,
-    )
+        return FactorModel.restore(algorithm, header, users=users, items=items)
+    table = rows.where("part = 'table'")
+    return NeighbourModel.restore(algorithm, header, users=users, items=items, table=table, ratings=ratings)
 
 
 def _side_rows(part: str, side: Side) -> Iterator[pa.RecordBatch]:

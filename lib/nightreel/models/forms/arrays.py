@@ -60,17 +60,26 @@ def lists_of(rows: Ints, ids: Ints, values: Numbers, *, n_rows: int) -> Lists:
 
 
 def strongest(weights: Floats, kept: int) -> Lists:
-    """Of each row the `kept` weights that are largest whatever their sign, without zeros; the highest first."""
-    kept = min(kept, weights.shape[1])
-    amounts = np.abs(weights)
-    chosen = np.argpartition(-amounts, kept - 1, axis=1)[:, :kept]
-    chosen.sort(axis=1)
-    values = np.take_along_axis(weights, chosen, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    ids, values = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(values, order, axis=1)
-    present = values != 0
-    starts = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
-    return Lists(starts, ids[present].astype(np.int32), values[present].astype(np.float32))
+    """Of each row the `kept` weights that are largest whatever their sign, without zeros; the highest first.
+
+    Equal ones stand in the order of their columns.
+    """
+    rows, width = weights.shape
+    if kept >= width:
+        row, ids = np.nonzero(weights)
+        values = weights[row, ids]
+        order = np.lexsort((ids, -values, row))
+        counts = np.bincount(row, minlength=rows)
+        ids, values = ids[order], values[order]
+    else:
+        chosen = np.argpartition(-np.abs(weights), kept - 1, axis=1)[:, :kept]
+        chosen.sort(axis=1)
+        best = np.take_along_axis(weights, chosen, axis=1)
+        order = np.argsort(-best, axis=1, kind="stable")
+        chosen, best = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(best, order, axis=1)
+        present = best != 0
+        counts, ids, values = present.sum(axis=1), chosen[present], best[present]
+    return Lists(np.concatenate([[0], np.cumsum(counts)]), ids.astype(np.int32), values.astype(np.float32))
 
 
 def stacked(blocks: Sequence[Lists]) -> Lists:
@@ -175,7 +184,11 @@ class ArrayModel(ABC):
 
     def require(self, capability: Capability) -> None:
         if capability not in self.capabilities:
-            raise CapabilityError(f"the model cannot {capability}; it can: {', '.join(sorted(self.capabilities))}")
+            raise self.cannot(capability)
+
+    def cannot(self, capability: Capability) -> CapabilityError:
+        """The error for a capability that the model lacks."""
+        return CapabilityError(f"the model cannot {capability}; it can: {', '.join(sorted(self.capabilities))}")
 
 
 class Side(NamedTuple):

@@ -47,12 +47,10 @@ class RatingBlend(TrainedModel):
         )
 
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
-        self.require(Capability.RECOMMEND)
-        raise NotImplementedError
+        raise self.cannot(Capability.RECOMMEND)
 
     def similar(self, *, n: int) -> DataFrame:
-        self.require(Capability.SIMILAR)
-        raise NotImplementedError
+        raise self.cannot(Capability.SIMILAR)
 
     def header(self) -> dict[str, Any]:
         """What is kept, as JSON types; the members are runs of their own."""
@@ -84,20 +82,17 @@ class ListBlend(TrainedModel):
     ----------
     members : by name, first the one for regulars, then the one for newcomers, trained on the same rows
     users : grain user; columns user_idx int, bias float (w(n)), factors array<float> (empty), mean_rating float
-    items : grain item; columns item_idx int, bias float (0), factors array<float> (empty), mean_rating float
     """
 
     form: ClassVar[str] = "list_blend"
     algorithm: str
     members: Mapping[str, TrainedModel]
     users: DataFrame
-    items: DataFrame
     depth: int
     capabilities: frozenset[Capability]
 
     def predict(self, pairs: DataFrame) -> DataFrame:
-        self.require(Capability.PREDICT)
-        raise NotImplementedError
+        raise self.cannot(Capability.PREDICT)
 
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
         self.require(Capability.RECOMMEND)
@@ -122,14 +117,12 @@ class ListBlend(TrainedModel):
 
     @classmethod
     def restore(
-        cls, algorithm: str, header: Mapping[str, Any], *, members: Mapping[str, TrainedModel], users: DataFrame,
-        items: DataFrame,
-    ) -> Self:  # fmt: skip
-        """The model whose `header` and tables these are, with its members."""
+        cls, algorithm: str, header: Mapping[str, Any], *, members: Mapping[str, TrainedModel], users: DataFrame
+    ) -> Self:
+        """The model whose `header` and table these are, with its members."""
         can = frozenset(map(Capability, header["capabilities"]))
-        columns = ("bias", "factors", "mean_rating")
-        users, items = users.select("user_idx", *columns), items.select("item_idx", *columns)
-        return cls(algorithm, members, users, items, depth=header["depth"], capabilities=can)
+        users = users.select("user_idx", "bias", "factors", "mean_rating")
+        return cls(algorithm, members, users, depth=header["depth"], capabilities=can)
 
 
 def _scaled(lists: DataFrame, regular: Column) -> DataFrame:
@@ -159,8 +152,7 @@ class RatingBlendArrays(ArrayModel):
         return Predicted(np.where(first.cold, first.prediction, score).astype(np.float32), first.cold)
 
     def recommend(self, user_idx: Ints, *, n: int, seen: Lists) -> Ranked:
-        self.require(Capability.RECOMMEND)
-        raise NotImplementedError
+        raise self.cannot(Capability.RECOMMEND)
 
 
 @dataclass(frozen=True)
@@ -174,8 +166,7 @@ class ListBlendArrays(ArrayModel):
     capabilities: frozenset[Capability]
 
     def predict(self, user_idx: Ints, item_idx: Ints) -> Predicted:
-        self.require(Capability.PREDICT)
-        raise NotImplementedError
+        raise self.cannot(Capability.PREDICT)
 
     def recommend(self, user_idx: Ints, *, n: int, seen: Lists) -> Ranked:
         self.require(Capability.RECOMMEND)

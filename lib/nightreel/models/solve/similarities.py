@@ -11,7 +11,7 @@ import numpy as np
 
 from nightreel.models.engine.catalogue import Floats
 from nightreel.models.engine.compiled import compiled
-from nightreel.models.forms.arrays import Lists, Numbers, stacked
+from nightreel.models.forms.arrays import Lists, Numbers, stacked, strongest
 
 MEASURES = ("cosine", "msd", "pearson", "pearson_baseline")
 _ROWS_A_BLOCK = 256
@@ -46,7 +46,7 @@ def similarities(
     for first in range(0, n, block):
         tile = np.zeros((min(block, n - first), n), np.float32)
         _similarities(*rows, *columns, MEASURES.index(measure), min_support, shrinkage, first, tile)
-        found.append(highest(tile, kept or n))
+        found.append(strongest(np.maximum(tile, 0.0), kept or n))
     return stacked(found)
 
 
@@ -64,7 +64,7 @@ def deviations(rows: Lists, columns: Lists, *, kept: int) -> Lists:
         support = np.zeros((min(block, n - first), n), np.float32)
         total = np.zeros_like(support)
         _deviations(*rows, *columns, first, support, total)
-        chosen = highest(support, kept or n)
+        chosen = strongest(support, kept or n)
         owners = np.repeat(np.arange(len(support)), chosen.counts)
         found.append(chosen._replace(values=total[owners, chosen.ids] / support[owners, chosen.ids]))
     return stacked(found)
@@ -133,22 +133,3 @@ def _similarities(
                 tile[place, other] = top / np.sqrt(below)
             if measure == 3:
                 tile[place, other] *= (common - 1.0) / (common - 1.0 + shrinkage) if common > 1.0 else 0.0
-
-
-def highest(tile: Floats, kept: int) -> Lists:
-    """Of each row the values above 0, the highest first, at most `kept`; equal ones by their column."""
-    counts = np.minimum((tile > 0).sum(axis=1), kept)
-    if kept < tile.shape[1]:
-        chosen = np.argpartition(-tile, kept - 1, axis=1)[:, :kept]
-        chosen.sort(axis=1)
-        values = np.take_along_axis(tile, chosen, axis=1)
-        order = np.argsort(-values, axis=1, kind="stable")
-        ids, values = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(values, order, axis=1)
-        present = values > 0
-        ids, values = ids[present], values[present]
-    else:
-        row, ids = np.nonzero(tile > 0)
-        values = tile[row, ids]
-        order = np.lexsort((ids, -values, row))
-        ids, values = ids[order], values[order]
-    return Lists(np.concatenate([[0], np.cumsum(counts)]), ids.astype(np.int32), values.astype(np.float32))
