@@ -9,6 +9,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,6 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ratings", type=Path, required=True, help="ratings.csv of MovieLens")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--measured", type=int, help="only the first so many of the folds")
     parser.add_argument("--only", nargs="*", help="lines that begin with one of these")
     arguments = parser.parse_args()
     ratings = pd.read_csv(arguments.ratings).iloc[:, :3].set_axis(["user", "item", "rating"], axis=1)
@@ -118,7 +120,8 @@ def main() -> None:
     print(f"{'':36}{'RMSE':>8}{'Surprise':>10}{'diff %':>8}{'fit s':>8}{'pred s':>8}{'S. fit':>8}{'S. pred':>8}")
     totals = np.zeros(2)
     for line, (settings, make) in chosen.items():
-        pairs = [(ours(settings, fold, users, items), theirs(make, fold)) for fold in folds(ratings, arguments.folds)]
+        measured = islice(folds(ratings, arguments.folds), arguments.measured)
+        pairs = [(ours(settings, fold, users, items), theirs(make, fold)) for fold in measured]
         own, other = (Measured(*np.mean([pair[side] for pair in pairs], axis=0)) for side in (0, 1))
         totals += [own.fit + own.predict, other.fit + other.predict]
         print(

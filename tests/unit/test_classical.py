@@ -10,7 +10,8 @@ import pytest
 from nightreel.errors import DataError
 from nightreel.models import HYPERPARAMETERS, create
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays
-from nightreel.models.forms.arrays import FactorArrays, Lists, Ratings
+from nightreel.models.forms.arrays import Lists, Ratings
+from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays
 from nightreel.models.solve.least_squares import alternate
 from nightreel.models.solve.similarities import similarities

@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Generic, NamedTuple, TypeVar
-
-from pyspark.sql import DataFrame
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
 
 from nightreel.errors import CapabilityError
 from nightreel.settings.sections import NeuralSettings, ScaleSettings, Section
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 ParamsT = TypeVar("ParamsT", bound=Section)
 
@@ -81,6 +82,22 @@ class TrainedModel(ABC):
         ------
         CapabilityError : the model holds nothing that items could be compared by
         """
+
+    def with_users(self, ratings: DataFrame) -> TrainedModel:
+        """The model for other users in place of its own, which follow from their ratings alone (fold-in).
+
+        Parameters
+        ----------
+        ratings : grain user x item; columns user_idx int, of any numbering, item_idx int, rating float
+
+        Raises
+        ------
+        CapabilityError : the model has no way to add users
+        """
+        raise self.cannot_add_users()
+
+    def cannot_add_users(self) -> CapabilityError:
+        return CapabilityError(f"model {self.algorithm} cannot take users that it was not trained on")
 
     def require(self, capability: Capability) -> None:
         """Raise CapabilityError, in one line, unless the model has the capability."""

@@ -22,6 +22,7 @@ from nightreel.errors import ConfigurationError, DataError
 from nightreel.models.contract import Algorithm, Capability, EpochMetric, TrainedModel, TrainingContext
 from nightreel.models.engine.catalogue import Ints, float_lists
 from nightreel.models.forms.factors import FactorModel, with_factors, without_factors
+from nightreel.models.forms.fold_in import FoldIn
 from nightreel.models.forms.network import NetworkModel, Weights, digest_of, item_parts
 from nightreel.neural.spec import Domain, Hyperparameters, MfParams, NetworkParams, TrainingSpec, locate, needs_text
 
@@ -118,6 +119,9 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
                 global_mean=extent.mean,
                 rank=int(factors.item_vectors.shape[1]),
                 capabilities=frozenset(Capability),
+                fold_in=FoldIn(
+                    "joint" if self.name == "mf_bias" else "explicit", reg=self.params.training.table_l2 / 2
+                ),
             )
         weights = Weights(spec.folder, digest_of(spec.folder))
         implicit = spec.params.get("mode") == "implicit"

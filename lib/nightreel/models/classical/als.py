@@ -13,8 +13,10 @@ from pyspark.sql import functions as F
 from nightreel.models.classical.biases import Baseline, BaselineParams, baseline_biases, zero_model
 from nightreel.models.contract import Algorithm, Capability, TrainingContext
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays, no_positives
-from nightreel.models.forms.arrays import FactorArrays, Numbers, Ratings, Side
+from nightreel.models.forms.arrays import Numbers, Ratings, Side
+from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.factors import FactorModel
+from nightreel.models.forms.fold_in import FoldIn
 from nightreel.models.solve.spark_als import FactorisationParams, factorise
 from nightreel.settings.sections import DefaultsFrom, Rate
 
@@ -71,7 +73,9 @@ class Als(FitsArrays, Algorithm[AlsParams]):
         else:
             biases, targets = zero_model(interactions), interactions
         vectors = factorise(targets, self.params, seed=seed, nonnegative=self.params.nonnegative)
-        return biases.with_vectors(*vectors, algorithm=self.name, rank=self.params.rank, can=frozenset(Capability))
+        return biases.with_vectors(
+            *vectors, algorithm=self.name, rank=self.params.rank, can=frozenset(Capability), fold_in=self._fold_in()
+        )
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
         from nightreel.models.solve.least_squares import alternate
@@ -94,7 +98,15 @@ class Als(FitsArrays, Algorithm[AlsParams]):
             mean=mean,
             global_mean=ratings.mean,
             capabilities=frozenset(Capability),
+            fold_in=self._fold_in(),
         )
+
+    def _fold_in(self) -> FoldIn | None:
+        params = self.params
+        if params.nonnegative:
+            return None
+        weight, bias_reg = (1.0, params.baseline.user_reg) if params.residuals else (0.0, 0.0)
+        return FoldIn("explicit", reg=params.reg, weight=weight, bias_reg=bias_reg)
 
 
 class AlsImplicit(FitsArrays, Algorithm[AlsImplicitParams]):
@@ -117,7 +129,9 @@ class AlsImplicit(FitsArrays, Algorithm[AlsImplicitParams]):
         vectors = factorise(positives, self.params, seed=seed, implicit=True, alpha=self.params.alpha)
         can = frozenset({Capability.RECOMMEND, Capability.SIMILAR})
         means = zero_model(interactions)
-        return means.with_vectors(*vectors, algorithm=self.name, rank=self.params.rank, can=can)
+        return means.with_vectors(
+            *vectors, algorithm=self.name, rank=self.params.rank, can=can, fold_in=self._fold_in()
+        )
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
         from nightreel.models.solve.least_squares import alternate
@@ -139,4 +153,10 @@ class AlsImplicit(FitsArrays, Algorithm[AlsImplicitParams]):
             mean=0.0,
             global_mean=ratings.mean,
             capabilities=frozenset({Capability.RECOMMEND, Capability.SIMILAR}),
+            fold_in=self._fold_in(),
         )
+
+    def _fold_in(self) -> FoldIn:
+        params = self.params
+        by_rating = params.confidence == "rating"
+        return FoldIn("implicit", reg=params.reg, alpha=params.alpha, by_rating=by_rating, min_rating=params.min_rating)

@@ -14,12 +14,15 @@ from pyspark.sql import functions as F
 from nightreel.models.contract import Algorithm, Capability, TrainingContext
 from nightreel.models.engine.catalogue import Ints
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays
-from nightreel.models.forms.arrays import FactorArrays, Numbers, Ratings, Side
+from nightreel.models.forms.arrays import Numbers, Ratings, Side
+from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.factors import FactorModel, mean_rating, without_factors
+from nightreel.models.forms.fold_in import FoldIn
 from nightreel.models.solve.spark_als import cut
 from nightreel.settings.sections import Penalty, PositiveInt, Section
 
 _PREDICTS_AND_ORDERS = frozenset({Capability.PREDICT, Capability.RECOMMEND})
+_NO_BIAS, _BY_USER = FoldIn(), FoldIn(weight=1.0)
 
 
 class NoParams(Section):
@@ -57,10 +60,17 @@ class UserMean(FitsArrays, Algorithm[NoParams]):
     params_type = NoParams
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
-        return _weighted(self.name, interactions, user=F.lit(1.0), item=F.lit(0.0), can={Capability.PREDICT})
+        return _weighted(
+            self.name,
+            interactions,
+            user=F.lit(1.0),
+            item=F.lit(0.0),
+            can={Capability.PREDICT},
+            fold_in=_BY_USER,
+        )
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
-        return _weighted_arrays(ratings, user=1.0, item=0.0, can={Capability.PREDICT})
+        return _weighted_arrays(ratings, user=1.0, item=0.0, can={Capability.PREDICT}, fold_in=_BY_USER)
 
 
 class ItemMean(FitsArrays, Algorithm[NoParams]):
@@ -70,10 +80,12 @@ class ItemMean(FitsArrays, Algorithm[NoParams]):
     params_type = NoParams
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
-        return _weighted(self.name, interactions, user=F.lit(0.0), item=F.lit(1.0), can=_PREDICTS_AND_ORDERS)
+        return _weighted(
+            self.name, interactions, user=F.lit(0.0), item=F.lit(1.0), can=_PREDICTS_AND_ORDERS, fold_in=FoldIn()
+        )
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
-        return _weighted_arrays(ratings, user=0.0, item=1.0, can=_PREDICTS_AND_ORDERS)
+        return _weighted_arrays(ratings, user=0.0, item=1.0, can=_PREDICTS_AND_ORDERS, fold_in=_NO_BIAS)
 
 
 class MeanOfMeans(FitsArrays, Algorithm[NoParams]):
@@ -98,12 +110,14 @@ class WeightedMean(FitsArrays, Algorithm[WeightedMeanParams]):
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
         shrunk = F.count("*") / (F.count("*") + F.lit(self.params.prior_weight))
-        return _weighted(self.name, interactions, user=F.lit(0.0), item=shrunk, can=_PREDICTS_AND_ORDERS)
+        return _weighted(
+            self.name, interactions, user=F.lit(0.0), item=shrunk, can=_PREDICTS_AND_ORDERS, fold_in=FoldIn()
+        )
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
         counts = ratings.by_item.counts
         shrunk = counts / np.maximum(counts + self.params.prior_weight, 1.0)
-        return _weighted_arrays(ratings, user=0.0, item=shrunk, can=_PREDICTS_AND_ORDERS)
+        return _weighted_arrays(ratings, user=0.0, item=shrunk, can=_PREDICTS_AND_ORDERS, fold_in=_NO_BIAS)
 
 
 class Popular(FitsArrays, Algorithm[PopularParams]):
@@ -114,12 +128,12 @@ class Popular(FitsArrays, Algorithm[PopularParams]):
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
         counted = F.count_if(F.col("rating") >= F.lit(self.params.min_rating))
-        return _without_mean(self.name, interactions, item_bias=counted, can={Capability.RECOMMEND})
+        return _without_mean(self.name, interactions, item_bias=counted, can={Capability.RECOMMEND}, fold_in=_NO_BIAS)
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
         positives = (ratings.rating >= self.params.min_rating).astype(np.float64)
         counted = np.bincount(ratings.item_idx, positives, minlength=ratings.n_items).astype(np.float64)
-        return _arrays(ratings, 0.0, None, counted, can={Capability.RECOMMEND})
+        return _arrays(ratings, 0.0, None, counted, can={Capability.RECOMMEND}, fold_in=_NO_BIAS)
 
 
 class Baseline(FitsArrays, Algorithm[BaselineParams]):
@@ -152,11 +166,13 @@ class Baseline(FitsArrays, Algorithm[BaselineParams]):
             users = cut(_biases(less_items, "user_idx", of_user))
         finally:
             ratings.unpersist()
-        return _model(self.name, users, items, mean=mean, global_mean=mean, can=_PREDICTS_AND_ORDERS)
+        fold_in = FoldIn(weight=1.0, bias_reg=self.params.user_reg)
+        return _model(self.name, users, items, mean=mean, global_mean=mean, can=_PREDICTS_AND_ORDERS, fold_in=fold_in)
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> FactorArrays:
         user_bias, item_bias = baseline_biases(ratings, self.params)
-        return _arrays(ratings, ratings.mean, user_bias, item_bias, can=_PREDICTS_AND_ORDERS)
+        fold_in = FoldIn(weight=1.0, bias_reg=self.params.user_reg)
+        return _arrays(ratings, ratings.mean, user_bias, item_bias, can=_PREDICTS_AND_ORDERS, fold_in=fold_in)
 
 
 def baseline_biases(ratings: Ratings, params: BaselineParams) -> tuple[Numbers, Numbers]:
@@ -176,22 +192,24 @@ def baseline_biases(ratings: Ratings, params: BaselineParams) -> tuple[Numbers, 
 
 
 def _weighted_arrays(
-    ratings: Ratings, *, user: float, item: float | Numbers, can: Iterable[Capability]
+    ratings: Ratings, *, user: float, item: float | Numbers, can: Iterable[Capability], fold_in: FoldIn | None = None
 ) -> FactorArrays:
     """As `_weighted`."""
     user_bias, item_bias = user * (ratings.user_means - ratings.mean), item * (ratings.item_means - ratings.mean)
-    return _arrays(ratings, ratings.mean, user_bias, item_bias, can=can)
+    return _arrays(ratings, ratings.mean, user_bias, item_bias, can=can, fold_in=fold_in)
 
 
 def _arrays(
-    ratings: Ratings, mean: float, user_bias: Numbers | None, item_bias: Numbers, *, can: Iterable[Capability]
-) -> FactorArrays:
+    ratings: Ratings, mean: float, user_bias: Numbers | None, item_bias: Numbers, *, can: Iterable[Capability],
+    fold_in: FoldIn | None,
+) -> FactorArrays:  # fmt: skip
     return FactorArrays(
         users=Side.of(ratings.user_means, bias=user_bias),
         items=Side.of(ratings.item_means, bias=item_bias),
         mean=mean,
         global_mean=ratings.mean,
         capabilities=frozenset(can),
+        fold_in=fold_in,
     )
 
 
@@ -211,22 +229,25 @@ def zero_model(interactions: DataFrame) -> FactorModel:
     return _without_mean("zero", interactions, item_bias=F.lit(0.0), can=())
 
 
-def _without_mean(name: str, interactions: DataFrame, *, item_bias: Column, can: Iterable[Capability]) -> FactorModel:
+def _without_mean(
+    name: str, interactions: DataFrame, *, item_bias: Column, can: Iterable[Capability], fold_in: FoldIn | None = None
+) -> FactorModel:
     """score = item bias, an aggregate of the item's rows."""
     users, items = _biases(interactions, "user_idx", F.lit(0.0)), _biases(interactions, "item_idx", item_bias)
-    return _model(name, users, items, mean=0.0, global_mean=mean_rating(interactions), can=can)
+    return _model(name, users, items, mean=0.0, global_mean=mean_rating(interactions), can=can, fold_in=fold_in)
 
 
 def _weighted(
-    name: str, interactions: DataFrame, *, user: Column, item: Column, can: Iterable[Capability]
-) -> FactorModel:
+    name: str, interactions: DataFrame, *, user: Column, item: Column, can: Iterable[Capability],
+    fold_in: FoldIn | None = None,
+) -> FactorModel:  # fmt: skip
     """Biases that are weighted distances of the means from the global mean."""
     mean = mean_rating(interactions)
     deviation = _mean() - F.lit(mean)
     users, items = (
         _biases(interactions, key, weight * deviation) for key, weight in (("user_idx", user), ("item_idx", item))
     )
-    return _model(name, users, items, mean=mean, global_mean=mean, can=can)
+    return _model(name, users, items, mean=mean, global_mean=mean, can=can, fold_in=fold_in)
 
 
 def _biases(rows: DataFrame, key: str, bias: Column) -> DataFrame:
@@ -239,8 +260,9 @@ def _mean() -> Column:
 
 
 def _model(
-    name: str, users: DataFrame, items: DataFrame, *, mean: float, global_mean: float, can: Iterable[Capability]
-) -> FactorModel:
+    name: str, users: DataFrame, items: DataFrame, *, mean: float, global_mean: float, can: Iterable[Capability],
+    fold_in: FoldIn | None,
+) -> FactorModel:  # fmt: skip
     """A model without vectors, from users and items with columns <index>, bias, mean_rating."""
     return FactorModel(
         algorithm=name,
@@ -250,4 +272,5 @@ def _model(
         global_mean=global_mean,
         rank=0,
         capabilities=frozenset(can),
+        fold_in=fold_in,
     )

@@ -16,13 +16,8 @@ from nightreel.errors import ConfigurationError, DataError
 from nightreel.models.contract import Algorithm, Capability, ParamsT, TrainingContext
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays
 from nightreel.models.forms.arrays import Ratings
-from nightreel.models.forms.blend import (
-    ListBlend,
-    ListBlendArrays,
-    RatingBlend,
-    RatingBlendArrays,
-    member_predictions,
-)
+from nightreel.models.forms.blend import ListBlend, RatingBlend, member_predictions
+from nightreel.models.forms.blend_arrays import ListBlendArrays, RatingBlendArrays
 from nightreel.models.forms.factors import without_factors
 from nightreel.settings.sections import Names, Penalty, PositiveInt, Section
 

@@ -7,7 +7,8 @@ import numpy as np
 from nightreel.models.contract import Capability
 from nightreel.models.engine.catalogue import Ints
 from nightreel.models.engine.one_task import ArrayContext, InMemory
-from nightreel.models.forms.arrays import FactorArrays, Numbers, Ratings, Side
+from nightreel.models.forms.arrays import Numbers, Ratings, Side
+from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.settings.sections import PositiveInt, Section
 
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from nightreel.models.contract import Capability
 from nightreel.models.engine.one_task import ArrayContext, InMemory
-from nightreel.models.forms.arrays import FactorArrays, Ratings, Side
+from nightreel.models.forms.arrays import Ratings, Side
+from nightreel.models.forms.factor_arrays import FactorArrays
+from nightreel.models.forms.fold_in import FoldIn
 from nightreel.settings.sections import Penalty, PositiveInt, Rate, Section
 
 
@@ -53,7 +55,7 @@ class BaselineSgd(InMemory[DescentParams]):
 
         start = _Start(ratings, rank=0, std=0.0, seed=seed)
         sgd.factorise(*start.rows, ratings.mean, *start.biases, *start.vectors, *_recipe(self.params))
-        return start.model({Capability.PREDICT, Capability.RECOMMEND})
+        return start.model({Capability.PREDICT, Capability.RECOMMEND}, reg=self.params.reg)
 
 
 class FunkSvd(InMemory[FunkSvdParams]):
@@ -71,7 +73,7 @@ class FunkSvd(InMemory[FunkSvdParams]):
 
         start = _Start(ratings, rank=self.params.rank, std=self.params.init_std, seed=seed)
         sgd.factorise(*start.rows, ratings.mean, *start.biases, *start.vectors, *_recipe(self.params))
-        return start.model(set(Capability))
+        return start.model(set(Capability), reg=self.params.reg)
 
 
 class SvdPp(InMemory[FunkSvdParams]):
@@ -98,7 +100,7 @@ class SvdPp(InMemory[FunkSvdParams]):
         )  # fmt: skip
         share = 1.0 / np.sqrt(lists.counts[ratings.user_idx])
         start.users += csr_matrix((share, lists.ids, lists.starts), (ratings.n_users, ratings.n_items)) @ history
-        return start.model(set(Capability))
+        return start.model(set(Capability), reg=self.params.reg)
 
 
 class Nmf(InMemory[NmfParams]):
@@ -125,6 +127,7 @@ class Nmf(InMemory[NmfParams]):
             mean=0.0,
             global_mean=ratings.mean,
             capabilities=frozenset(Capability),
+            fold_in=FoldIn("explicit", reg=params.user_reg),
         )
 
 
@@ -139,13 +142,14 @@ class _Start:
         self.users, self.items = (random.normal(0.0, std, (n, rank)) for n in (ratings.n_users, ratings.n_items))
         self.vectors = self.users, self.items
 
-    def model(self, can: set[Capability]) -> FactorArrays:
+    def model(self, can: set[Capability], *, reg: float) -> FactorArrays:
         return FactorArrays(
             users=Side.of(self.ratings.user_means, bias=self.biases[0], factors=self.users),
             items=Side.of(self.ratings.item_means, bias=self.biases[1], factors=self.items),
             mean=self.ratings.mean,
             global_mean=self.ratings.mean,
             capabilities=frozenset(can),
+            fold_in=FoldIn("joint", reg=reg),
         )
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from nightreel.errors import DataError
 from nightreel.models.contract import Capability
 from nightreel.models.engine.one_task import ArrayContext, InMemory, no_positives
-from nightreel.models.forms.arrays import FactorArrays, Lists, Ratings, Side, stacked, strongest
+from nightreel.models.forms.arrays import Lists, Ratings, Side, stacked, strongest
+from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule, histories_of, ranker
 from nightreel.settings.sections import Penalty, PositiveInt, Rate, Section
 

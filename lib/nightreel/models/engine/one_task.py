@@ -16,7 +16,8 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.models.contract import Algorithm, ParamsT, TrainedModel, TrainingContext
 from nightreel.models.engine.catalogue import float_lists
-from nightreel.models.forms.arrays import ArrayModel, FactorArrays, Lists, Ratings, Side
+from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, Side
+from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays
 from nightreel.models.forms.neighbours import NeighbourModel, lists_in
@@ -138,6 +139,7 @@ def as_rows(model: Arrays) -> Iterator[pa.RecordBatch]:
     header: dict[str, Any] = {"global_mean": model.global_mean, "capabilities": capabilities}
     if isinstance(model, FactorArrays):
         header |= {"mean": model.mean, "rank": model.items.factors.shape[1]}
+        header |= {"fold_in": asdict(model.fold_in) if model.fold_in else None}
     else:
         header |= {"rule": asdict(model.rule)}
         yield from _table_rows(model.table, model)

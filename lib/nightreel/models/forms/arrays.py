@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nightreel.errors import CapabilityError, DataError
 from nightreel.models.contract import Capability
-from nightreel.models.engine.catalogue import Catalogue, Floats, Ints, Ranked, Users
+from nightreel.models.engine.catalogue import Floats, Ints, Ranked
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Numbers: TypeAlias = npt.NDArray[np.floating[Any]]
@@ -166,6 +166,23 @@ class Predicted(NamedTuple):
     cold: Bools
 
 
+class Explanation(NamedTuple):
+    """Why an item has its score: score = base + sum of amounts + rest.
+
+    base : what does not follow from the user's ratings: the mean, the item's bias
+    items, amounts : (ratings,), rated items and what each gives
+    rest : what the training gave beyond that, from ratings it shuffled or vectors it drew
+    how : what the amounts are, as a sentence
+    """
+
+    score: float
+    base: float
+    items: Ints
+    amounts: Numbers
+    rest: float
+    how: str
+
+
 class ArrayModel(ABC):
     """A trained model in memory. It answers as a TrainedModel does, from arrays."""
 
@@ -181,6 +198,28 @@ class ArrayModel(ABC):
 
         `row` of the result is the place in user_idx; equal scores stand in the order of item_idx.
         """
+
+    def with_users(self, ratings: Ratings) -> ArrayModel:
+        """The model for the users of these ratings in place of its own, which follow from the ratings alone (fold-in).
+
+        Raises
+        ------
+        CapabilityError : the model has no way to add users
+        """
+        raise CapabilityError("the model cannot take users that it was not trained on")
+
+    def explain(self, user_idx: int, item_idx: int, ratings: Ratings) -> Explanation:
+        """Why the user has this score for the item.
+
+        Parameters
+        ----------
+        ratings : those that the user was trained on, or folded in by
+
+        Raises
+        ------
+        CapabilityError : the model has no explanation
+        """
+        raise CapabilityError("the model has no explanations")
 
     def require(self, capability: Capability) -> None:
         if capability not in self.capabilities:
@@ -217,42 +256,6 @@ class Side(NamedTuple):
         return known
 
 
-@dataclass(frozen=True)
-class FactorArrays(ArrayModel):
-    """score = mean + user bias + item bias + user factors . item factors."""
-
-    users: Side
-    items: Side
-    mean: float
-    global_mean: float
-    capabilities: frozenset[Capability]
-
-    def predict(self, user_idx: Ints, item_idx: Ints) -> Predicted:
-        self.require(Capability.PREDICT)
-        user, item = _within(user_idx, self.users.known), _within(item_idx, self.items.known)
-        products = np.einsum("ij,ij->i", self.users.factors[user], self.items.factors[item])
-        score = self.mean + self.users.bias[user].astype(np.float64) + self.items.bias[item] + products
-        return with_fallback(
-            score, user_idx, item_idx, users=self.users, items=self.items, global_mean=self.global_mean
-        )
-
-    def recommend(self, user_idx: Ints, *, n: int, seen: Lists) -> Ranked:
-        self.require(Capability.RECOMMEND)
-        known = self.users.known
-        user, trained = _within(user_idx, known), is_known(user_idx, known)
-        bias = np.where(trained, self.users.bias[user], self.users.bias[known].mean(dtype=np.float64))
-        average = self.users.factors[known].mean(axis=0, dtype=np.float64)
-        factors = np.where(trained[:, None], self.users.factors[user], average)
-        group = Users(bias.astype(np.float32), factors.astype(np.float32), seen.ids, seen.counts)
-        best = self._catalogue.best(group, n)
-        return best._replace(score=best.score + group.bias[best.row] + np.float32(self.mean))
-
-    @cached_property
-    def _catalogue(self) -> Catalogue:
-        known = np.flatnonzero(self.items.known)
-        return Catalogue(known.astype(np.int32), self.items.bias[known], self.items.factors[known])
-
-
 def is_known(index: Ints, known: Bools) -> Bools:
     """(pairs,): whether the index lies within `known` and is marked there."""
     inside: Bools = (index >= 0) & (index < len(known))
@@ -260,7 +263,7 @@ def is_known(index: Ints, known: Bools) -> Bools:
     return marked
 
 
-def _within(index: Ints, known: Bools) -> Ints:
+def within(index: Ints, known: Bools) -> Ints:
     """The index, or 0 where it is unknown."""
     return np.where(is_known(index, known), index, 0)
 
@@ -270,7 +273,7 @@ def with_fallback(
 ) -> Predicted:
     """The scores; for a cold pair the item's mean, else the user's, else the global one."""
     warm_user, warm_item = is_known(user_idx, users.known), is_known(item_idx, items.known)
-    of_user = np.where(warm_user, users.mean_rating[_within(user_idx, users.known)], global_mean)
-    fallback = np.where(warm_item, items.mean_rating[_within(item_idx, items.known)], of_user)
+    of_user = np.where(warm_user, users.mean_rating[within(user_idx, users.known)], global_mean)
+    fallback = np.where(warm_item, items.mean_rating[within(item_idx, items.known)], of_user)
     cold = ~(warm_user & warm_item)
     return Predicted(np.where(cold, fallback, score).astype(np.float32), cold)

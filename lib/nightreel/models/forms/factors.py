@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from nightreel.errors import DataError
 from nightreel.models.contract import Capability, TrainedModel
 from nightreel.models.engine.catalogue import factor_matrix
 from nightreel.models.engine.top_n import similar_items, top_n
+from nightreel.models.forms.fold_in import FixedItems, FoldIn
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class FactorModel(TrainedModel):
     global_mean: float
     rank: int
     capabilities: frozenset[Capability]
+    fold_in: FoldIn | None = None
+    """How users are added; None where they cannot be."""
 
     def predict(self, pairs: DataFrame) -> DataFrame:
         self.require(Capability.PREDICT)
@@ -74,9 +77,27 @@ class FactorModel(TrainedModel):
         self.require(Capability.SIMILAR)
         return similar_items(self.items, n=n)
 
+    def with_users(self, ratings: DataFrame) -> FactorModel:
+        if self.fold_in is None:
+            raise self.cannot_add_users()
+        rows = self.items.select("item_idx", "bias", "factors").toArrow()
+        fixed = _fixed_items(self.fold_in, rows, mean=self.mean, rank=self.rank)
+        lists = ratings.select("user_idx", "item_idx", F.col("rating").cast("float").alias("rating"))
+        grouped = lists.groupBy("user_idx").agg(
+            F.collect_list("item_idx").alias("items"), F.collect_list("rating").alias("ratings")
+        )
+
+        def fold(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                yield _folded(fixed, batch)
+
+        schema = "user_idx int, bias float, factors array<float>, mean_rating float"
+        return replace(self, users=grouped.mapInArrow(fold, schema))
+
     def with_vectors(
-        self, users: DataFrame, items: DataFrame, *, algorithm: str, rank: int, can: frozenset[Capability]
-    ) -> FactorModel:
+        self, users: DataFrame, items: DataFrame, *, algorithm: str, rank: int, can: frozenset[Capability],
+        fold_in: FoldIn | None,
+    ) -> FactorModel:  # fmt: skip
         """This model's biases and means for the users and items that have a vector, and the vectors.
 
         Parameters
@@ -91,6 +112,7 @@ class FactorModel(TrainedModel):
             global_mean=self.global_mean,
             rank=rank,
             capabilities=can,
+            fold_in=fold_in,
         )
 
     def header(self) -> dict[str, Any]:
@@ -100,6 +122,7 @@ class FactorModel(TrainedModel):
             "global_mean": self.global_mean,
             "rank": self.rank,
             "capabilities": sorted(self.capabilities),
+            "fold_in": asdict(self.fold_in) if self.fold_in else None,
         }
 
     @classmethod
@@ -113,7 +136,35 @@ class FactorModel(TrainedModel):
             global_mean=header["global_mean"],
             rank=header["rank"],
             capabilities=frozenset(map(Capability, header["capabilities"])),
+            fold_in=FoldIn(**header["fold_in"]) if header.get("fold_in") else None,
         )
+
+
+def _fixed_items(rule: FoldIn, rows: pa.Table, *, mean: float, rank: int) -> FixedItems:
+    """Columns item_idx, bias, factors, laid out by item_idx."""
+    index = rows.column("item_idx").to_numpy()
+    size = int(index.max(initial=-1)) + 1
+    bias, factors, known = np.zeros(size, np.float32), np.zeros((size, rank), np.float32), np.zeros(size, np.bool_)
+    bias[index], known[index] = rows.column("bias").to_numpy(), True
+    factors[index] = factor_matrix(rows.column("factors"), rank)
+    return FixedItems(rule, mean=mean, bias=bias, factors=factors, known=known)
+
+
+def _folded(fixed: FixedItems, users: pa.RecordBatch) -> pa.RecordBatch:
+    """Columns user_idx, items, ratings -> user_idx, bias, factors, mean_rating."""
+    columns = list[tuple[float, Any, float]]()
+    for items, ratings in zip(users.column("items"), users.column("ratings"), strict=True):
+        values = ratings.values.to_numpy()
+        user = fixed.fold(items.values.to_numpy(), values)
+        columns.append((user.bias, user.vector, float(values.mean())))
+    biases, vectors, means = zip(*columns, strict=True) if columns else ((), (), ())
+    return pa.RecordBatch.from_arrays(
+        [
+            users.column("user_idx"), pa.array(biases, pa.float32()),
+            pa.array(list(vectors), pa.list_(pa.float32())), pa.array(means, pa.float32()),
+        ],
+        ["user_idx", "bias", "factors", "mean_rating"],
+    )  # fmt: skip
 
 
 def join_sides(pairs: DataFrame, *, users: DataFrame, items: DataFrame) -> DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,7 +16,7 @@ from nightreel.models.contract import Capability, TrainedModel
 from nightreel.models.engine.catalogue import Floats, Ints, Ranked, Users, seen_lists
 from nightreel.models.engine.top_n import USERS_A_GROUP, check_places, rank_unseen
 from nightreel.models.forms.arrays import Bools, Lists, Numbers, lists_of
-from nightreel.models.forms.factors import with_fallback
+from nightreel.models.forms.factors import with_fallback, without_factors
 from nightreel.models.forms.neighbour_arrays import NeighbourRule, combined, values_of
 
 MOST_ENTRIES = 1 << 28
@@ -116,6 +116,13 @@ class NeighbourModel(TrainedModel):
             return Users(np.zeros(len(counts), np.float32), np.empty((0, 0), np.float32), items, counts), ranked
 
         return rank_unseen(users, seen, best)
+
+    def with_users(self, ratings: DataFrame) -> NeighbourModel:
+        if self.rule.axis == "user" or self.rule.combine != "rank":
+            raise self.cannot_add_users()
+        of_user = ratings.groupBy("user_idx").agg(F.avg(F.col("rating").cast("double")).alias("mean_rating"))
+        users = without_factors(of_user.withColumn("bias", F.lit(0.0)), "user_idx")
+        return replace(self, users=users, ratings=ratings.select("user_idx", "item_idx", "rating"))
 
     def _items(self) -> tuple[Bools, Floats]:
         """By item_idx: known, and the bias."""

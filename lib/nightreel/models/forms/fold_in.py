@@ -1,0 +1,109 @@
+"""Fold-in: the bias and vector of a user that a factor model was not trained on, and what each rating gives to them.
+
+With the items fixed, a user's part of the objective is a least-squares problem of its own. Its solution is linear in
+the ratings, so a score is a sum over them: that is the explanation of the score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nightreel.models.engine.catalogue import Floats, Ints
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FoldIn:
+    """What a user's bias and vector minimise, given its n ratings r of items with biases b_i and vectors y_i.
+
+    `bias`: no vector. `explicit`: sum (r - mean - b - b_i - x . y_i)^2 + reg n |x|^2. `joint`: the same with b found
+    together with x, + reg n b^2. `implicit`: over all items c (p - x . y_i)^2, + reg n |x|^2 with n positives; p = 1
+    and c = 1 + alpha for a positive (alpha times its rating if by_rating), else p = 0 and c = 1.
+    But for `joint`, b = weight * sum (r - mean - b_i) / (n + bias_reg). Of `implicit`, mean and biases are 0.
+    """
+
+    kind: Literal["bias", "explicit", "joint", "implicit"] = "bias"
+    reg: float = 0.0
+    weight: float = 0.0
+    """0: users have no bias."""
+    bias_reg: float = 0.0
+    """In ratings."""
+    alpha: float = 0.0
+    by_rating: bool = False
+    min_rating: float = 0.0
+    """What counts as a positive of `implicit`."""
+
+
+class Folded(NamedTuple):
+    """A user that was folded in, and what each of its ratings gives: the parts sum to the whole.
+
+    used : (ratings,), which ratings count: those of items that the model knows, of `implicit` the positives
+    bias, bias_parts : the user's bias; (used,)
+    vector, vector_parts : the user's vector, (rank,); (rank, used)
+    """
+
+    used: npt.NDArray[np.bool_]
+    bias: float
+    bias_parts: Doubles
+    vector: Doubles
+    vector_parts: Doubles
+
+    def amounts(self, vector: Any) -> Doubles:
+        """(used,): what each used rating gives to the score of the item with this vector."""
+        amounts: Doubles = np.asarray(vector, np.float64) @ self.vector_parts + self.bias_parts
+        return amounts
+
+
+class FixedItems:
+    """The item side of a trained model, ready to fold users in.
+
+    Parameters
+    ----------
+    bias, factors : (items,), (items, rank)
+    known : (items,), which of them the model was trained on
+    """
+
+    def __init__(
+        self, rule: FoldIn, *, mean: float, bias: Floats, factors: Floats, known: npt.NDArray[np.bool_]
+    ) -> None:
+        self.rule, self.mean, self.known = rule, mean, known
+        self.bias, self.factors = bias.astype(np.float64), factors.astype(np.float64)
+        trained = self.factors[known]
+        self._gramian = trained.T @ trained if rule.kind == "implicit" else None
+
+    def fold(self, items: Ints, ratings: Any) -> Folded:
+        """A user with these ratings: items and ratings (n,), each item once."""
+        rule, ratings = self.rule, np.asarray(ratings, np.float64)
+        used = (items >= 0) & (items < len(self.known))
+        used &= self.known[np.where(used, items, 0)]
+        if rule.kind == "implicit":
+            used &= ratings >= rule.min_rating
+        items, ratings, count = items[used], ratings[used], int(used.sum())
+        rest, rows = ratings - self.mean - self.bias[items], self.factors[items]
+        divisor = count + rule.bias_reg
+        bias_parts = rest * (rule.weight / divisor if divisor > 0 else 0.0)
+        bias, left = float(bias_parts.sum()), np.zeros((rows.shape[1] + (rule.kind == "joint"),) * 2)
+        weights = np.ones(count)
+        if rule.kind == "bias" or not count:
+            return Folded(used, bias, bias_parts, np.zeros(rows.shape[1]), np.zeros((rows.shape[1], count)))
+        if rule.kind == "joint":
+            rows = np.column_stack([rows, weights])
+        elif self._gramian is not None:
+            weights = rule.alpha * (ratings if rule.by_rating else weights)
+            left += self._gramian
+        left += (rows * weights[:, None]).T @ rows
+        left[np.diag_indices(len(left))] += rule.reg * count
+        of_unit = np.linalg.solve(left, rows.T)  # the solution where one target is 1 and all others are 0
+        if rule.kind == "joint":
+            parts = of_unit * rest
+            return Folded(used, float(parts[-1].sum()), parts[-1], parts[:-1].sum(axis=1), parts[:-1])
+        if rule.kind == "implicit":
+            parts = of_unit * (1.0 + weights)
+        else:  # the bias is taken off every target, and is itself a sum over the ratings
+            parts = of_unit * rest - np.outer(of_unit.sum(axis=1), bias_parts)
+        return Folded(used, bias, bias_parts, parts.sum(axis=1), parts)
