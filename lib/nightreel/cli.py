@@ -1,4 +1,4 @@
-"""The command `nightreel`, which needs no Spark. Jobs run through spark-submit.sh."""
+"""The command `nightreel`: answers from the tables, and generated ratings; no Spark. Jobs run by spark-submit.sh."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, NoReturn, get_args
 
 from nightreel import __version__
 from nightreel.arguments import Parser
+from nightreel.ask.commands import add_commands
 from nightreel.errors import DONE, INTERRUPTED, NightreelError
 from nightreel.sample import Dump, Format, Layout, generate
 
@@ -19,6 +20,7 @@ _RATINGS_PER_BROKEN_LINE, _RATINGS_PER_DUPLICATE = 8_000, 16_000
 
 _DESCRIPTION = """\
 Recommenders retrained every night: from a raw rating dump to Delta tables.
+These commands answer from the tables at once, without Spark; --tables names their folder.
 The jobs (ingest, prepare, train, nightly, ...) run through ./spark-submit.sh; without arguments it lists them.
 """
 _SAMPLE = """\
@@ -47,13 +49,16 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a sub-command. Returns the exit code; an error that a person can correct is one line on standard error."""
     try:
-        _sample(_parser().parse_args(argv))
+        flags = _parser().parse_args(argv)
+        flags.command(flags)
     except NightreelError as error:
         print(f"nightreel: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("nightreel: interrupted; the dump is not complete", file=sys.stderr)
+        print("nightreel: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # as when the output goes to head
+        sys.stderr.close()
     return DONE
 
 
@@ -87,7 +92,14 @@ def _summary(dump: Dump) -> str:
 def _parser() -> Parser:
     parser = Parser(prog="nightreel", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"nightreel {__version__}")
+    parser.add_argument(
+        "--completion",
+        action=_Completion,
+        choices=("bash", "zsh", "tcsh"),
+        help="print a script for the shell and exit",
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    add_commands(commands)
     sample = commands.add_parser("sample", help="write generated ratings", description=_SAMPLE, epilog=_FILES)
     number = partial(sample.add_argument, type=_number, metavar="N")
     number("--ratings", default=200_000, help="good ratings, exactly: 200_000, 200k, 22M (default: 200k)")
@@ -97,7 +109,16 @@ def _parser() -> Parser:
     sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to, empty or missing")
     sample.add_argument("--format", choices=get_args(Format), default="netflix", help="default: netflix")
     sample.add_argument("--layout", choices=get_args(Layout), default="combined", help="of netflix (default: combined)")
+    sample.set_defaults(command=_sample)
     return parser
+
+
+class _Completion(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> NoReturn:
+        import shtab
+
+        print(shtab.complete(parser, shell=given[1]))
+        parser.exit()
 
 
 def _number(text: str) -> int:

@@ -11,11 +11,11 @@ import pytest
 LIBRARY = Path(__file__).parents[2] / "lib" / "nightreel"
 ORDER = (
     *("errors", "arguments", "progress", "settings", "session", "tables"),
-    *("sources", "prepare", "neural", "models", "evaluate", "recommend", "job", "nightly", "report"),
+    *("sources", "prepare", "neural", "models", "evaluate", "recommend", "ask", "job", "nightly", "report", "project"),
 )
 ALLOWED = {room: {room, *ORDER[:place]} for place, room in enumerate(ORDER)} | {
     "sample": {"errors", "sample"},
-    "cli": {"errors", "arguments", "progress", "sample"},
+    "cli": {"errors", "arguments", "progress", "sample", "ask"},
 }
 
 

@@ -23,7 +23,8 @@ from nightreel.models.contract import Algorithm, Capability, EpochMetric, Traine
 from nightreel.models.engine.catalogue import Ints, float_lists
 from nightreel.models.forms.factors import FactorModel, with_factors, without_factors
 from nightreel.models.forms.fold_in import FoldIn
-from nightreel.models.forms.network import NetworkModel, Weights, digest_of, item_parts
+from nightreel.models.forms.network import NetworkModel
+from nightreel.models.forms.network_arrays import Weights, digest_of, item_parts
 from nightreel.neural.spec import Domain, Hyperparameters, MfParams, NetworkParams, TrainingSpec, locate, needs_text
 
 _ROWS_A_TASK = 1 << 17
@@ -131,6 +132,7 @@ class NeuralAlgorithm(Algorithm[Hyperparameters[NetworkParams]]):
             items=_with_item_parts(items, weights),
             weights=weights,
             global_mean=extent.mean,
+            table_l2=self.params.training.table_l2,
             capabilities=frozenset(Capability) - ({Capability.PREDICT} if implicit else set()),
         )
 

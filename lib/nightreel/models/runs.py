@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -18,34 +16,15 @@ from nightreel.models.forms.blend import ListBlend, RatingBlend
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.forms.neighbours import NeighbourModel
 from nightreel.models.forms.network import NetworkModel
+from nightreel.models.run import FINISHED as FINISHED
+from nightreel.models.run import Run as Run
 from nightreel.settings.sections import Section
 from nightreel.tables import Tables, digest, sql_text
 
-FINISHED = "finished"
 _PARTS = {"gold_user_factors": "users", "gold_item_factors": "items", "gold_neighbours": "table"}
 """The tables of trained models, and what of a model is in each; a form has some of them."""
 
 _SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Run:
-    """A row of gold_runs; its times are UTC."""
-
-    run_id: str
-    run_date: date
-    model: str
-    params: Mapping[str, Any]
-    seed: int
-    interactions_version: int
-    prepare_id: str
-    """The stamp of the silver tables it was trained on: only with them do its indices mean anything."""
-    code_version: str
-    started_at: datetime
-    finished_at: datetime
-    status: str
-    form: str
-    header: Mapping[str, Any]
 
 
 def new_run_id(run_date: date, model: str, *parts: object) -> str:
@@ -120,6 +99,15 @@ def load(tables: Tables, run: Run) -> TrainedModel:
     ------
     TableError : the run's tables are missing, or this version cannot read the run's form
     """
+    try:
+        return _load(tables, run)
+    except KeyError as error:
+        raise TableError(
+            f"run {run.run_id}: its header has no {error}; it was trained by version {run.code_version}: train it again"
+        ) from None
+
+
+def _load(tables: Tables, run: Run) -> TrainedModel:
     of_run = F.col("run_id") == F.lit(run.run_id)
     users, items = (tables.read(f"gold_{side}_factors").where(of_run) for side in ("user", "item"))
     if run.form == NeighbourModel.form:
@@ -156,8 +144,7 @@ def find(tables: Tables, *, run_id: str | None = None, model: str | None = None,
     rows = matching.limit(1).toArrow().to_pylist()  # times of collected rows would lose their zone
     if not rows:
         raise ConfigurationError(_none_matches(given, newest_first))
-    decoded = {name: json.loads(rows[0][name]) for name in ("params", "header")}
-    return Run(**rows[0] | decoded)
+    return Run.of(rows[0])
 
 
 def finished(tables: Tables) -> dict[str, str]:

@@ -16,9 +16,8 @@ from nightreel.errors import ConfigurationError, DataError
 from nightreel.models.contract import Algorithm, Capability, ParamsT, TrainingContext
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays
 from nightreel.models.forms.arrays import Ratings
-from nightreel.models.forms.blend import ListBlend, RatingBlend, member_predictions
+from nightreel.models.forms.blend import ListBlend, RatingBlend, member_predictions, shares
 from nightreel.models.forms.blend_arrays import ListBlendArrays, RatingBlendArrays
-from nightreel.models.forms.factors import without_factors
 from nightreel.settings.sections import Names, Penalty, PositiveInt, Section
 
 
@@ -140,24 +139,20 @@ class BlendLists(BlendAlgorithm[BlendListsParams]):
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> ListBlend:
         members = self._trained(context, Capability.RECOMMEND)
-        liked = F.count_if(F.col("rating") >= F.lit(self.params.min_rating))
-        mean = F.avg(F.col("rating").cast("double")).alias("mean_rating")
-        share = F.coalesce(F.try_divide(liked, liked + F.lit(self.params.half)), F.lit(0.0))
-        users = interactions.groupBy("user_idx").agg(share.alias("bias"), mean)
         can = {Capability.RECOMMEND} | (members[self.params.regular].capabilities & {Capability.SIMILAR})
         return ListBlend(
             algorithm=self.name,
             members=members,
-            users=without_factors(users, "user_idx"),
+            users=shares(interactions, half=self.params.half, min_rating=self.params.min_rating),
             depth=self.params.depth,
+            half=self.params.half,
+            min_rating=self.params.min_rating,
             capabilities=frozenset(can),
         )
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> ListBlendArrays:
         members = self._trained(context, Capability.RECOMMEND)
-        liked = np.bincount(ratings.user_idx, ratings.rating >= self.params.min_rating, minlength=ratings.n_users)
-        share = liked / np.maximum(liked + self.params.half, np.finfo(np.float64).tiny)
         regular, newcomer = members.values()
-        return ListBlendArrays(
-            regular, newcomer, share.astype(np.float32), self.params.depth, frozenset({Capability.RECOMMEND})
-        )
+        half, min_rating = self.params.half, self.params.min_rating
+        share = ListBlendArrays.share_of(ratings, half=half, min_rating=min_rating)
+        return ListBlendArrays(regular, newcomer, share, self.params.depth, half, min_rating)

@@ -16,11 +16,11 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.models.contract import Algorithm, ParamsT, TrainedModel, TrainingContext
 from nightreel.models.engine.catalogue import float_lists
-from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, Side
+from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, Side, lists_in
 from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays
-from nightreel.models.forms.neighbours import NeighbourModel, lists_in
+from nightreel.models.forms.neighbours import NeighbourModel
 from nightreel.models.solve.spark_als import cut
 
 Arrays: TypeAlias = FactorArrays | NeighbourArrays

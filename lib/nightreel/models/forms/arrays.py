@@ -6,14 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from nightreel.errors import CapabilityError, DataError
 from nightreel.models.contract import Capability
-from nightreel.models.engine.catalogue import Floats, Ints, Ranked
+from nightreel.models.engine.catalogue import Floats, Ints, Ranked, seen_lists
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Numbers: TypeAlias = npt.NDArray[np.floating[Any]]
@@ -87,6 +88,21 @@ def stacked(blocks: Sequence[Lists]) -> Lists:
     counts = np.concatenate([block.counts for block in blocks])
     ids, values = (np.concatenate([block[part] for block in blocks]) for part in (1, 2))
     return Lists(np.concatenate([[0], np.cumsum(counts)]), ids, values)
+
+
+def list_columns(ids: pa.ChunkedArray, values: pa.ChunkedArray) -> Lists:
+    """Columns of lists; null is an empty list."""
+    numbers, counts = seen_lists(ids)
+    weights, _ = seen_lists(values)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Lists(starts, numbers.astype(np.int32), weights.astype(np.float32))
+
+
+def lists_in(table: pa.Table, *, index: str, ids: str, values: str, n_rows: int = 0) -> Lists:
+    """The table's lists by its column `index`; n_rows where the last may be missing."""
+    lists, owners = list_columns(table.column(ids), table.column(values)), table.column(index).to_numpy()
+    n_rows = max(n_rows, int(owners.max(initial=-1)) + 1)
+    return lists_of(np.repeat(owners, lists.counts), lists.ids, lists.values, n_rows=n_rows)
 
 
 @dataclass(frozen=True)
@@ -187,6 +203,7 @@ class ArrayModel(ABC):
     """A trained model in memory. It answers as a TrainedModel does, from arrays."""
 
     capabilities: frozenset[Capability]
+    slow_to_explain: ClassVar[bool] = False
 
     @abstractmethod
     def predict(self, user_idx: Ints, item_idx: Ints) -> Predicted:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from nightreel.models.contract import Capability, TrainedModel
+from nightreel.models.forms.factors import without_factors
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class RatingBlend(TrainedModel):
 
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
         raise self.cannot(Capability.RECOMMEND)
+
+    def with_users(self, ratings: DataFrame) -> RatingBlend:
+        return replace(self, members={name: member.with_users(ratings) for name, member in self.members.items()})
 
     def similar(self, *, n: int) -> DataFrame:
         raise self.cannot(Capability.SIMILAR)
@@ -86,6 +90,8 @@ class ListBlend(TrainedModel):
     members: Mapping[str, TrainedModel]
     users: DataFrame
     depth: int
+    half: float
+    min_rating: float
     capabilities: frozenset[Capability]
 
     def predict(self, pairs: DataFrame) -> DataFrame:
@@ -104,13 +110,23 @@ class ListBlend(TrainedModel):
         ranked = scored.withColumn("rank", place).where(F.col("rank") <= n)
         return ranked.select("user_idx", "rank", "item_idx", "score")
 
+    def with_users(self, ratings: DataFrame) -> ListBlend:
+        members = {name: member.with_users(ratings) for name, member in self.members.items()}
+        users = shares(ratings, half=self.half, min_rating=self.min_rating)
+        return replace(self, members=members, users=users)
+
     def similar(self, *, n: int) -> DataFrame:
         self.require(Capability.SIMILAR)
         return next(iter(self.members.values())).similar(n=n)
 
     def header(self) -> dict[str, Any]:
         """What is kept with the tables, as JSON types; the members are runs of their own."""
-        return {"depth": self.depth, "capabilities": sorted(self.capabilities)}
+        return {
+            "depth": self.depth,
+            "half": self.half,
+            "min_rating": self.min_rating,
+            "capabilities": sorted(self.capabilities),
+        }
 
     @classmethod
     def restore(
@@ -119,7 +135,16 @@ class ListBlend(TrainedModel):
         """The model whose `header` and table these are, with its members."""
         can = frozenset(map(Capability, header["capabilities"]))
         users = users.select("user_idx", "bias", "factors", "mean_rating")
-        return cls(algorithm, members, users, depth=header["depth"], capabilities=can)
+        how = {name: header[name] for name in ("depth", "half", "min_rating")}
+        return cls(algorithm, members, users, **how, capabilities=can)
+
+
+def shares(ratings: DataFrame, *, half: float, min_rating: float) -> DataFrame:
+    """Grain user; columns user_idx, bias (w(n), n the ratings of at least min_rating), factors (empty), mean_rating."""
+    liked = F.count_if(F.col("rating") >= F.lit(min_rating))
+    share = F.coalesce(F.try_divide(liked, liked + F.lit(half)), F.lit(0.0))
+    mean = F.avg(F.col("rating").cast("double")).alias("mean_rating")
+    return without_factors(ratings.groupBy("user_idx").agg(share.alias("bias"), mean), "user_idx")
 
 
 def _scaled(lists: DataFrame, regular: Column) -> DataFrame:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nightreel.models.contract import Capability
 from nightreel.models.engine.catalogue import Floats, Ints, Ranked
-from nightreel.models.forms.arrays import ArrayModel, Lists, Predicted
+from nightreel.models.forms.arrays import ArrayModel, Explanation, Lists, Predicted, Ratings
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,62 @@ class RatingBlendArrays(ArrayModel):
     def recommend(self, user_idx: Ints, *, n: int, seen: Lists) -> Ranked:
         raise self.cannot(Capability.RECOMMEND)
 
+    def with_users(self, ratings: Ratings) -> RatingBlendArrays:
+        return replace(self, members={name: member.with_users(ratings) for name, member in self.members.items()})
+
+    def explain(self, user_idx: int, item_idx: int, ratings: Ratings) -> Explanation:
+        parts = [
+            (weight, self.members[name].explain(user_idx, item_idx, ratings)) for name, weight in self.weights.items()
+        ]
+        items = np.concatenate([part.items for _, part in parts])
+        rated, place = np.unique(items, return_inverse=True)
+        amounts = np.zeros(len(rated))
+        np.add.at(amounts, place, np.concatenate([weight * part.amounts for weight, part in parts]))
+        score, base, rest = (
+            float(sum(weight * getattr(part, name) for weight, part in parts)) for name in ("score", "base", "rest")
+        )
+        how = f"the weighted sum of its members' explanations: {', '.join(self.weights)}"
+        return Explanation(score + self.intercept, base + self.intercept, rated, amounts, rest, how)
+
 
 @dataclass(frozen=True)
 class ListBlendArrays(ArrayModel):
-    """ListBlend in memory; share : (users,), w(n)."""
+    """ListBlend in memory.
+
+    share : (users,), w(n)
+    half, min_rating : of w(n), n the ratings of at least min_rating
+    """
 
     regular: ArrayModel
     newcomer: ArrayModel
     share: Floats
     depth: int
-    capabilities: frozenset[Capability]
+    half: float
+    min_rating: float
+    capabilities: frozenset[Capability] = frozenset({Capability.RECOMMEND})
+
+    @staticmethod
+    def share_of(ratings: Ratings, *, half: float, min_rating: float) -> Floats:
+        """(users,): w(n)."""
+        liked = np.bincount(ratings.user_idx, ratings.rating >= min_rating, minlength=ratings.n_users)
+        share: Floats = (liked / np.maximum(liked + half, np.finfo(np.float64).tiny)).astype(np.float32)
+        return share
+
+    def with_users(self, ratings: Ratings) -> ListBlendArrays:
+        return replace(
+            self,
+            regular=self.regular.with_users(ratings),
+            newcomer=self.newcomer.with_users(ratings),
+            share=self.share_of(ratings, half=self.half, min_rating=self.min_rating),
+        )
+
+    def explain(self, user_idx: int, item_idx: int, ratings: Ratings) -> Explanation:
+        regular = self.share[user_idx] >= 0.5
+        member = self.regular if regular else self.newcomer
+        weight = f"{self.share[user_idx] if regular else 1 - self.share[user_idx]:.0%}"
+        found = member.explain(user_idx, item_idx, ratings)
+        which = "what fits the user" if regular else "what is popular"
+        return found._replace(how=f"{found.how}; of the member for {which}, which weighs {weight}")
 
     def predict(self, user_idx: Ints, item_idx: Ints) -> Predicted:
         raise self.cannot(Capability.PREDICT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from nightreel.models.contract import Capability
 from nightreel.models.engine.catalogue import Floats, Ints, Ranked
 from nightreel.models.forms.arrays import (
     ArrayModel,
+    Explanation,
     Lists,
     Numbers,
     Predicted,
@@ -103,6 +104,35 @@ class NeighbourArrays(ArrayModel):
         self.require(Capability.RECOMMEND)
         left = (self._histories if self.rule.axis == "item" else self.table).of(user_idx)
         return best_items(left, self._right, items=self.items.known, prior=self.items.bias, n=n, seen=seen)
+
+    def with_users(self, ratings: Ratings) -> NeighbourArrays:
+        if self.rule.axis == "user" or self.rule.combine != "rank":
+            return super().with_users(ratings)  # type: ignore[return-value]
+        return replace(self, users=Side.of(ratings.user_means), ratings=ratings)
+
+    def explain(self, user_idx: int, item_idx: int, ratings: Ratings) -> Explanation:
+        if self.rule.axis == "user":
+            return super().explain(user_idx, item_idx, ratings)
+        _, items, values = self._counted.of(np.array([user_idx]))
+        neighbours, weights = self.table.of(np.array([item_idx]))[1:]
+        there = np.isin(neighbours, items)
+        neighbours, weights = neighbours[there], weights[there].astype(np.float64)
+        values = values[np.searchsorted(items, neighbours)]
+        if self.rule.combine == "rank":
+            how = "by neighbours: the weight of each rated item with this one"
+            amounts, base = weights * values, 0.0
+        else:
+            k, how = self.rule.k or len(weights), "by neighbours: the mean of the nearest items' ratings, by similarity"
+            by_weight = self.rule.combine == "weighted_mean"
+            neighbours, weights, values = neighbours[:k], weights[:k], values[:k]
+            total = np.abs(weights).sum() if by_weight else len(weights)
+            amounts = weights * values / total * (self.scale[item_idx] if by_weight else 1.0)
+            base = float(self.items.bias[item_idx]) + float(self.users.bias[user_idx])
+        return Explanation(base + float(amounts.sum()), base, neighbours, amounts, 0.0, how)
+
+    @property
+    def _counted(self) -> Lists:
+        return self._histories if self.rule.combine == "rank" else self._values
 
     @cached_property
     def _histories(self) -> Lists:

@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.models.contract import Capability, TrainedModel
-from nightreel.models.engine.catalogue import Floats, Ints, Ranked, Users, seen_lists
+from nightreel.models.engine.catalogue import Floats, Ints, Ranked, Users
 from nightreel.models.engine.top_n import USERS_A_GROUP, check_places, rank_unseen
-from nightreel.models.forms.arrays import Bools, Lists, Numbers, lists_of
+from nightreel.models.forms.arrays import Bools, Lists, Numbers, list_columns, lists_in, lists_of
 from nightreel.models.forms.factors import with_fallback, without_factors
 from nightreel.models.forms.neighbour_arrays import NeighbourRule, combined, values_of
 
@@ -111,7 +111,7 @@ class NeighbourModel(TrainedModel):
                 values = np.where(codes % 2 == 0, 1.0, below)
                 left = lists_of(rows[history], codes // 2, values, n_rows=len(counts))
             else:
-                left = _lists_in(group.column("neighbours"), group.column("weights"))
+                left = list_columns(group.column("neighbours"), group.column("weights"))
             ranked = neighbour_scores.best_items(left, right, items=known, prior=prior, n=n, seen=unwanted)
             return Users(np.zeros(len(counts), np.float32), np.empty((0, 0), np.float32), items, counts), ranked
 
@@ -190,7 +190,7 @@ def _scores_of_group(rule: NeighbourRule, left: pa.Table, right: pa.Table, *, y:
     }
     score = combined(
         rule,
-        _lists_in(left.column("neighbours"), left.column("weights")),
+        list_columns(left.column("neighbours"), left.column("weights")),
         np.where(known, np.arange(pairs), -1),
         np.where(found & known, place, -1),
         histories,
@@ -201,27 +201,12 @@ def _scores_of_group(rule: NeighbourRule, left: pa.Table, right: pa.Table, *, y:
     return np.where(known, score, np.nan)
 
 
-def _lists_in(ids: pa.ChunkedArray, values: pa.ChunkedArray) -> Lists:
-    """Columns of lists; null is an empty list."""
-    numbers, counts = seen_lists(ids)
-    weights, _ = seen_lists(values)
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Lists(starts, numbers.astype(np.int32), weights.astype(np.float32))
-
-
 def _table_lists(table: DataFrame, *, rows: int) -> Lists:
     """The table by idx, collected."""
     total = table.agg(F.coalesce(F.sum(F.size("neighbours")), F.lit(0))).collect()[0][0]
     _refuse_beyond(total, "neighbours")
     collected = table.select("idx", "neighbours", "weights").toArrow()
     return lists_in(collected, index="idx", ids="neighbours", values="weights", n_rows=rows)
-
-
-def lists_in(table: pa.Table, *, index: str, ids: str, values: str, n_rows: int = 0) -> Lists:
-    """The table's lists by its column `index`; n_rows where the last may be missing."""
-    lists, owners = _lists_in(table.column(ids), table.column(values)), table.column(index).to_numpy()
-    n_rows = max(n_rows, int(owners.max(initial=-1)) + 1)
-    return lists_of(np.repeat(owners, lists.counts), lists.ids, lists.values, n_rows=n_rows)
 
 
 def _collected(histories: DataFrame) -> Lists:

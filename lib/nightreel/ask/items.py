@@ -1,0 +1,167 @@
+"""The items that are kept, and how a person names one: by its id, or by its title or most of it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nightreel.errors import ConfigurationError
+from nightreel.models.forms.arrays import Numbers
+from nightreel.tables.snapshot import Snapshot
+
+_ARTICLES = ("the", "a", "an", "le", "la", "les", "el", "il", "der", "die", "das")
+_TRAILING = re.compile(rf"^(.*), ({'|'.join(_ARTICLES)})\b(.*)$")
+_CLOSE, _CLEAR = 85.0, 5.0
+"""Similarity in percent from which a misspelt title is taken, and how far the next one has to be behind."""
+_NEAREST = 5
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item that is kept; n_ratings and mean_rating over all ratings that are."""
+
+    item_idx: int
+    item_id: int | str
+    title: str
+    year: int | None
+    genres: Sequence[str]
+    n_ratings: int
+    mean_rating: float
+
+    @property
+    def name(self) -> str:
+        """The title with its year, or the id of an item without a title."""
+        return f"{self.title} ({self.year})" if self.title and self.year else self.title or f"item {self.item_id}"
+
+
+class Items:
+    """All items, by item_idx."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.rows = snapshot.dicts("silver_items", order="item_idx")
+        self._at = {row["item_idx"]: place for place, row in enumerate(self.rows)}
+        self.size = max(self._at, default=-1) + 1
+        """One more than the largest item_idx."""
+
+    def __getitem__(self, item_idx: int) -> Item:
+        return self._item(self.rows[self._at[item_idx]])
+
+    @staticmethod
+    def _item(row: dict[str, Any]) -> Item:
+        return Item(
+            item_idx=row["item_idx"],
+            item_id=row["item_id"],
+            title=row["title"] or "",
+            year=row["year"],
+            genres=row["genres"] or [],
+            n_ratings=row["n_ratings"],
+            mean_rating=row["mean_rating"],
+        )
+
+    def find(self, text: int | str) -> Item:
+        """The item with this id, or the one whose title this is, begins with it, or is misspelt by it.
+
+        Raises
+        ------
+        ConfigurationError : none, or several; names the nearest
+        """
+        for row in self.rows:
+            if str(row["item_id"]) == str(text).strip():
+                return self._item(row)
+        wanted, year = _with_year(str(text))
+        rows = [place for place in range(len(self.rows)) if year is None or self.rows[place]["year"] == year]
+        exact = [place for place in rows if self._plain[place] == wanted]
+        begun = [place for place in rows if self._plain[place].startswith(wanted + " ")] if wanted else []
+        found = exact or begun or self._misspelt(wanted, rows)
+        if len(found) == 1:
+            return self._item(self.rows[found[0]])
+        near = found or self._nearest(wanted, range(len(self.rows)))
+        shown = ", ".join(self._said(place) for place in sorted(near, key=self._by_ratings)[: 2 * _NEAREST])
+        said = "several titles fit" if found else "no such title or id; the nearest are"
+        raise ConfigurationError(f"{text}: {said}: {shown}; name one by its whole title, with the year, or its id")
+
+    def search(self, text: str, *, n: int) -> list[Item]:
+        """Items whose title, genres or overview hold all the words, most rated first; then titles that are close."""
+        words, _ = plain(text).split(), None
+        holds = [
+            place for place in range(len(self.rows)) if words and all(word in self._words[place] for word in words)
+        ]
+        in_title = [place for place in holds if all(word in self._plain[place].split() for word in words)]
+        elsewhere = [place for place in holds if place not in set(in_title)]
+        places = [*sorted(in_title, key=self._by_ratings), *sorted(elsewhere, key=self._by_ratings)]
+        rest = [place for place in self._nearest(plain(text), range(len(self.rows)), n=n) if place not in set(places)]
+        return [self._item(self.rows[place]) for place in [*places, *rest][:n]]
+
+    def most_rated(self, *, n: int) -> list[Item]:
+        """The items with the most ratings."""
+        return [self._item(self.rows[place]) for place in sorted(range(len(self.rows)), key=self._by_ratings)[:n]]
+
+    def best(self, *, n: int, prior: float | None = None) -> list[tuple[Item, float]]:
+        """The items with the best weighted mean, (n * mean + m * global) / (n + m).
+
+        Parameters
+        ----------
+        prior : m, in ratings; None: the mean number of ratings of an item
+        """
+        counts, means = self._column("n_ratings"), self._column("mean_rating")
+        m = float(counts.mean()) if prior is None else prior
+        total = float((counts * means).sum() / max(counts.sum(), 1.0))
+        weighted = (counts * means + m * total) / np.maximum(counts + m, np.finfo(np.float64).tiny)
+        order = np.lexsort((np.arange(len(weighted)), -counts, -weighted))[:n]
+        return [(self._item(self.rows[place]), float(weighted[place])) for place in order.tolist()]
+
+    def _column(self, name: str) -> Numbers:
+        return np.array([row[name] for row in self.rows], np.float64)
+
+    @cached_property
+    def _plain(self) -> list[str]:
+        return [plain(row["title"] or "") for row in self.rows]
+
+    @cached_property
+    def _words(self) -> list[set[str]]:
+        """Of each item the words of its title, genres and overview."""
+        texts = (" ".join([row["title"] or "", *(row["genres"] or []), row["overview"] or ""]) for row in self.rows)
+        return [set(plain(text).split()) for text in texts]
+
+    def _by_ratings(self, place: int) -> tuple[int, int]:
+        return -self.rows[place]["n_ratings"], place
+
+    def _said(self, place: int) -> str:
+        item = self._item(self.rows[place])
+        return f"{item.name} [{item.item_id}]"
+
+    def _misspelt(self, wanted: str, rows: Sequence[int]) -> list[int]:
+        """The one title that is close where no other is nearly as close, else none."""
+        from rapidfuzz import fuzz, process
+
+        titles = {place: self._plain[place] for place in rows}
+        close = process.extract(wanted, titles, scorer=fuzz.ratio, limit=2, score_cutoff=_CLOSE)
+        clear = close and (len(close) == 1 or close[0][1] - close[1][1] >= _CLEAR)
+        return [close[0][2]] if clear else []
+
+    def _nearest(self, wanted: str, rows: Sequence[int], *, n: int = _NEAREST) -> list[int]:
+        from rapidfuzz import fuzz, process
+
+        titles = {place: self._plain[place] for place in rows if self._plain[place]}
+        return [place for _, _, place in process.extract(wanted, titles, scorer=fuzz.WRatio, limit=n)]
+
+
+def plain(title: str) -> str:
+    """Lower case, without accents, punctuation and a leading or trailing article: "Matrix, The" is "matrix"."""
+    bare = "".join(sign for sign in unicodedata.normalize("NFKD", title.casefold()) if not unicodedata.combining(sign))
+    if moved := _TRAILING.match(bare):
+        bare = f"{moved[1]}{moved[3]}"
+    words = re.sub(r"[^\w]+", " ", bare).split()
+    return " ".join(words[1:] if len(words) > 1 and words[0] in _ARTICLES else words)
+
+
+def _with_year(text: str) -> tuple[str, int | None]:
+    """What a person typed without a year in parentheses at its end, and that year."""
+    dated = re.match(r"^(.*\S)\s*\((\d{4})\)\s*$", text)
+    return (plain(dated[1]), int(dated[2])) if dated else (plain(text), None)

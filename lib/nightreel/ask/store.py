@@ -1,0 +1,334 @@
+"""Answers for one person at a time, from the Delta tables: lists, similar items, reasons, somebody new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nightreel.ask.items import Item, Items
+from nightreel.ask.trained import find, runs_of, similar_to, trained_model
+from nightreel.errors import CapabilityError, ConfigurationError, DataError
+from nightreel.models.forms.arrays import ArrayModel, Explanation, Lists, Ratings, lists_of
+from nightreel.models.run import Run
+from nightreel.tables.schemas import EPOCH_METRICS, SCHEMAS
+from nightreel.tables.snapshot import Snapshot, literal
+
+Id = int | str
+_REASONS = 2
+"""Rated items that a list names for each of its own."""
+
+
+class Suggestion(NamedTuple):
+    """A place of a list; why: titles of the person's items that count most for it."""
+
+    rank: int
+    item_id: Id
+    title: str
+    score: float
+    why: Sequence[str]
+
+
+class SimilarItem(NamedTuple):
+    """An item that is similar to another; similarity: the cosine of two vectors, or a weight between two items."""
+
+    rank: int
+    item_id: Id
+    title: str
+    similarity: float
+    n_ratings: int
+
+
+class Reason(NamedTuple):
+    """What a rating of the person's gives to a score."""
+
+    item_id: Id
+    title: str
+    rating: float
+    amount: float
+
+
+class Why(NamedTuple):
+    """Why an item has its score: score = base + the amounts of all reasons + rest; how: what the amounts are."""
+
+    title: str
+    model: str
+    run_id: str
+    score: float
+    base: float
+    rest: float
+    how: str
+    reasons: Sequence[Reason]
+
+
+class Answer(NamedTuple):
+    """A list, and which run made it."""
+
+    model: str
+    run_id: str
+    run_date: date
+    suggestions: Sequence[Suggestion]
+
+
+class TableState(NamedTuple):
+    """A table as it is; rows by its log."""
+
+    name: str
+    grain: str
+    rows: int
+    version: int
+
+
+class Store:
+    """One dataset's tables, open for questions.
+
+    Items are named by their id or their title (see Items.find), users by their id, models by a name of the registry;
+    without a name the model answers that made the newest published lists. Nothing here starts Spark.
+
+    Every question raises ConfigurationError for an unknown user, title, run or model, and names the nearest.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    @cached_property
+    def items(self) -> Items:
+        return Items(self.snapshot)
+
+    def recommend(self, user: Id, *, n: int = 10, model: str | None = None, run_id: str | None = None) -> Answer:
+        """The n best items of a user, without those it has rated: the published list, or one made now.
+
+        Parameters
+        ----------
+        n : more than the published list has makes one anew
+        model, run_id : a list made now by this model's newest run, or by this run
+        """
+        user_idx, ratings = self._user(user)
+        run = self._run(model, run_id)
+        published = [] if model or run_id else self._published(user)[:n]
+        trained = self._trained(run, ratings, user_idx)
+        if len(published) >= n:
+            ranked = [(row["item_id"], row["score"]) for row in published]
+            by_id = {row["item_id"]: row["item_idx"] for row in self.items.rows}
+            chosen = [(by_id[item_id], score) for item_id, score in ranked if item_id in by_id]
+        else:
+            chosen = _best(trained, self._seen(user_idx), n)
+        return Answer(run.model, run.run_id, run.run_date, self._suggestions(trained, ratings, chosen))
+
+    def rate(
+        self, ratings: Mapping[Id, float] | None = None, *, like: Sequence[Id] = (), dislike: Sequence[Id] = (),
+        n: int = 10, model: str | None = None, run_id: str | None = None,
+    ) -> Answer:  # fmt: skip
+        """The n best items of somebody new, who is folded in: no training.
+
+        Parameters
+        ----------
+        ratings : by item, on the data's scale
+        like, dislike : items that get the highest and the lowest rating there is
+
+        Raises
+        ------
+        ConfigurationError : nothing is rated, something twice, or the model cannot add users
+        """
+        history = self._new_history(ratings or {}, like, dislike)
+        run = self._run(model, run_id)
+        trained = self._trained(run, history, None)
+        seen = Lists(np.array([0, len(history)]), history.item_idx, history.rating)
+        return Answer(run.model, run.run_id, run.run_date, self._suggestions(trained, history, _best(trained, seen, n)))
+
+    def similar(
+        self, item: Id, *, n: int = 10, model: str | None = None, run_id: str | None = None
+    ) -> Sequence[SimilarItem]:
+        """The items most similar to one."""
+        found = similar_to(self.snapshot, self._run(model, run_id), self.items.find(item).item_idx, n=n)
+        named = [(self.items[item_idx], similarity) for item_idx, similarity in found]
+        return [
+            SimilarItem(rank, near.item_id, near.name, similarity, near.n_ratings)
+            for rank, (near, similarity) in enumerate(named, 1)
+        ]
+
+    def explain(self, user: Id, item: Id, *, model: str | None = None, run_id: str | None = None) -> Why:
+        """Why the item has its score for the user; reasons: all the user's ratings that count, the largest first.
+
+        Exact for factors, by neighbours for neighbour models, by ablation for networks; `how` says which.
+        """
+        user_idx, ratings = self._user(user)
+        run, wanted = self._run(model, run_id), self.items.find(item)
+        explained = self._trained(run, ratings, user_idx).explain(0, wanted.item_idx, ratings)
+        return Why(
+            title=wanted.name,
+            model=run.model,
+            run_id=run.run_id,
+            score=explained.score,
+            base=explained.base,
+            rest=explained.rest,
+            how=explained.how,
+            reasons=self._reasons(explained, ratings),
+        )
+
+    def popular(self, *, n: int = 10) -> Sequence[Item]:
+        """The items with the most ratings."""
+        return self.items.most_rated(n=n)
+
+    def best(self, *, n: int = 10, prior: float | None = None) -> Sequence[tuple[Item, float]]:
+        """The items with the best weighted mean (see Items.best)."""
+        return self.items.best(n=n, prior=prior)
+
+    def search(self, text: str, *, n: int = 10) -> Sequence[Item]:
+        """The items that hold the words in title, genres or overview; then close titles."""
+        return self.items.search(text, n=n)
+
+    def runs(self) -> Sequence[Run]:
+        """The finished runs, the newest first."""
+        return runs_of(self.snapshot)
+
+    def metrics(self, *, model: str | None = None, run_id: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """Rows of gold_metrics without those of epochs, the newest run date first."""
+        given = [f"{name} = {literal(value)}" for name, value in (("model", model), ("run_id", run_id)) if value]
+        where = " AND ".join([f"NOT {EPOCH_METRICS}", *given])
+        order = "run_date DESC, model, run_id, split, metric"
+        return self.snapshot.dicts("gold_metrics", where=where, order=order)
+
+    def tables(self) -> Sequence[TableState]:
+        """The tables there are."""
+        snapshot = self.snapshot
+        return [
+            TableState(name, SCHEMAS[name].grain, snapshot.count(name), snapshot.version(name))
+            for name in snapshot.tables
+        ]
+
+    def _run(self, model: str | None, run_id: str | None) -> Run:
+        """The run asked for; by default the one whose lists are published."""
+        if model is None and run_id is None:
+            run_id = self._newest_lists
+            if run_id is None:
+                raise ConfigurationError("no lists are published, so that no model is chosen: name one with --model")
+        return find(self.snapshot, run_id=run_id, model=model)
+
+    @cached_property
+    def _newest_lists(self) -> str | None:
+        if not self.snapshot.exists("gold_recommendations"):
+            return None
+        newest = "run_date = (SELECT max(run_date) FROM rows) LIMIT 1"
+        rows = self.snapshot.rows("gold_recommendations", ("run_id",), where=newest)
+        return str(rows["run_id"][0]) if rows.num_rows else None
+
+    def _published(self, user: Id) -> list[dict[str, Any]]:
+        literal_id = self.snapshot.id_literal("gold_recommendations", "user_id", user)
+        where = f"run_id = {literal(self._newest_lists or '')} AND user_id = {literal_id}"
+        newest = " AND run_date = (SELECT max(run_date) FROM rows)"
+        return self.snapshot.dicts("gold_recommendations", where=where + newest, order="rank")
+
+    def _user(self, user: Id) -> tuple[int, Ratings]:
+        """The user's index and the ratings it was trained on, as user 0's."""
+        wanted = self.snapshot.id_literal("silver_users", "user_id", user)
+        rows = self.snapshot.rows("silver_users", where=f"user_id = {wanted}") if wanted is not None else None
+        if rows is None or not rows.num_rows:
+            raise ConfigurationError(f"user {user}: unknown, or has too few ratings; {self._some_users(user)}")
+        user_idx = rows["user_idx"][0].as_py()
+        where = f"split = 'train' AND user_idx = {user_idx}"
+        rated = self.snapshot.rows("silver_interactions", ("item_idx", "rating"), where=where)
+        if not rated.num_rows:
+            raise ConfigurationError(f"user {user}: has no ratings to train on")
+        return user_idx, self._ratings(rated["item_idx"].to_numpy(), rated["rating"].to_numpy())
+
+    def _some_users(self, user: Id) -> str:
+        """The ids nearest to one that is unknown."""
+        begins = str(user)
+        while begins:
+            where = f"CAST(user_id AS varchar) LIKE {literal(begins.replace('%', '') + '%')} LIMIT 5"
+            near = self.snapshot.rows("silver_users", ("user_id",), where=where)["user_id"].to_pylist()
+            if near:
+                return f"there are: {', '.join(map(str, near))}"
+            begins = begins[:-1]
+        return f"there are: {', '.join(map(str, self._first_users()))}"
+
+    def _first_users(self) -> list[Id]:
+        return [row["user_id"] for row in self.snapshot.dicts("silver_users", ("user_id",), where="true LIMIT 5")]
+
+    def _seen(self, user_idx: int) -> Lists:
+        items = self.snapshot.rows("silver_interactions", ("item_idx",), where=f"user_idx = {user_idx}")
+        ids = items["item_idx"].to_numpy()
+        return lists_of(np.zeros(len(ids), np.int64), ids, np.ones(len(ids)), n_rows=1)
+
+    def _ratings(self, items: Any, ratings: Any) -> Ratings:
+        return Ratings.of(np.zeros(len(items), np.int32), items, ratings, n_users=1, n_items=self.items.size)
+
+    def _new_history(self, ratings: Mapping[Id, float], like: Sequence[Id], dislike: Sequence[Id]) -> Ratings:
+        ends = self.snapshot.rows("silver_interactions", ("min(rating) AS lowest", "max(rating) AS highest"))
+        lowest, highest = (ends[name][0].as_py() for name in ("lowest", "highest"))
+        rated: dict[int, float] = {}
+        given = [*ratings.items(), *((item, highest) for item in like), *((item, lowest) for item in dislike)]
+        for named, rating in given:
+            item = self.items.find(named)
+            if item.item_idx in rated:
+                raise ConfigurationError(f"{named}: is rated twice")
+            if not lowest <= rating <= highest:
+                raise ConfigurationError(f"{named}: rating {rating:g} is not from {lowest:g} to {highest:g}")
+            rated[item.item_idx] = float(rating)
+        if not rated:
+            raise ConfigurationError("nothing is rated: name at least one title that is liked")
+        return self._ratings(np.array([*rated]), np.array([*rated.values()]))
+
+    def _trained(self, run: Run, ratings: Ratings, user_idx: int | None) -> ArrayModel:
+        try:
+            return trained_model(self.snapshot, run, n_items=self.items.size, ratings=ratings, user_idx=user_idx)
+        except CapabilityError as error:
+            raise CapabilityError(f"run {run.run_id}, model {run.model}: {error}; name another with --model") from None
+
+    def _suggestions(
+        self, trained: ArrayModel, ratings: Ratings, chosen: Sequence[tuple[int, float]]
+    ) -> list[Suggestion]:
+        found = []
+        for rank, (item_idx, score) in enumerate(chosen, 1):
+            item = self.items[item_idx]
+            found.append(Suggestion(rank, item.item_id, item.name, score, self._why(trained, ratings, item_idx)))
+        return found
+
+    def _why(self, trained: ArrayModel, ratings: Ratings, item_idx: int) -> list[str]:
+        """The titles that count most for an item; none where the model has no explanation, or a slow one."""
+        if trained.slow_to_explain:
+            return []
+        try:
+            explained = trained.explain(0, item_idx, ratings)
+        except CapabilityError:
+            return []
+        return [reason.title for reason in self._reasons(explained, ratings)[:_REASONS] if reason.amount > 0]
+
+    def _reasons(self, explained: Explanation, ratings: Ratings) -> list[Reason]:
+        given = dict(zip(ratings.item_idx.tolist(), ratings.rating.tolist(), strict=True))
+        order = np.argsort(-explained.amounts, kind="stable").tolist()
+        items = explained.items.tolist()
+        return [
+            Reason(item.item_id, item.name, given[items[place]], float(explained.amounts[place]))
+            for place in order
+            for item in (self.items[items[place]],)
+        ]
+
+
+def _best(trained: ArrayModel, seen: Lists, n: int) -> list[tuple[int, float]]:
+    """(item_idx, score) of user 0's n best items."""
+    if n < 1:
+        raise ConfigurationError(f"n = {n}: must be 1 or more")
+    ranked = trained.recommend(np.array([0]), n=n, seen=seen)
+    if not len(ranked.item_idx):
+        raise DataError("the model ranks nothing for this user")
+    return list(zip(ranked.item_idx.tolist(), ranked.score.tolist(), strict=True))
+
+
+def open_store(root: str, dataset: str | None = None) -> Store:
+    """The tables under a folder, open for questions.
+
+    Parameters
+    ----------
+    root : tables.root of the jobs
+    dataset : tables.dataset; None: the only one there is
+
+    Raises
+    ------
+    ConfigurationError : there are no tables, or those of several datasets
+    """
+    return Store(Snapshot(root, dataset))

@@ -1,0 +1,132 @@
+"""Tables read without Spark, by delta-rs: a few rows of large tables, in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import TableNotFoundError
+
+from nightreel.errors import ConfigurationError, TableError
+from nightreel.tables.delta_rs import newest_stamp
+from nightreel.tables.schemas import SCHEMAS
+
+
+class Snapshot:
+    """One dataset's tables as they are when each is first read; a newer commit is not seen.
+
+    Parameters
+    ----------
+    root : the folder (or address) of the datasets' tables
+    dataset : a folder in it; None: the only one
+
+    Raises
+    ------
+    ConfigurationError : there are no tables, or those of several datasets
+    """
+
+    def __init__(self, root: str, dataset: str | None = None) -> None:
+        self.root, self.dataset = root.rstrip("/"), dataset or _only_dataset(root)
+        self._opened: dict[tuple[str, int | None], DeltaTable] = {}
+        if not any(self.exists(name) for name in ("gold_runs", "bronze_ratings")):
+            raise ConfigurationError(f"{self.root}/{self.dataset}: no tables of nightreel; the jobs write them")
+
+    def exists(self, table: str) -> bool:
+        return DeltaTable.is_deltatable(self._path(table))
+
+    @cached_property
+    def tables(self) -> Sequence[str]:
+        """The names of the tables there are."""
+        return [name for name in SCHEMAS if self.exists(name)]
+
+    def rows(
+        self,
+        table: str,
+        columns: Iterable[str] | None = None,
+        *,
+        where: str = "true",
+        order: str = "",
+        version: int | None = None,
+    ) -> pa.Table:
+        """The rows that meet a condition.
+
+        Parameters
+        ----------
+        columns : names, or expressions of SQL; by default all
+        where, order : SQL; values in it come from `literal`
+        version : a Delta version of the table
+
+        Raises
+        ------
+        TableError : there is no such table, or it cannot be read
+        """
+        query = f"SELECT {', '.join(columns or SCHEMAS[table].columns)} FROM rows WHERE {where}"
+        try:
+            opened = QueryBuilder().register("rows", self._open(table, version))
+            return pa.table(opened.execute(query + (f" ORDER BY {order}" if order else "")))
+        except TableError:
+            raise
+        except Exception as error:
+            raise TableError(f"{self._path(table)}: cannot be read: {' '.join(str(error).split())[:300]}") from error
+
+    def dicts(self, table: str, columns: Iterable[str] | None = None, **how: Any) -> list[dict[str, Any]]:
+        """As `rows`, a dict a row."""
+        found: list[dict[str, Any]] = self.rows(table, columns, **how).to_pylist()
+        return found
+
+    def version(self, table: str) -> int:
+        return int(self._open(table, None).version())
+
+    def count(self, table: str) -> int:
+        """How many rows the table has, by its log."""
+        return int(self._open(table, None).count())
+
+    def stamp(self, table: str) -> str | None:
+        """The stamp of the newest commit that has one (see Tables.replace)."""
+        return newest_stamp(self._open(table, None))
+
+    def id_literal(self, table: str, column: str, value: object) -> str | None:
+        """The external id as SQL has it in this table; None where it cannot be one, such as text for a number."""
+        kind = next(field.type for field in self._open(table, None).schema().fields if field.name == column)
+        if "string" in str(kind):
+            return literal(str(value))
+        text = str(value).strip()
+        return str(int(text)) if text.removeprefix("-").isdecimal() and len(text) < 20 else None
+
+    def _open(self, table: str, version: int | None) -> DeltaTable:
+        key = (table, version)
+        if key not in self._opened:
+            try:
+                self._opened[key] = DeltaTable(self._path(table), version=version)
+            except TableNotFoundError:
+                owner = SCHEMAS[table].owner
+                raise TableError(f"{self._path(table)}: no such table; {owner} writes it") from None
+        return self._opened[key]
+
+    def _path(self, table: str) -> str:
+        return f"{self.root}/{self.dataset}/{SCHEMAS[table].name}"
+
+
+def literal(value: str) -> str:
+    """The text as a literal of DataFusion's SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _only_dataset(root: str) -> str:
+    folder = Path(root)
+    if not folder.is_dir():
+        raise ConfigurationError(f"{root}: no such folder of tables; --tables or tables.root names it")
+    found = [part.name for part in sorted(folder.iterdir()) if any(_is_table(part, name) for name in SCHEMAS)]
+    if len(found) != 1:
+        said = f"holds the tables of {', '.join(found)}: name one as the dataset" if found else "holds no tables"
+        raise ConfigurationError(f"{root}: {said}")
+    return found[0]
+
+
+def _is_table(dataset: Path, name: str) -> bool:
+    folder: Any = dataset / name / "_delta_log"
+    return bool(folder.is_dir())
