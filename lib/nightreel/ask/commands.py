@@ -166,13 +166,14 @@ def _explain(store: Store, flags: argparse.Namespace) -> Shown:
     left = why.reasons[_REASONS_SHOWN:]
     if left:
         rows.append((f"{len(left):,} further ratings", "", f"{sum(one.amount for one in left):+.4f}"))
-    rows.append(("whoever asks: the mean and the item itself", "", f"{why.base:+.4f}"))
+    if why.base:
+        rows.append(("whoever asks: the mean and the item itself", "", f"{why.base:+.4f}"))
     if abs(why.rest) > 5e-5:
         rows.append(("left by training", "", f"{why.rest:+.4f}"))
     title = f"{why.title} for user {flags.user}: {why.score:.4f}, by {why.run_id}"
     return {**why._asdict(), "reasons": _dicts(why.reasons)}, [
         _table(title, ("the user's", ">rating", ">gives"), rows),
-        f"By {why.how}.",
+        f"{why.how[0].upper()}{why.how[1:]}.",
     ]
 
 

@@ -124,10 +124,10 @@ class Items:
         return [plain(row["title"] or "") for row in self.rows]
 
     @cached_property
-    def _words(self) -> list[set[str]]:
-        """Of each item the words of its title, genres and overview."""
-        texts = (" ".join([row["title"] or "", *(row["genres"] or []), row["overview"] or ""]) for row in self.rows)
-        return [set(plain(text).split()) for text in texts]
+    def _texts(self) -> list[str]:
+        """Of each item its title, genres and overview, in lower case."""
+        parts = zip(self._plain, self.rows, strict=True)
+        return [f"{title} {' '.join(row['genres'] or [])} {row['overview'] or ''}".casefold() for title, row in parts]
 
     def _by_ratings(self, place: int) -> tuple[int, int]:
         return -self.rows[place]["n_ratings"], place

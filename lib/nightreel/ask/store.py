@@ -11,7 +11,7 @@ import numpy as np
 
 from nightreel.ask.items import Item, Items
 from nightreel.ask.trained import find, runs_of, similar_to, trained_model
-from nightreel.errors import CapabilityError, ConfigurationError, DataError
+from nightreel.errors import CapabilityError, ConfigurationError, DataError, TableError
 from nightreel.models.forms.arrays import ArrayModel, Explanation, Lists, Ratings, lists_of
 from nightreel.models.run import Run
 from nightreel.tables.schemas import EPOCH_METRICS, SCHEMAS
@@ -276,6 +276,11 @@ class Store:
     def _trained(self, run: Run, ratings: Ratings, user_idx: int | None) -> ArrayModel:
         try:
             return trained_model(self.snapshot, run, n_items=self.items.size, ratings=ratings, user_idx=user_idx)
+        except KeyError as error:
+            raise TableError(
+                f"run {run.run_id}: its header has no {error}; it was trained by version {run.code_version}: train it "
+                "again"
+            ) from None
         except CapabilityError as error:
             raise CapabilityError(f"run {run.run_id}, model {run.model}: {error}; name another with --model") from None
 
