@@ -75,6 +75,15 @@ EXPECTED_TO = {
     "blend_lists": {Capability.RECOMMEND, Capability.SIMILAR},
 } | {name: set(Capability) for name in NETWORKS}
 
+FOLDED_EXACTLY = (
+    *("user_mean", "item_mean", "weighted_mean", "popular", "baseline", "als", "als_implicit"),
+    *("ease", "item_cosine", "content", "blend", "blend_lists"),
+)
+"""A user added with the ratings of a trained one is the same."""
+FOLDED_NEARLY = ("baseline_sgd", "funk_svd", "svd_pp", "nmf", "bpr", "warp", "mf", "mf_bias")
+ADDED = 500
+"""What the contract adds to a user's index when it adds its ratings again."""
+
 
 def ratings() -> list[tuple[int, int, float]]:
     """Long-tailed: item 0 is rated by all, item 8 by few; ratings 1..5."""
@@ -231,6 +240,35 @@ def recommended_and_predicted(spark: SparkSession, models: Models, recommended_t
 
 
 @pytest.fixture(scope="module")
+def with_added(models: Models, interactions: DataFrame) -> Models:
+    """The models that add users, for the same users under other indices."""
+    others = interactions.select((F.col("user_idx") + ADDED).alias("user_idx"), "item_idx", "rating")
+    return {name: models[name].with_users(others) for name in (*FOLDED_EXACTLY, *FOLDED_NEARLY)}  # type: ignore[misc]
+
+
+@pytest.fixture(scope="module")
+def predicted_to_added(spark: SparkSession, with_added: Models) -> Answers:
+    pairs = spark.createDataFrame(
+        [(ADDED + user, item) for user in (3, 4) for item in range(ITEMS)], "user_idx int, item_idx int"
+    )
+    return ask(with_added, lambda model: model.predict(pairs), Capability.PREDICT)
+
+
+@pytest.fixture(scope="module")
+def predicted_to_trained(spark: SparkSession, models: Models) -> Answers:
+    pairs = spark.createDataFrame(
+        [(user, item) for user in (3, 4) for item in range(ITEMS)], "user_idx int, item_idx int"
+    )
+    return ask(models, lambda model: model.predict(pairs), Capability.PREDICT)
+
+
+@pytest.fixture(scope="module")
+def recommended_to_added(spark: SparkSession, with_added: Models) -> Answers:
+    users = spark.createDataFrame([(ADDED + user,) for user in range(USERS + 1)], "user_idx int")
+    return ask(with_added, lambda model: model.recommend(users, n=ITEMS, seen=frame(spark, [])), Capability.RECOMMEND)
+
+
+@pytest.fixture(scope="module")
 def similar(models: Models) -> Answers:
     return ask(models, lambda model: model.similar(n=4), Capability.SIMILAR)
 
@@ -326,6 +364,37 @@ class TestEveryModel:
             order = [(-row["score"], row["item_idx"]) for row in own]
             assert order == sorted(order)
         assert [row["item_idx"] for row in rows if row["user_idx"] == UNRATED_BUT_ONE] == [ITEMS - 1]
+
+    def test_adds_users_or_says_that_it_cannot(
+        self,
+        name: str,
+        model: TrainedModel,
+        interactions: DataFrame,
+        recommended_to_all: Answers,
+        recommended_to_added: Answers,
+        predicted_to_added: Answers,
+        predicted_to_trained: Answers,
+    ) -> None:
+        if name not in (*FOLDED_EXACTLY, *FOLDED_NEARLY):
+            with pytest.raises(CapabilityError, match=f"^model {name} cannot take users that it was not trained on"):
+                model.with_users(interactions)
+            return
+        if name in recommended_to_added:
+            lists = [
+                [(row["user_idx"] - offset, row["rank"], row["item_idx"], round(row["score"], 3)) for row in rows]
+                for rows, offset in (
+                    (recommended_to_added[name].by("user_idx", "rank"), ADDED),
+                    ([row for row in recommended_to_all[name].by("user_idx", "rank") if row["user_idx"] != NEW], 0),
+                )
+            ]
+            assert len(lists[0]) == len(lists[1])
+            assert name in FOLDED_NEARLY or lists[0] == lists[1]
+        if name in predicted_to_added:
+            added, trained = (
+                [row["prediction"] for row in rows[name].by("user_idx", "item_idx")]
+                for rows in (predicted_to_added, predicted_to_trained)
+            )
+            assert added == pytest.approx(trained, abs=1e-4 if name in FOLDED_EXACTLY else 2.5)
 
     def test_ranks_for_a_user_it_does_not_know_as_for_the_average_one(
         self, name: str, model: TrainedModel, recommended_to_all: Answers

@@ -56,7 +56,7 @@ def test_reads_numbers_as_people_write_them(
     [
         ("", "the following arguments are required: COMMAND (see nightreel --help)"),
         ("sample", "the following arguments are required: --out (see nightreel sample --help)"),
-        ("sampel --out x", "argument COMMAND: invalid choice: 'sampel' (choose from 'sample') (see nightreel --help)"),
+        ("sampel --out x", "argument COMMAND: invalid choice: 'sampel' (choose from"),
         ("sample --out x --format kmrd", "argument --format: invalid choice: 'kmrd'"),
         ("sample --out x --layout zip", "argument --layout: invalid choice: 'zip'"),
         ("sample --out x --format movielens --layout training_set", "movielens has no layouts, netflix has"),

@@ -7,12 +7,10 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from nightreel.errors import ConfigurationError
-from nightreel.models.forms.arrays import Numbers
 from nightreel.tables.snapshot import Snapshot
 
 _ARTICLES = ("the", "a", "an", "le", "la", "les", "el", "il", "der", "die", "das")
@@ -44,24 +42,29 @@ class Items:
     """All items, by item_idx."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.rows = snapshot.dicts("silver_items", order="item_idx")
-        self._at = {row["item_idx"]: place for place, row in enumerate(self.rows)}
-        self.size = max(self._at, default=-1) + 1
+        rows = snapshot.rows("silver_items", order="item_idx")
+        self._rows = rows
+        self.item_idx: list[int] = rows["item_idx"].to_pylist()
+        self.ids: list[int | str] = rows["item_id"].to_pylist()
+        self._titles = [title or "" for title in rows["title"].to_pylist()]
+        self._years: list[int | None] = rows["year"].to_pylist()
+        self._counts = rows["n_ratings"].to_numpy()
+        self._at = {item_idx: place for place, item_idx in enumerate(self.item_idx)}
+        self.size = max(self.item_idx, default=-1) + 1
         """One more than the largest item_idx."""
 
     def __getitem__(self, item_idx: int) -> Item:
-        return self._item(self.rows[self._at[item_idx]])
+        return self._item(self._at[item_idx])
 
-    @staticmethod
-    def _item(row: dict[str, Any]) -> Item:
+    def _item(self, place: int) -> Item:
         return Item(
-            item_idx=row["item_idx"],
-            item_id=row["item_id"],
-            title=row["title"] or "",
-            year=row["year"],
-            genres=row["genres"] or [],
-            n_ratings=row["n_ratings"],
-            mean_rating=row["mean_rating"],
+            item_idx=self.item_idx[place],
+            item_id=self.ids[place],
+            title=self._titles[place],
+            year=self._years[place],
+            genres=self._rows["genres"][place].as_py() or [],
+            n_ratings=int(self._counts[place]),
+            mean_rating=self._rows["mean_rating"][place].as_py(),
         )
 
     def find(self, text: int | str) -> Item:
@@ -71,17 +74,16 @@ class Items:
         ------
         ConfigurationError : none, or several; names the nearest
         """
-        for row in self.rows:
-            if str(row["item_id"]) == str(text).strip():
-                return self._item(row)
+        if (named := self._by_id.get(str(text).strip())) is not None:
+            return self._item(named)
         wanted, year = _with_year(str(text))
-        rows = [place for place in range(len(self.rows)) if year is None or self.rows[place]["year"] == year]
+        rows = [place for place, of in enumerate(self._years) if year is None or of == year]
         exact = [place for place in rows if self._plain[place] == wanted]
         begun = [place for place in rows if self._plain[place].startswith(wanted + " ")] if wanted else []
         found = exact or begun or self._misspelt(wanted, rows)
         if len(found) == 1:
-            return self._item(self.rows[found[0]])
-        near = found or self._nearest(wanted, range(len(self.rows)))
+            return self._item(found[0])
+        near = found or self._nearest(wanted, range(len(self.ids)))
         shown = ", ".join(self._said(place) for place in sorted(near, key=self._by_ratings)[: 2 * _NEAREST])
         said = "several titles fit" if found else "no such title or id; the nearest are"
         raise ConfigurationError(f"{text}: {said}: {shown}; name one by its whole title, with the year, or its id")
@@ -89,18 +91,17 @@ class Items:
     def search(self, text: str, *, n: int) -> list[Item]:
         """Items whose title, genres or overview hold all the words, most rated first; then titles that are close."""
         words, _ = plain(text).split(), None
-        holds = [
-            place for place in range(len(self.rows)) if words and all(word in self._words[place] for word in words)
-        ]
-        in_title = [place for place in holds if all(word in self._plain[place].split() for word in words)]
-        elsewhere = [place for place in holds if place not in set(in_title)]
-        places = [*sorted(in_title, key=self._by_ratings), *sorted(elsewhere, key=self._by_ratings)]
-        rest = [place for place in self._nearest(plain(text), range(len(self.rows)), n=n) if place not in set(places)]
-        return [self._item(self.rows[place]) for place in [*places, *rest][:n]]
+        holds = [place for place, there in enumerate(self._texts) if words and all(word in there for word in words)]
+        whole = [re.compile(rf"\b{re.escape(word)}\b") for word in words]
+        holds = [place for place in holds if all(word.search(self._texts[place]) for word in whole)]
+        places = sorted(holds, key=lambda place: (not whole[0].search(self._plain[place]), *self._by_ratings(place)))
+        near = self._nearest(plain(text), range(len(self.ids)), n=n) if len(places) < n else []
+        rest = [place for place in near if place not in set(places)]
+        return [self._item(place) for place in [*places, *rest][:n]]
 
     def most_rated(self, *, n: int) -> list[Item]:
         """The items with the most ratings."""
-        return [self._item(self.rows[place]) for place in sorted(range(len(self.rows)), key=self._by_ratings)[:n]]
+        return [self._item(place) for place in np.argsort(-self._counts, kind="stable")[:n].tolist()]
 
     def best(self, *, n: int, prior: float | None = None) -> list[tuple[Item, float]]:
         """The items with the best weighted mean, (n * mean + m * global) / (n + m).
@@ -109,31 +110,32 @@ class Items:
         ----------
         prior : m, in ratings; None: the mean number of ratings of an item
         """
-        counts, means = self._column("n_ratings"), self._column("mean_rating")
+        counts, means = self._counts.astype(np.float64), self._rows["mean_rating"].to_numpy()
         m = float(counts.mean()) if prior is None else prior
         total = float((counts * means).sum() / max(counts.sum(), 1.0))
         weighted = (counts * means + m * total) / np.maximum(counts + m, np.finfo(np.float64).tiny)
         order = np.lexsort((np.arange(len(weighted)), -counts, -weighted))[:n]
-        return [(self._item(self.rows[place]), float(weighted[place])) for place in order.tolist()]
+        return [(self._item(place), float(weighted[place])) for place in order.tolist()]
 
-    def _column(self, name: str) -> Numbers:
-        return np.array([row[name] for row in self.rows], np.float64)
+    @cached_property
+    def _by_id(self) -> dict[str, int]:
+        return {str(item_id): place for place, item_id in enumerate(self.ids)}
 
     @cached_property
     def _plain(self) -> list[str]:
-        return [plain(row["title"] or "") for row in self.rows]
+        return [plain(title) for title in self._titles]
 
     @cached_property
     def _texts(self) -> list[str]:
         """Of each item its title, genres and overview, in lower case."""
-        parts = zip(self._plain, self.rows, strict=True)
-        return [f"{title} {' '.join(row['genres'] or [])} {row['overview'] or ''}".casefold() for title, row in parts]
+        parts = zip(self._plain, *(self._rows[name].to_pylist() for name in ("genres", "overview")), strict=True)
+        return [f"{title} {' '.join(genres or [])} {overview or ''}".casefold() for title, genres, overview in parts]
 
     def _by_ratings(self, place: int) -> tuple[int, int]:
-        return -self.rows[place]["n_ratings"], place
+        return -int(self._counts[place]), place
 
     def _said(self, place: int) -> str:
-        item = self._item(self.rows[place])
+        item = self._item(place)
         return f"{item.name} [{item.item_id}]"
 
     def _misspelt(self, wanted: str, rows: Sequence[int]) -> list[int]:

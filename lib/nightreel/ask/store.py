@@ -109,10 +109,11 @@ class Store:
         user_idx, ratings = self._user(user)
         run = self._run(model, run_id)
         published = [] if model or run_id else self._published(user)[:n]
-        trained = self._trained(run, ratings, user_idx)
-        if len(published) >= n:
+        slow = run.form == "network"  # it would load torch only to give no reasons
+        trained = None if slow and len(published) >= n else self._trained(run, ratings, user_idx)
+        if trained is None or len(published) >= n:
             ranked = [(row["item_id"], row["score"]) for row in published]
-            by_id = {row["item_id"]: row["item_idx"] for row in self.items.rows}
+            by_id = dict(zip(self.items.ids, self.items.item_idx, strict=True))
             chosen = [(by_id[item_id], score) for item_id, score in ranked if item_id in by_id]
         else:
             chosen = _best(trained, self._seen(user_idx), n)
@@ -258,8 +259,7 @@ class Store:
         return Ratings.of(np.zeros(len(items), np.int32), items, ratings, n_users=1, n_items=self.items.size)
 
     def _new_history(self, ratings: Mapping[Id, float], like: Sequence[Id], dislike: Sequence[Id]) -> Ratings:
-        ends = self.snapshot.rows("silver_interactions", ("min(rating) AS lowest", "max(rating) AS highest"))
-        lowest, highest = (ends[name][0].as_py() for name in ("lowest", "highest"))
+        lowest, highest = self.snapshot.extremes("silver_interactions", "rating")
         rated: dict[int, float] = {}
         given = [*ratings.items(), *((item, highest) for item in like), *((item, lowest) for item in dislike)]
         for named, rating in given:
@@ -285,7 +285,7 @@ class Store:
             raise CapabilityError(f"run {run.run_id}, model {run.model}: {error}; name another with --model") from None
 
     def _suggestions(
-        self, trained: ArrayModel, ratings: Ratings, chosen: Sequence[tuple[int, float]]
+        self, trained: ArrayModel | None, ratings: Ratings, chosen: Sequence[tuple[int, float]]
     ) -> list[Suggestion]:
         found = []
         for rank, (item_idx, score) in enumerate(chosen, 1):
@@ -293,9 +293,9 @@ class Store:
             found.append(Suggestion(rank, item.item_id, item.name, score, self._why(trained, ratings, item_idx)))
         return found
 
-    def _why(self, trained: ArrayModel, ratings: Ratings, item_idx: int) -> list[str]:
+    def _why(self, trained: ArrayModel | None, ratings: Ratings, item_idx: int) -> list[str]:
         """The titles that count most for an item; none where the model has no explanation, or a slow one."""
-        if trained.slow_to_explain:
+        if trained is None or trained.slow_to_explain:
             return []
         try:
             explained = trained.explain(0, item_idx, ratings)

@@ -96,7 +96,7 @@ def _neighbours(snapshot: Snapshot, run: Run, n_items: int, ratings: Ratings, us
     users, scale = _user(snapshot, run, user_idx), np.ones(n_items, np.float32)
     if rule.axis == "item":
         rows = snapshot.rows("gold_neighbours", where=_of_run(run))
-        table = lists_in(rows, index="idx", ids="neighbours", values="weights", n_rows=n_items)
+        table = lists_in(rows, index="idx", ids="neighbours", values="weights", n_rows=n_items).only(ratings.item_idx)
         scale[rows["idx"].to_numpy()] = rows["scale"].to_numpy()
     else:
         users, scale, table, ratings = _with_neighbours(snapshot, run, ratings, -1 if user_idx is None else user_idx)

@@ -85,6 +85,16 @@ class Snapshot:
         """How many rows the table has, by its log."""
         return int(self._open(table, None).count())
 
+    def extremes(self, table: str, column: str) -> tuple[Any, Any]:
+        """The column's lowest and highest value, by the statistics of the table's log where they are kept."""
+        files = pa.table(self._open(table, None).get_add_actions(flatten=True))
+        if {f"min.{column}", f"max.{column}"} <= set(files.column_names):
+            lowest, highest = (files[f"{end}.{column}"].to_pylist() for end in ("min", "max"))
+            if None not in (*lowest, *highest):
+                return min(lowest), max(highest)
+        found = self.dicts(table, (f"min({column}) AS lowest", f"max({column}) AS highest"))[0]
+        return found["lowest"], found["highest"]
+
     def stamp(self, table: str) -> str | None:
         """The stamp of the newest commit that has one (see Tables.replace)."""
         return newest_stamp(self._open(table, None))

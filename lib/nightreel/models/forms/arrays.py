@@ -47,6 +47,15 @@ class Lists(NamedTuple):
         entries = np.arange(starts[-1]) + np.repeat(first - starts[:-1], counts)
         return Lists(starts, self.ids[entries], self.values[entries])
 
+    def only(self, wanted: Ints) -> Lists:
+        """The lists with no other ids than these."""
+        marked = np.zeros(int(max(self.ids.max(initial=-1), wanted.max(initial=-1))) + 1, np.bool_)
+        marked[wanted] = True
+        kept = marked[self.ids]
+        rows = np.repeat(np.arange(len(self.starts) - 1), self.counts)[kept]
+        starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(self.starts) - 1))])
+        return Lists(starts, self.ids[kept], self.values[kept])
+
     def transposed(self, n_ids: int) -> Lists:
         """For each id the rows that have it, ascending."""
         rows = np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), self.counts)
