@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,11 @@ import pytest
 from pyspark.sql import SparkSession
 from tests.jobs.conftest import Ended, RunJob, run_here, settings_in, write_dump
 
+from nightreel.evaluate.cells import Measures, in_memory
+from nightreel.evaluate.comparison import Candidate, candidates
+from nightreel.models import HYPERPARAMETERS, create
 from nightreel.models.classical.neighbours import ItemKnn
+from nightreel.settings import load
 
 Compare = Callable[..., Ended]
 QUICK = (
@@ -145,3 +151,24 @@ def test_hyperparameters_are_chosen_on_validation_rows(compare: Compare, tmp_pat
     refused = compare("--tune", "popular")
     assert refused.code == 2
     assert "--tune popular: has no numbers to tune" in refused.complaint
+
+
+def test_a_process_that_the_system_ends_costs_its_own_cell_only(spark: SparkSession) -> None:
+    chosen = load("local", [], models=HYPERPARAMETERS)
+
+    class Dies(type(create("popular", chosen))):  # type: ignore[misc]
+        def fit_arrays(self, *_: object, **__: object) -> None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    deadly = Candidate("dies", "popular", Dies(chosen.models["popular"]))
+    others = candidates(chosen, models=["popular", "item_mean"])
+    rows = spark.createDataFrame(
+        [(user, item, 4.0, (user + item) % 2) for user in range(9) for item in range(5)],
+        "user_idx int, item_idx int, rating float, fold int",
+    )
+    wanted = [(fold, one) for one in (others[0], deadly, others[1]) for fold in (0, 1)]
+    measures = Measures(chosen.evaluate, chosen.scale, 0)
+    cells = {(cell.candidate.label, cell.fold): cell.error for cell in in_memory(rows, wanted, measures, workers=2)}
+    assert len(cells) == 6
+    assert {label for (label, _), error in cells.items() if error} == {"dies"}
+    assert "was ended by the system" in str(cells["dies", 0])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +53,7 @@ class Cell:
     fit_seconds, predict_seconds : predict: predictions of the fold's rows, and lists of its users
     peak_bytes : of the process's memory; None where the system does not tell
     error : in one line, where it failed
+    broken : the system ended a process of its pool, not necessarily its own
     """
 
     fold: int
@@ -65,6 +63,7 @@ class Cell:
     predict_seconds: float = float("nan")
     peak_bytes: int | None = None
     error: str | None = None
+    broken: bool = False
 
 
 def in_memory(
@@ -83,29 +82,34 @@ def in_memory(
         table = rows.select(*_COLUMNS).toArrow()
         for name in _COLUMNS:
             np.save(Path(folder) / f"{name}.npy", table.column(name).to_numpy())
-        context = multiprocessing.get_context("spawn")
-        many = min(workers or os.cpu_count() or 1, len(wanted))
-        given = (folder, measures, item_text)
-        with _one_thread(), ProcessPoolExecutor(many, mp_context=context, initializer=_open, initargs=given) as pool:
-            running = {pool.submit(_measured, fold, candidate): (fold, candidate) for fold, candidate in wanted}
-            for ended in as_completed(running):
-                fold, candidate = running[ended]
-                try:
-                    yield ended.result()
-                except Exception as error:  # a process that the system ended breaks the pool
-                    yield Cell(fold, candidate, error=_one_line(error))
+        many, given = min(workers or os.cpu_count() or 1, len(wanted)), (folder, measures, item_text)
+        unfinished = list[tuple[int, Candidate]]()
+        for cell in _by_processes(wanted, many, given):
+            if cell.broken:
+                unfinished.append((cell.fold, cell.candidate))
+            else:
+                yield cell
+        for one in unfinished:  # the system ended a process, which breaks the pool: each in a process of its own
+            yield from _by_processes([one], 1, given)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Processes started within compute with one thread each: more would wait for one another."""
-    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    os.environ.update(dict.fromkeys(before, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+def _by_processes(wanted: Sequence[tuple[int, Candidate]], many: int, given: tuple[Any, ...]) -> Iterator[Cell]:
+    """The cells as they are done; those of a pool that broke are marked so."""
+    # loky's processes do not import the caller's script, which may be a notebook or have no `if __name__` guard.
+    from loky import ProcessPoolExecutor, as_completed
+    from loky.process_executor import BrokenProcessPool
+
+    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    with ProcessPoolExecutor(many, initializer=_open, initargs=given, env=alone) as pool:
+        running = {pool.submit(_measured, fold, candidate): (fold, candidate) for fold, candidate in wanted}
+        for ended in as_completed(running):
+            fold, candidate = running[ended]
+            try:
+                yield ended.result()
+            except BrokenProcessPool:
+                yield Cell(fold, candidate, error="its process was ended by the system: out of memory?", broken=True)
+            except Exception as error:
+                yield Cell(fold, candidate, error=_one_line(error))
 
 
 _opened: tuple[dict[str, Any], Measures, Lists | None]
