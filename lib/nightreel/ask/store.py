@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -158,7 +159,9 @@ class Store:
         """
         user_idx, ratings = self._user(user)
         run, wanted = self._run(model, run_id), self.items.find(item)
-        explained = self._trained(run, ratings, user_idx).explain(0, wanted.item_idx, ratings)
+        trained = self._trained(run, ratings, user_idx)
+        with _named(run):
+            explained = trained.explain(0, wanted.item_idx, ratings)
         return Why(
             title=wanted.name,
             model=run.model,
@@ -274,15 +277,8 @@ class Store:
         return self._ratings(np.array([*rated]), np.array([*rated.values()]))
 
     def _trained(self, run: Run, ratings: Ratings, user_idx: int | None) -> ArrayModel:
-        try:
+        with _named(run):
             return trained_model(self.snapshot, run, n_items=self.items.size, ratings=ratings, user_idx=user_idx)
-        except KeyError as error:
-            raise TableError(
-                f"run {run.run_id}: its header has no {error}; it was trained by version {run.code_version}: train it "
-                "again"
-            ) from None
-        except CapabilityError as error:
-            raise CapabilityError(f"run {run.run_id}, model {run.model}: {error}; name another with --model") from None
 
     def _suggestions(
         self, trained: ArrayModel | None, ratings: Ratings, chosen: Sequence[tuple[int, float]]
@@ -312,6 +308,19 @@ class Store:
             for place in order
             for item in (self.items[items[place]],)
         ]
+
+
+@contextmanager
+def _named(run: Run) -> Iterator[None]:
+    """Errors say which run it is."""
+    try:
+        yield
+    except KeyError as error:
+        raise TableError(
+            f"run {run.run_id}: its header has no {error}; it was trained by version {run.code_version}: train it again"
+        ) from None
+    except CapabilityError as error:
+        raise CapabilityError(f"run {run.run_id}, model {run.model}: {error}; name another with --model") from None
 
 
 def _best(trained: ArrayModel, seen: Lists, n: int) -> list[tuple[int, float]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from nightreel.errors import ConfigurationError, TableError
+from nightreel.errors import CapabilityError, ConfigurationError, TableError
 from nightreel.models.contract import Capability
 from nightreel.models.engine.catalogue import factor_matrix
 from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, Side, lists_in
@@ -98,8 +98,10 @@ def _neighbours(snapshot: Snapshot, run: Run, n_items: int, ratings: Ratings, us
         rows = snapshot.rows("gold_neighbours", where=_of_run(run))
         table = lists_in(rows, index="idx", ids="neighbours", values="weights", n_rows=n_items).only(ratings.item_idx)
         scale[rows["idx"].to_numpy()] = rows["scale"].to_numpy()
+    elif user_idx is None:
+        raise CapabilityError("the model cannot take users that it was not trained on")
     else:
-        users, scale, table, ratings = _with_neighbours(snapshot, run, ratings, -1 if user_idx is None else user_idx)
+        users, scale, table, ratings = _with_neighbours(snapshot, run, ratings, user_idx)
     return NeighbourArrays(
         rule=rule,
         users=users,
@@ -122,7 +124,7 @@ def _with_neighbours(snapshot: Snapshot, run: Run, ratings: Ratings, user_idx: i
     scale_of = dict(zip(scales["idx"].to_pylist(), scales["scale"].to_pylist(), strict=True))
     rows = snapshot.rows("gold_user_factors", where=f"{_of_run(run)} AND user_idx {within}")
     whole = _laid_out(rows, "user_idx", max(ids) + 1)
-    side = Side(*(part[np.maximum(ids, 0)] for part in whole))
+    side = Side(*(part[ids] for part in whole))
     weights = np.array(mine[0]["weights"] if mine else [], np.float32)
     starts = np.concatenate([[0], np.full(len(ids), len(neighbours))])
     table = Lists(starts, np.arange(1, len(ids), dtype=np.int32), weights)
