@@ -16,6 +16,8 @@ import pytest
 HOME = Path(__file__).parents[2]
 IMPORTS = """
 import nightreel, sys
+import nightreel.cli
+from nightreel import open_store
 from nightreel.settings import load
 settings = load("local")
 assert "pyspark" not in sys.modules and "torch" not in sys.modules

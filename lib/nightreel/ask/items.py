@@ -68,7 +68,7 @@ class Items:
         )
 
     def find(self, text: int | str) -> Item:
-        """The item with this id, or the one whose title this is, begins with it, or is misspelt by it.
+        """The item with this id, or the one whose title this is, or begins with it, or holds it, or is misspelt by it.
 
         Raises
         ------
@@ -80,11 +80,12 @@ class Items:
         rows = [place for place, of in enumerate(self._years) if year is None or of == year]
         exact = [place for place in rows if self._plain[place] == wanted]
         begun = [place for place in rows if self._plain[place].startswith(wanted + " ")] if wanted else []
-        found = exact or begun or self._misspelt(wanted, rows)
+        held = [place for place in rows if wanted and f" {wanted} " in f" {self._plain[place]} "]
+        found = exact or begun or held or self._misspelt(wanted, rows)
         if len(found) == 1:
             return self._item(found[0])
-        near = found or self._nearest(wanted, range(len(self.ids)))
-        shown = ", ".join(self._said(place) for place in sorted(near, key=self._by_ratings)[: 2 * _NEAREST])
+        near = sorted(found, key=self._by_ratings) or self._nearest(wanted, range(len(self.ids)))
+        shown = ", ".join(self._said(place) for place in near[: 2 * _NEAREST])
         said = "several titles fit" if found else "no such title or id; the nearest are"
         raise ConfigurationError(f"{text}: {said}: {shown}; name one by its whole title, with the year, or its id")
 
@@ -151,7 +152,7 @@ class Items:
         from rapidfuzz import fuzz, process
 
         titles = {place: self._plain[place] for place in rows if self._plain[place]}
-        return [place for _, _, place in process.extract(wanted, titles, scorer=fuzz.WRatio, limit=n)]
+        return [place for _, _, place in process.extract(wanted, titles, scorer=fuzz.token_sort_ratio, limit=n)]
 
 
 def plain(title: str) -> str:

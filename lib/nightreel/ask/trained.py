@@ -65,7 +65,7 @@ def trained_model(snapshot: Snapshot, run: Run, *, n_items: int, ratings: Rating
     CapabilityError : somebody new, and the model cannot add users
     """
     if run.form == "factors":
-        model: ArrayModel = _factors(snapshot, run, n_items, user_idx)
+        model: ArrayModel = _factors(snapshot, run, n_items, _user(snapshot, run, user_idx))
     elif run.form == "neighbours":
         model = _neighbours(snapshot, run, n_items, ratings, user_idx)
     elif run.form in ("rating_blend", "list_blend"):
@@ -78,11 +78,16 @@ def trained_model(snapshot: Snapshot, run: Run, *, n_items: int, ratings: Rating
     return model if user_idx is not None else model.with_users(ratings)
 
 
-def _factors(snapshot: Snapshot, run: Run, n_items: int, user_idx: int | None) -> FactorArrays:
+def whole_model(snapshot: Snapshot, run: Run) -> FactorArrays:
+    """The run's model with all its users; of factors."""
+    return _factors(snapshot, run, 0, _side(snapshot, run, "user", 0))
+
+
+def _factors(snapshot: Snapshot, run: Run, n_items: int, users: Side) -> FactorArrays:
     header = run.header
     fold_in = header.get("fold_in")
     return FactorArrays(
-        users=_user(snapshot, run, user_idx),
+        users=users,
         items=_side(snapshot, run, "item", n_items),
         mean=header["mean"],
         global_mean=header["global_mean"],

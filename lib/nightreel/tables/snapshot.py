@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,21 @@ class Snapshot:
         TableError : there is no such table, or it cannot be read
         """
         query = f"SELECT {', '.join(columns or SCHEMAS[table].columns)} FROM rows WHERE {where}"
+        return self._execute(query + (f" ORDER BY {order}" if order else ""), {"rows": self._open(table, version)})
+
+    def query(self, query: str, *tables: str) -> pa.Table:
+        """What DataFusion's SQL makes of the tables, by their names."""
+        return self._execute(query, {name: self._open(name, None) for name in tables})
+
+    def _execute(self, query: str, tables: Mapping[str, DeltaTable]) -> pa.Table:
+        builder = QueryBuilder()
+        for name, table in tables.items():
+            builder.register(name, table)
         try:
-            opened = QueryBuilder().register("rows", self._open(table, version))
-            return pa.table(opened.execute(query + (f" ORDER BY {order}" if order else "")))
-        except TableError:
-            raise
-        except Exception as error:
-            raise TableError(f"{self._path(table)}: cannot be read: {' '.join(str(error).split())[:300]}") from error
+            return pa.table(builder.execute(query))
+        except Exception as error:  # delta-rs has no class for a file that is missing or broken
+            where = ", ".join(table.table_uri for table in tables.values())
+            raise TableError(f"{where}: cannot be read: {' '.join(str(error).split())[:300]}") from error
 
     def dicts(self, table: str, columns: Iterable[str] | None = None, **how: Any) -> list[dict[str, Any]]:
         """As `rows`, a dict a row."""
