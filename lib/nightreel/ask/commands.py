@@ -47,6 +47,8 @@ def add_commands(commands: Any) -> None:
     metrics.add_argument("--model")
     metrics.add_argument("--run", metavar="RUN_ID")
     add("tables", _tables, "the tables: grain, rows and version")
+    report = add("report", _report, "a report of all tables, as one HTML file or Markdown")
+    report.add_argument("--out", metavar="PATH", default="report.html", help="default: report.html; .md for Markdown")
 
 
 def _command(commands: Any, name: str, run: Callable[[Store, argparse.Namespace], Any], what: str) -> Any:
@@ -56,7 +58,7 @@ def _command(commands: Any, name: str, run: Callable[[Store, argparse.Namespace]
     parser.add_argument("--env", default=os.environ.get("NIGHTREEL_ENV", "local"), help="as the jobs take it")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="as the jobs take it")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    if name not in ("explain", "tables"):
+    if name not in ("explain", "tables", "report"):
         parser.add_argument("-n", type=_count, default=10, metavar="N", help="how many (default: 10)")
     parser.set_defaults(command=partial(_run, run))
     return parser
@@ -231,6 +233,15 @@ def _metrics(store: Store, flags: argparse.Namespace) -> Shown:
 
 def _value(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
+
+
+def _report(store: Store, flags: argparse.Namespace) -> Shown:
+    try:
+        from nightreel.report.report import write_report
+    except ImportError as error:
+        raise ConfigurationError(f"the report needs {error.name}: install nightreel[spark,report]") from None
+    written = write_report(store, flags.out, format="md" if flags.out.endswith(".md") else "html")
+    return written, [written]
 
 
 def _tables(store: Store, _: argparse.Namespace) -> Shown:

@@ -67,6 +67,11 @@ class Items:
             mean_rating=self._rows["mean_rating"][place].as_py(),
         )
 
+    @cached_property
+    def names(self) -> list[str]:
+        """Of every item, in the order of `ids`, its title with its year."""
+        return [self._item(place).name for place in range(len(self.ids))]
+
     def find(self, text: int | str) -> Item:
         """The item with this id, or the one whose title this is, or begins with it, or holds it, or is misspelt by it.
 

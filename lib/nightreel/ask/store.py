@@ -173,6 +173,15 @@ class Store:
             reasons=self._reasons(explained, ratings),
         )
 
+    def liked(self, user: Id, *, n: int = 10) -> Sequence[tuple[Item, float]]:
+        """A user's highest ratings, of equal ones those of items that fewer have rated first."""
+        _, ratings = self._user(user)
+        rated = [
+            (self.items[item], rating)
+            for item, rating in zip(ratings.item_idx.tolist(), ratings.rating.tolist(), strict=True)
+        ]
+        return sorted(rated, key=lambda pair: (-pair[1], pair[0].n_ratings))[:n]
+
     def popular(self, *, n: int = 10) -> Sequence[Item]:
         """The items with the most ratings."""
         return self.items.most_rated(n=n)

@@ -37,6 +37,8 @@ class Summary:
     rows: Mapping[str, int] = field(default_factory=dict)
     tables: Sequence[str] = ()
     notes: Sequence[str] = ()
+    seconds: float = 0.0
+    """Of a step of a night."""
 
 
 @dataclass(frozen=True)

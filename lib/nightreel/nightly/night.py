@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -52,7 +53,8 @@ def run_night(job: Job) -> Summary:
             job.skip(step.name)
             done = Summary(**json.loads(entry["summary"]))
         else:
-            done = step.run(job)
+            started = time.monotonic()
+            done = replace(step.run(job), seconds=round(time.monotonic() - started, 2))
             _record(step, job, fingerprint, done)
         notes += done.notes
     return Summary(notes=notes)

@@ -1,4 +1,4 @@
-"""What the report draws, as small frames: aggregated by delta-rs's query engine from the tables; no rating is collected."""
+"""What the report draws, as small frames: delta-rs's query engine aggregates the tables, and no rating is collected."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from nightreel.ask.items import Items
 from nightreel.ask.trained import whole_model
@@ -48,7 +49,7 @@ def releases(tables: Snapshot) -> pd.DataFrame:
 
 
 def activity(tables: Snapshot, side: str) -> pd.DataFrame:
-    """Users or items by how many ratings they have, in steps of a tenth of a decade; columns n_ratings, count, ratings."""
+    """Users or items by how many ratings they have, by tenths of decades; columns n_ratings, count, ratings."""
     query = (
         f"SELECT floor(log10(n_ratings) * 10) AS step, count(*) AS count, sum(n_ratings) AS ratings FROM silver_{side} "
         "WHERE n_ratings > 0 GROUP BY 1 ORDER BY 1"
@@ -68,21 +69,22 @@ def sparsity(tables: Snapshot) -> Any:
         GROUP BY 1, 2"""
     found = _frame(tables, query, "silver_interactions", "silver_users", "silver_items")
     counts = np.zeros((CELLS, CELLS))
-    counts[found.user_cell, found.item_cell] = found.ratings
+    counts[found.user_cell.to_numpy(int), found.item_cell.to_numpy(int)] = found.ratings
     pairs = tables.count("silver_users") * tables.count("silver_items") / CELLS**2
     return counts / max(pairs, 1)
 
 
 def genres(tables: Snapshot) -> pd.DataFrame:
     """Grain genre, the most rated first; columns genre, items, ratings, mean, std (of its ratings)."""
-    query = (
-        "SELECT item_idx, count(*) AS n, sum(rating) AS total, sum(rating * rating) AS squares FROM silver_interactions "
-        "GROUP BY item_idx"
+    sums = "count(*) AS n, sum(rating) AS total, sum(rating * rating) AS squares"
+    query = f"SELECT item_idx, {sums} FROM silver_interactions GROUP BY item_idx"
+    by_item = _frame(tables, query, "silver_interactions").set_index("item_idx")
+    rows = tables.dicts("silver_items", ("item_idx", "genres"))  # pandas takes no lists of string views
+    items = pd.DataFrame(rows, columns=["item_idx", "genres"]).explode("genres").dropna()
+    grouped = items.join(by_item, "item_idx", "inner").groupby("genres")
+    found: pd.DataFrame = grouped.agg(
+        items=("item_idx", "size"), ratings=("n", "sum"), total=("total", "sum"), sq=("squares", "sum")
     )
-    sums = _frame(tables, query, "silver_interactions").set_index("item_idx")
-    items = tables.rows("silver_items", ("item_idx", "genres")).to_pandas().explode("genres").dropna()
-    grouped = items.join(sums, "item_idx", "inner").groupby("genres")
-    found = grouped.agg(items=("item_idx", "size"), ratings=("n", "sum"), total=("total", "sum"), sq=("squares", "sum"))
     found["mean"] = found.total / found.ratings
     found["std"] = np.sqrt(np.maximum(found.sq / found.ratings - found["mean"] ** 2, 0))
     shown = found.drop(columns=["total", "sq"]).rename_axis("genre").reset_index()
@@ -103,13 +105,14 @@ def best_items(items: Items, *, n: int = 10) -> pd.DataFrame:
 
 
 def terms(tables: Snapshot, *, n: int = 30) -> pd.DataFrame:
-    """The terms that most items have; columns term, items; empty without text."""
-    if not tables.exists("silver_item_text"):
-        return pd.DataFrame({"term": [], "items": []})
-    used = tables.rows("silver_item_text", ("terms",))["terms"].combine_chunks().flatten().to_numpy()
-    counts = pd.Series(np.bincount(used)).nlargest(n)
-    names = tables.rows("silver_vocabulary").to_pandas().set_index("term_idx").term
-    return pd.DataFrame({"term": names.reindex(counts.index).to_numpy(), "items": counts.to_numpy()})
+    """The terms with the largest TF-IDF weights in sum; columns term, weight; empty without text."""
+    if not tables.exists("silver_item_text") or not tables.count("silver_item_text"):
+        return pd.DataFrame({"term": [], "weight": []})
+    rows = tables.rows("silver_item_text", ("terms", "weights")).combine_chunks()
+    used, weights = (rows[name].combine_chunks().flatten().to_numpy() for name in ("terms", "weights"))
+    sums = pd.Series(np.bincount(used, weights)).nlargest(n)
+    names = _as_frame(tables.rows("silver_vocabulary")).set_index("term_idx").term
+    return pd.DataFrame({"term": names.reindex(sums.index).to_numpy(), "weight": sums.to_numpy()})
 
 
 def comparison(tables: Snapshot) -> pd.DataFrame:
@@ -117,14 +120,14 @@ def comparison(tables: Snapshot) -> pd.DataFrame:
     if not tables.exists("gold_comparison"):
         return pd.DataFrame()
     newest = "(SELECT comparison_id FROM rows ORDER BY finished_at DESC LIMIT 1)"
-    return tables.rows("gold_comparison", where=f"comparison_id = {newest}").to_pandas()
+    return _as_frame(tables.rows("gold_comparison", where=f"comparison_id = {newest}"))
 
 
 def metrics(tables: Snapshot) -> pd.DataFrame:
-    """The held-out metrics of all runs: columns run_date, model, split, metric, value, the newest run of a date last."""
+    """The held-out metrics of all runs: columns run_date, model, split, metric, value."""
     if not tables.exists("gold_metrics"):
         return pd.DataFrame()
-    found = tables.rows("gold_metrics", where=f"NOT {EPOCH_METRICS}", order="run_date, run_id").to_pandas()
+    found = _as_frame(tables.rows("gold_metrics", where=f"NOT {EPOCH_METRICS}", order="run_date, run_id"))
     return found.drop_duplicates(["run_date", "model", "split", "metric"], keep="last")
 
 
@@ -132,7 +135,7 @@ def training_curves(tables: Snapshot) -> pd.DataFrame:
     """Losses by epoch of the newest run of each network; columns model, split, epoch, loss."""
     if not tables.exists("gold_metrics"):
         return pd.DataFrame()
-    rows = tables.rows("gold_metrics", where="metric LIKE 'loss@epoch%'", order="run_date").to_pandas()
+    rows = _as_frame(tables.rows("gold_metrics", where="metric LIKE 'loss@epoch%'", order="run_date"))
     rows = rows[rows.run_id.isin(rows.groupby("model").run_id.last())]
     epoch = rows.metric.str.removeprefix("loss@epoch").astype(int)
     return rows.assign(epoch=epoch, loss=rows.value)[["model", "split", "epoch", "loss"]].sort_values("epoch")
@@ -213,4 +216,9 @@ def _errors(rows: pd.DataFrame, side: pd.DataFrame, key: str) -> pd.DataFrame:
 
 
 def _frame(tables: Snapshot, query: str, *named: str) -> pd.DataFrame:
-    return tables.query(query, *named).to_pandas()
+    return _as_frame(tables.query(query, *named))
+
+
+def _as_frame(rows: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = rows.to_pandas()
+    return frame

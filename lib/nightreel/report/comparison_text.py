@@ -15,7 +15,8 @@ from rich.text import Text
 from nightreel.evaluate import shown_length
 from nightreel.evaluate.comparison import RATING_METRICS, lower_is_better
 from nightreel.evaluate.cross_validation import Comparison
-from nightreel.report.comparison_page import write_page
+from nightreel.report.comparison_charts import sections
+from nightreel.report.page import as_html
 
 WIDTH = 130
 _SHOWN = ("rmse", "mae", "ndcg", "recall", "hit_rate", "catalogue_coverage")
@@ -70,7 +71,9 @@ def write_comparison(
     if page is not None:
         lists = [metric for metric in shown_metrics(comparison) if metric.startswith("ndcg")]
         charts = dict.fromkeys([comparison.metric, "rmse", *lists])
-        write_page(comparison, page, metrics=list(charts), about=about)
+        Path(page).write_text(
+            as_html("Models compared", sections(comparison, [*charts]), about=about), encoding="utf-8"
+        )
     if markdown is not None:
         write_markdown(comparison, markdown)
     if csv is not None:

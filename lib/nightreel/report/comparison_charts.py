@@ -1,61 +1,39 @@
-"""A comparison as one HTML page that needs no network: models by folds, the leaderboard, error against cost."""
+"""A comparison's figures: models by folds, the leaderboard, error against cost."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from nightreel.errors import ConfigurationError
 from nightreel.evaluate.comparison import lower_is_better
 from nightreel.evaluate.cross_validation import Comparison
-
-_STYLE = """
-body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: #1b1f24 }
-h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem } p { color: #57606a }
-"""
-_BLUE, _GREY = "#1f6feb", "#8c959f"
+from nightreel.report.charts import BLUE, GREY, laid_out
+from nightreel.report.page import Part, Section
 
 
-def write_page(comparison: Comparison, path: str, *, metrics: Sequence[str], about: str) -> None:
-    """Write the page.
+def sections(comparison: Comparison, metrics: Sequence[str]) -> list[Section]:
+    """A section for each metric that something was measured by, and one for what failed.
 
     Parameters
     ----------
-    metrics : each gets a heatmap, a leaderboard and a plot of cost; those that nothing was measured by are left out
-    about : a line on what was compared
-
-    Raises
-    ------
-    ConfigurationError : plotly is not installed
+    metrics : each gets a heatmap, a leaderboard and a plot of cost
     """
-    try:
-        import plotly.io
-    except ImportError:
-        raise ConfigurationError("--page: needs plotly: install nightreel's extra report") from None
-    parts, first = list[str](), True
-    for metric in metrics:
-        standings = comparison.standings(metric)
-        if not standings:
-            continue
-        parts.append(f"<h2>{html.escape(_title(metric))}</h2>")
-        for figure in (_heatmap(comparison, metric), _leaderboard(comparison, metric), _costs(comparison, metric)):
-            drawn = plotly.io.to_html(figure, full_html=False, include_plotlyjs=first, config={"displaylogo": False})
-            parts.append(drawn)
-            first = False
-    failures = "".join(
-        f"<li><b>{html.escape(label)}</b>: {html.escape(error)}</li>" for label, error in comparison.failures().items()
-    )
-    failed = f"<h2>Failed</h2><ul>{failures}</ul>" if failures else ""
-    Path(path).write_text(
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Models compared</title>"
-        f"<style>{_STYLE}</style></head><body><h1>Models compared</h1><p>{html.escape(about)}</p>"
-        f"{''.join(parts)}{failed}</body></html>",
-        encoding="utf-8",
-    )
+    found = []
+    for metric in (name for name in metrics if comparison.standings(name)):
+        parts = [
+            Part("Mean over the folds; bars: standard deviation", figure=_leaderboard(comparison, metric)),
+            Part("Quality against cost", figure=_costs(comparison, metric)),
+            Part("By fold; seconds on hover", figure=_heatmap(comparison, metric), wide=True),
+        ]
+        found.append(Section(metric.replace("@", "_at_"), _title(metric), parts))
+    failures = comparison.failures()
+    if failures:
+        rows = pd.DataFrame({"candidate": [*failures], "error": [*failures.values()]})
+        found.append(Section("failed", "Failed", [Part(table=rows, wide=True)]))
+    return found
 
 
 def _title(metric: str) -> str:
@@ -106,7 +84,7 @@ def _heatmap(comparison: Comparison, metric: str) -> Any:
         )
     )
     figure.update_yaxes(autorange="reversed")
-    return _laid_out(figure, rows=len(order), title="By fold")
+    return laid_out(figure, height=110 + 24 * len(order))
 
 
 def _leaderboard(comparison: Comparison, metric: str) -> Any:
@@ -119,8 +97,8 @@ def _leaderboard(comparison: Comparison, metric: str) -> Any:
             x=[one.mean for one in standings],
             y=[one.label for one in standings],
             orientation="h",
-            error_x={"type": "data", "array": [one.std for one in standings], "color": "#57606a"},
-            marker_color=[_BLUE, *[_GREY] * (len(standings) - 1)],
+            error_x={"type": "data", "array": [one.std for one in standings], "color": GREY},
+            marker_color=[BLUE, *[GREY] * (len(standings) - 1)],
             customdata=[[one.behind, one.error] for one in standings],
             hovertemplate="%{y}: %{x:.4f}<br>behind by %{customdata[0]:.4f} ± %{customdata[1]:.4f}<extra></extra>",
         )
@@ -130,8 +108,7 @@ def _leaderboard(comparison: Comparison, metric: str) -> Any:
     if lower_is_better(metric):  # errors lie close together, far from 0
         figure.update_xaxes(range=[lowest - room, highest + room])
     figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(title=metric)
-    return _laid_out(figure, rows=len(standings), title="Mean over the folds; bars: standard deviation")
+    return laid_out(figure, x=metric, height=110 + 24 * len(standings))
 
 
 def _costs(comparison: Comparison, metric: str) -> Any:
@@ -146,22 +123,9 @@ def _costs(comparison: Comparison, metric: str) -> Any:
             text=[one.label for one in standings],
             mode="markers+text",
             textposition="top center",
-            marker={"size": 10, "color": _BLUE},
+            marker={"size": 10, "color": BLUE},
             hovertemplate="%{text}: %{y:.4f} in %{x:.2f} s<extra></extra>",
         )
     )
-    figure.update_xaxes(type="log", title="seconds a fold, training and answering")
-    figure.update_yaxes(title=metric)
-    return _laid_out(figure, rows=18, title="Quality against cost")
-
-
-def _laid_out(figure: Any, *, rows: int, title: str) -> Any:
-    figure.update_layout(
-        title=title,
-        template="plotly_white",
-        height=140 + 26 * rows,
-        margin={"l": 10, "r": 20, "t": 50, "b": 50},
-        font={"size": 13},
-    )
-    figure.update_yaxes(automargin=True)
-    return figure
+    figure.update_xaxes(type="log")
+    return laid_out(figure, x="seconds a fold, training and answering", y=metric, height=480)

@@ -1,0 +1,42 @@
+"""Write a report of all tables: the data, the models compared and measured, the nights, and what people get.
+
+Reads the tables, without Spark. Writes one HTML file that opens offline, or Markdown for a pull request or a mail.
+
+    ./spark-submit.sh report --out report.html
+    ./spark-submit.sh report --format md --out report.md
+"""
+
+import argparse
+from pathlib import Path
+
+from nightreel.ask import open_store
+from nightreel.errors import ConfigurationError
+from nightreel.job import Job, Summary, run
+from nightreel.report.report import write_report
+from nightreel.settings import Settings
+
+
+def flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", metavar="PATH", help="the file (default: report.html, or report.md)")
+    parser.add_argument("--format", choices=("html", "md"), default="html")
+
+
+def check(settings: Settings, flags: argparse.Namespace) -> None:
+    if settings.tables.catalog:
+        raise ConfigurationError(f"tables.catalog = {settings.tables.catalog}: the report reads tables under a path")
+    flags.out = flags.out or f"report.{flags.format}"
+    if not Path(flags.out).absolute().parent.is_dir():
+        raise ConfigurationError(f"--out {flags.out}: there is no folder {Path(flags.out).absolute().parent}")
+
+
+def main(job: Job) -> Summary:
+    tables, metric = job.settings.tables, job.settings.compare.metric
+    with job.step("report"):
+        written = write_report(
+            open_store(tables.root, tables.dataset), job.flags.out, format=job.flags.format, metric=metric
+        )
+    return Summary(notes=[written])
+
+
+if __name__ == "__main__":
+    run(main, __doc__, flags=flags, check=check)
