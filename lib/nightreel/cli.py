@@ -11,8 +11,9 @@ from typing import Any, NoReturn, get_args
 
 from nightreel import __version__
 from nightreel.arguments import Parser
-from nightreel.ask.commands import add_commands
-from nightreel.errors import DONE, INTERRUPTED, NightreelError
+from nightreel.ask.commands import Shown, add_command, add_commands
+from nightreel.ask.store import Store
+from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelError
 from nightreel.sample import Dump, Format, Layout, generate
 
 _SUFFIXES = {"k": 1_000, "m": 1_000_000}
@@ -78,6 +79,15 @@ def _sample(flags: argparse.Namespace) -> None:
     print(_summary(dump))
 
 
+def _report(store: Store, flags: argparse.Namespace) -> Shown:
+    try:
+        from nightreel.report.report import write_report
+    except ImportError as error:
+        raise ConfigurationError(f"the report needs {error.name}: install nightreel[spark,report]") from None
+    written = write_report(store, flags.out, format="md" if flags.out.endswith(".md") else "html")
+    return written, [written]
+
+
 def _summary(dump: Dump) -> str:
     first, last = (file.relative_to(dump.folder) for file in (dump.files[0], dump.files[-1]))
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in dump.broken.items())
@@ -100,6 +110,8 @@ def _parser() -> Parser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add_commands(commands)
+    report = add_command(commands, "report", _report, "a report of all tables, as one HTML file or Markdown")
+    report.add_argument("--out", metavar="PATH", default="report.html", help="default: report.html; .md for Markdown")
     sample = commands.add_parser("sample", help="write generated ratings", description=_SAMPLE, epilog=_FILES)
     number = partial(sample.add_argument, type=_number, metavar="N")
     number("--ratings", default=200_000, help="good ratings, exactly: 200_000, 200k, 22M (default: 200k)")

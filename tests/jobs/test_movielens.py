@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +194,56 @@ def test_python_raises_what_the_commands_say(store: Store, tmp_path: Path) -> No
         open_store(str(tmp_path / "nothing"))
     with pytest.raises(ConfigurationError, match="holds no tables"):
         open_store(str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def page(root: Path, real_data: Path) -> Path:
+    """By the job, after a comparison."""
+    settings = settings_in(root.parent, real_data / "ml-latest-small", data__source="movielens")
+    compared = [word for name in ("popular", "baseline") for word in ("--model", name)]
+    assert run_here("compare", *settings, *compared, "--set", "compare.folds=2").code == 0
+    written = root.parent / "report.html"
+    ended = run_here("report", *settings, "--out", str(written))
+    assert ended.code == 0, ended.err
+    return written
+
+
+def test_the_report_is_one_small_file_that_needs_no_network(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert page.stat().st_size < 6_000_000
+    for shown in ("Ratings by value", "Which pairs are rated", "Leaderboard", "Predicted against given", "User "):
+        assert shown in text
+    without_plotly = text[text.index("</style>") :].partition("</script>")[2]
+    assert 'src="http' not in without_plotly and "@import" not in without_plotly
+
+
+def test_the_report_as_markdown_has_the_same_tables(root: Path, page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = page.with_suffix(".md")
+    code, out, _ = command(root, capsys, "report", "--out", str(written))
+    assert code == 0 and out.startswith(f"wrote {written}")
+    text = written.read_text(encoding="utf-8")
+    assert "| Shawshank Redemption, The (1994) [317] |" in text
+    assert "## Models compared" in text and "| popular |" in text
+
+
+def test_a_browser_draws_the_report(page: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no browser: apt-get install chromium")
+    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=20000"]
+    address = f"{page.as_uri()}#similar=Toy%20Story%20(1995)"
+    ended = subprocess.run(
+        [browser, *quiet, "--dump-dom", address], capture_output=True, text=True, timeout=120, check=True
+    )
+    console = [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
+    assert console == []
+    drawn = ended.stdout
+    assert drawn.count('class="main-svg"') >= 2 * 14  # plotly draws each figure in several
+    answers = drawn[drawn.index('<ol id="similar">') :].partition("</ol>")[0]
+    assert answers.count("<li>") == 8
+
+
+def test_what_a_report_cannot_be_written_to(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = command(root, capsys, "report", "--out", str(tmp_path / "none" / "report.md"))
+    assert code == 2
+    assert "cannot be written: No such file or directory" in err and err.count("\n") == 1

@@ -17,12 +17,14 @@ from nightreel.ask.items import Item
 from nightreel.ask.store import Answer, Store, open_store
 from nightreel.errors import ConfigurationError
 
+Shown = tuple[Any, Sequence[Any]]
+"""What --json prints, and what a terminal shows."""
 _REASONS_SHOWN = 10
 
 
 def add_commands(commands: Any) -> None:
     """Add a sub-parser for each command; its `command` takes the parsed arguments."""
-    add = partial(_command, commands)
+    add = partial(add_command, commands)
     recommend = add("recommend", _recommend, "the best items of a user, and why")
     recommend.add_argument("user", metavar="USER", help="the user's id")
     similar = add("similar", _similar, "the items most similar to one")
@@ -47,11 +49,10 @@ def add_commands(commands: Any) -> None:
     metrics.add_argument("--model")
     metrics.add_argument("--run", metavar="RUN_ID")
     add("tables", _tables, "the tables: grain, rows and version")
-    report = add("report", _report, "a report of all tables, as one HTML file or Markdown")
-    report.add_argument("--out", metavar="PATH", default="report.html", help="default: report.html; .md for Markdown")
 
 
-def _command(commands: Any, name: str, run: Callable[[Store, argparse.Namespace], Any], what: str) -> Any:
+def add_command(commands: Any, name: str, run: Callable[[Store, argparse.Namespace], Shown], what: str) -> Any:
+    """Add a sub-parser with what all commands on the tables take; `run` gives what JSON and a terminal show."""
     parser = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. Needs no Spark.")
     parser.add_argument("--tables", metavar="ROOT", help="the tables' folder (default: tables.root)")
     parser.add_argument("--dataset", help="of --tables (default: the only one)")
@@ -101,9 +102,6 @@ def _plain(value: Any) -> Any:
 
 def _dicts(rows: Iterable[Any]) -> list[dict[str, Any]]:
     return [row._asdict() for row in rows]
-
-
-Shown = tuple[Any, Sequence[Any]]
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
@@ -233,15 +231,6 @@ def _metrics(store: Store, flags: argparse.Namespace) -> Shown:
 
 def _value(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
-
-
-def _report(store: Store, flags: argparse.Namespace) -> Shown:
-    try:
-        from nightreel.report.report import write_report
-    except ImportError as error:
-        raise ConfigurationError(f"the report needs {error.name}: install nightreel[spark,report]") from None
-    written = write_report(store, flags.out, format="md" if flags.out.endswith(".md") else "html")
-    return written, [written]
 
 
 def _tables(store: Store, _: argparse.Namespace) -> Shown:

@@ -83,13 +83,13 @@ def as_html(title: str, sections: Sequence[Section], *, about: str) -> str:
 
 def as_markdown(title: str, sections: Sequence[Section], *, about: str) -> str:
     """Headings, texts and tables; figures are left out."""
-    lines = [f"# {_cell(title)}", "", about, ""]
+    lines = [f"# {_cell(title)}", "", _cell(about), ""]
     for section in sections:
         parts = [part for part in section.parts if part.table is not None or (part.text and part.figure is None)]
         lines += [f"## {section.title}", ""] if parts else []
         for part in parts:
             lines += [f"### {_cell(part.title)}", ""] if part.title else []
-            lines += [part.text, ""] if part.text else []
+            lines += [_cell(part.text), ""] if part.text else []
             lines += [*_markdown_table(part), ""] if part.table is not None else []
     return "\n".join(lines)
 
