@@ -8,6 +8,7 @@ import pandas as pd
 
 from nightreel.report.aggregates import Predicted
 
+_FEW_DATES = 7
 BLUE, ORANGE, GREY = "#4c8dff", "#e8833a", "#8c959f"
 _SEQUENCE = (BLUE, ORANGE, "#3fa796", "#c060c0", "#d0a000", "#e05c5c", "#7a8ca0", "#80b030", "#a0764a", "#5cc0e0")
 
@@ -149,7 +150,8 @@ def lines_by(frame: pd.DataFrame, x: str, y: str, *, by: str) -> Any:
     for name, rows in frame.groupby(by, sort=False):
         figure.add_scatter(x=rows[x].to_list(), y=rows[y].to_list(), name=str(name), mode="lines+markers")
     if x == "run_date":
-        figure.update_xaxes(type="date", tickformat="%Y-%m-%d", nticks=6)
+        few = frame[x].nunique() < _FEW_DATES
+        figure.update_xaxes(type="category" if few else "date", tickformat="" if few else "%Y-%m-%d", nticks=6)
     return laid_out(figure, x="" if x == "run_date" else x, y=y, legend=True)
 
 
