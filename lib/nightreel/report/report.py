@@ -37,16 +37,20 @@ def write_report(store: Store, path: str, *, format: Format = "html", metric: st
     ------
     ConfigurationError : the file cannot be written, or a page cannot be drawn here
     """
+
+    def section(name: str, title: str, parts: Sequence[Part], writer: str) -> Section:
+        return Section(name, title, parts or [Part(text=f"Nothing yet: {writer}.")])
+
     sections = [
         Section("data", "The data", _data(store)),
-        *_compared(store, metric),
-        Section("quality", "How good the models are", _quality(store)),
-        Section("nights", "The nights", _nights(store)),
-        Section("examples", "What people get", _examples(store, seed)),
+        *(_compared(store, metric) or [section("leaderboard", "Models compared", [], "the compare job compares them")]),
+        section("quality", "How good the models are", _quality(store), "the evaluate job measures them"),
+        section("nights", "The nights", _nights(store), "the nightly job records them"),
+        section("examples", "What people get", _examples(store, seed), "the recommend job writes lists"),
     ]
     title = f"nightreel: {store.snapshot.dataset}"
     written = as_html if format == "html" else as_markdown
-    text = written(title, [section for section in sections if section.parts], about=_about(store))
+    text = written(title, sections, about=_about(store))
     try:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
@@ -135,7 +139,8 @@ def _quality(store: Store) -> list[Part]:
 def _nights(store: Store) -> list[Part]:
     tables, parts = store.snapshot, list[Part]()
     measured = aggregates.metrics(tables)
-    for metric in ("ndcg@10", "rmse"):
+    lists = sorted(name for name in set(measured["metric"]) if name.startswith("ndcg@")) if len(measured) else []
+    for metric in (*lists, "rmse"):
         rows = measured[measured.metric == metric] if len(measured) else measured
         parts += _figure(
             f"{metric} by night", rows, lambda frame: charts.lines_by(frame, "run_date", "value", by="model")
