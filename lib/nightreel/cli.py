@@ -15,6 +15,7 @@ from nightreel.ask.commands import Shown, add_command, add_commands
 from nightreel.ask.store import Store
 from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelError
 from nightreel.sample import Dump, Format, Layout, generate
+from nightreel.tables.keeping import clean, rollback
 
 _SUFFIXES = {"k": 1_000, "m": 1_000_000}
 _RATINGS_PER_BROKEN_LINE, _RATINGS_PER_DUPLICATE = 8_000, 16_000
@@ -88,6 +89,27 @@ def _report(store: Store, flags: argparse.Namespace) -> Shown:
     return written, [written]
 
 
+_KEPT = {
+    "--nights": ("nights whose runs stay", 30),
+    "--rollbacks": ("published runs that stay whatever their age", 7),
+    "--versions-days": ("days that files of older table versions stay", 7),
+}
+
+
+def _rollback(store: Store, flags: argparse.Namespace) -> Shown:
+    row = rollback(store.snapshot, to=flags.to, purpose=flags.purpose)
+    found = {name: row[name] for name in ("purpose", "run_id", "model", "run_date", "reason")}
+    return found, [f"{row['purpose']} by {row['run_id']} of {row['run_date']} serve again ({row['reason']})"]
+
+
+def _clean(store: Store, flags: argparse.Namespace) -> Shown:
+    kept = clean(
+        store.snapshot, nights=int(flags.nights), rollbacks=int(flags.rollbacks), versions_days=flags.versions_days
+    )
+    said = f"removed {kept.removed_runs} runs, {kept.removed_bytes / 1e6:.1f} MB; {kept.runs} runs stay"
+    return kept._asdict(), [said]
+
+
 def _summary(dump: Dump) -> str:
     first, last = (file.relative_to(dump.folder) for file in (dump.files[0], dump.files[-1]))
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in dump.broken.items())
@@ -112,6 +134,12 @@ def _parser() -> Parser:
     add_commands(commands)
     report = add_command(commands, "report", _report, "a report of all tables, as one HTML file or Markdown")
     report.add_argument("--out", metavar="PATH", default="report.html", help="default: report.html; .md for Markdown")
+    back = add_command(commands, "rollback", _rollback, "let the run that served before serve again")
+    back.add_argument("--to", metavar="RUN_ID", help="a run that served (default: the one before)")
+    back.add_argument("--purpose", choices=("lists", "ratings"), default="lists", help="default: lists")
+    keep = add_command(commands, "clean", _clean, "remove old runs, lists and files that nothing needs")
+    for flag, (what, default) in _KEPT.items():
+        keep.add_argument(flag, type=float, metavar="N", default=default, help=f"{what} (default: {default:g})")
     sample = commands.add_parser("sample", help="write generated ratings", description=_SAMPLE, epilog=_FILES)
     number = partial(sample.add_argument, type=_number, metavar="N")
     number("--ratings", default=200_000, help="good ratings, exactly: 200_000, 200k, 22M (default: 200k)")

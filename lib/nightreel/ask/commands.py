@@ -59,7 +59,7 @@ def add_command(commands: Any, name: str, run: Callable[[Store, argparse.Namespa
     parser.add_argument("--env", default=os.environ.get("NIGHTREEL_ENV", "local"), help="as the jobs take it")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="as the jobs take it")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    if name not in ("explain", "tables", "report"):
+    if name not in ("explain", "tables", "report", "rollback", "clean"):
         parser.add_argument("-n", type=_count, default=10, metavar="N", help="how many (default: 10)")
     parser.set_defaults(command=partial(_run, run))
     return parser

@@ -216,24 +216,30 @@ class Store:
     def _run(self, model: str | None, run_id: str | None) -> Run:
         """The run asked for; by default the one whose lists are published."""
         if model is None and run_id is None:
-            run_id = self._newest_lists
-            if run_id is None:
+            if self._serving is None:
                 raise ConfigurationError("no lists are published, so that no model is chosen: name one with --model")
+            run_id = self._serving[0]
         return find(self.snapshot, run_id=run_id, model=model)
 
     @cached_property
-    def _newest_lists(self) -> str | None:
-        if not self.snapshot.exists("gold_recommendations"):
-            return None
-        newest = "run_date = (SELECT max(run_date) FROM rows) LIMIT 1"
-        rows = self.snapshot.rows("gold_recommendations", ("run_id",), where=newest)
-        return str(rows["run_id"][0]) if rows.num_rows else None
+    def _serving(self) -> tuple[str, date] | None:
+        """The run and the date of the lists that serve: the champion's, else the newest."""
+        columns, found = ("run_id", "run_date"), list[dict[str, Any]]()
+        if self.snapshot.exists("gold_champion"):
+            where, order = "purpose = 'lists'", "decided_at DESC LIMIT 1"
+            found = self.snapshot.dicts("gold_champion", columns, where=where, order=order)
+        if not found and self.snapshot.exists("gold_recommendations"):
+            newest = "run_date = (SELECT max(run_date) FROM rows) LIMIT 1"
+            found = self.snapshot.dicts("gold_recommendations", columns, where=newest)
+        return (found[0]["run_id"], found[0]["run_date"]) if found else None
 
     def _published(self, user: Id) -> list[dict[str, Any]]:
         literal_id = self.snapshot.id_literal("gold_recommendations", "user_id", user)
-        where = f"run_id = {literal(self._newest_lists or '')} AND user_id = {literal_id}"
-        newest = " AND run_date = (SELECT max(run_date) FROM rows)"
-        return self.snapshot.dicts("gold_recommendations", where=where + newest, order="rank")
+        if self._serving is None or literal_id is None:
+            return []
+        run_id, run_date = self._serving
+        where = f"run_id = {literal(run_id)} AND run_date = DATE '{run_date}' AND user_id = {literal_id}"
+        return self.snapshot.dicts("gold_recommendations", where=where, order="rank")
 
     def _user(self, user: Id) -> tuple[int, Ratings]:
         """The user's index and the ratings it was trained on, as user 0's."""

@@ -28,8 +28,7 @@ def rating_metrics(predictions: DataFrame, scale: ScaleSettings) -> DataFrame:
     -------
     grain metric; columns metric, value double (null where there are no rows), rows bigint (pairs)
     """
-    clipped = F.least(F.greatest(F.col("prediction").cast("double"), F.lit(scale.lowest)), F.lit(scale.highest))
-    error = clipped - F.col("rating")
+    error = clipped_error(scale)
     cold = F.col("cold").cast("double")
     values: dict[str, Column] = {
         "rmse": F.sqrt(F.avg(error * error)),
@@ -39,6 +38,20 @@ def rating_metrics(predictions: DataFrame, scale: ScaleSettings) -> DataFrame:
     }
     measured = predictions.agg(*[value.alias(name) for name, value in values.items()], F.count("*").alias("rows"))
     return _as_rows(measured, dict.fromkeys(values, "rows"))
+
+
+def clipped_error(scale: ScaleSettings) -> Column:
+    """prediction, clipped to the scale, - rating"""
+    clipped = F.least(F.greatest(F.col("prediction").cast("double"), F.lit(scale.lowest)), F.lit(scale.highest))
+    return clipped - F.col("rating")
+
+
+def user_ranking(
+    recommendations: DataFrame, held_out: DataFrame, *, metric: str, k: int, relevant_from: float
+) -> DataFrame:
+    """Grain user with a relevant held-out item; columns user_idx, value of the metric (see ranking_metrics) at k."""
+    users = _hit_ranks(recommendations.where(F.col("rank") <= k), held_out, relevant_from)
+    return users.select("user_idx", _MEASURES[metric](F.col("hits"), k).cast("double").alias("value"))
 
 
 def ranking_metrics(
@@ -139,7 +152,7 @@ def _as_rows(measured: DataFrame, metrics: Mapping[str, str]) -> DataFrame:
 
 
 def _hit_ranks(recommendations: DataFrame, held_out: DataFrame, relevant_from: float) -> DataFrame:
-    """Grain user with a relevant item; columns relevant int (how many), hits array<int> (ranks, ascending)."""
+    """Grain user with a relevant item; columns user_idx, relevant int (how many), hits array<int> (ascending ranks)."""
     relevant = (
         held_out.where(F.col("rating") >= relevant_from)
         .groupBy("user_idx")
@@ -149,7 +162,9 @@ def _hit_ranks(recommendations: DataFrame, held_out: DataFrame, relevant_from: f
     hits = F.filter("list", lambda shown: F.array_contains("relevant_items", shown["item_idx"]))
     ranks = F.array_sort(F.transform(hits, lambda shown: shown["rank"]))
     return relevant.join(lists, "user_idx", "left").select(
-        F.size("relevant_items").alias("relevant"), F.coalesce(ranks, F.array().cast("array<int>")).alias("hits")
+        "user_idx",
+        F.size("relevant_items").alias("relevant"),
+        F.coalesce(ranks, F.array().cast("array<int>")).alias("hits"),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -13,12 +13,13 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from nightreel import __version__, models
+from nightreel import evaluate as evaluation
 from nightreel.errors import ConfigurationError
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
-from nightreel.nightly import steps, training
+from nightreel.nightly import champion, gate, steps, training
 from nightreel.nightly.silver import BRONZE_READ, SILVER, prepare_settings
-from nightreel.nightly.steps import AUTO, LISTS
+from nightreel.nightly.steps import AUTO
 from nightreel.settings import Settings
 from nightreel.tables.tables import digest
 
@@ -35,7 +36,7 @@ class Step(NamedTuple):
 
 
 def run_night(job: Job) -> Summary:
-    """ingest -> prepare -> train -> evaluate -> recommend, resuming what the same run date has done already.
+    """ingest -> prepare -> train -> evaluate -> decide -> recommend -> publish, resuming what the date has done.
 
     ingest and train find by themselves what is new and always run; another step is skipped if the ledger has it with
     the same version of nightreel, the same settings, the same inputs and its tables as it left them.
@@ -76,24 +77,81 @@ def check_models(settings: Settings) -> None:
             raise ConfigurationError(f"model {name}: needs {', '.join(missing)} in nightly.models too")
 
 
+def _names(job: Job) -> list[str]:
+    """The night's models and those that serve, with the members of blends: a champion competes every night."""
+    reigning = [champion.serving(job.tables, purpose) for purpose in champion.PURPOSES]
+    served = [one.model for one in reigning if one is not None and one.model in job.settings.models]
+    members = [name for model in served for name in models.members(model, job.settings)]
+    return list(dict.fromkeys([*trained_models(job.settings), *members, *served]))
+
+
 def _train(job: Job) -> Summary:
-    fit, left_out = training.fitting(job, trained_models(job.settings))
+    fit, left_out = training.fitting(job, _names(job))
     done = training.train(job, fit, resume=not job.flags.again)
     return replace(done, notes=[*left_out, *done.notes])
 
 
 def _evaluate(job: Job) -> Summary:
-    fit, _ = training.fitting(job, trained_models(job.settings))
+    fit, _ = training.fitting(job, _names(job))
     return steps.evaluate(job, [_run_of_night(job, name) for name in fit])
 
 
+def _decide(job: Job) -> Summary:
+    """Who would serve from tonight on, and whether the gate lets tonight's result pass."""
+    fit, _ = training.fitting(job, _names(job))
+    by_model = {name: training.planned_run_id(job, name) for name in fit}
+    candidates = [_run_of_night(job, name) for name in fit]
+    on_split = (F.col("split") == job.settings.evaluate.split) & F.col("run_id").isin(*by_model.values())
+    measured: dict[str, dict[str, float]] = {}
+    for row in job.tables.read("gold_metrics").where(on_split & F.col("value").isNotNull()).collect():
+        measured.setdefault(row["run_id"], {})[row["metric"]] = row["value"]
+    named = None if job.settings.recommend.model == AUTO else job.settings.recommend.model
+    interactions = job.tables.read("silver_interactions")
+    with job.step("decide"), evaluation.hold_out(interactions, job.settings.evaluate) as held_out:
+        decisions = [
+            decision
+            for purpose in champion.PURPOSES
+            if (decision := champion.decide(
+                job, purpose, candidates, measured, held_out, named if purpose == "lists" else None
+            ))
+        ]  # fmt: skip
+        checks = [*gate.data_checks(job), *gate.model_checks(job, decisions, measured, by_model, held_out)]
+    notes = gate.record(job, checks)
+    gate.keep_decisions(job, decisions)
+    return Summary(tables=("gold_gate",), notes=notes)
+
+
 def _recommend(job: Job) -> Summary:
-    if job.settings.recommend.model != AUTO:
-        return steps.recommend(job, _run_of_night(job, job.settings.recommend.model))
-    fit, _ = training.fitting(job, trained_models(job.settings))
-    best = steps.best_run(job, LISTS, among=[training.planned_run_id(job, name) for name in fit])
-    done = steps.recommend(job, best.run)
-    return replace(done, notes=[*done.notes, f"lists {best.why}"])
+    return steps.recommend(job, steps.chosen_run(job, run_id=_lists_of_night(job).run_id))
+
+
+def _lists_of_night(job: Job) -> champion.Decision:
+    decision = gate.decided(job).get("lists")
+    if decision is None:
+        raise ConfigurationError("nightly.models: none of them makes lists that can be measured; add popular or ease")
+    return decision
+
+
+def _publish(job: Job) -> Summary:
+    """Let tonight's lists and champions serve, if the lists pass the gate and no newer night serves."""
+    decisions, reigning = gate.decided(job), champion.serving(job.tables, "lists")
+    if reigning is not None and reigning.night > job.run_date:
+        note = f"not published: the night of {reigning.night} serves, which is newer"
+        return Summary(notes=[note])
+    if champion.is_published(job, list(decisions.values())):
+        job.skip("publish")
+        return Summary(notes=_said(decisions))
+    notes = gate.record(job, gate.list_checks(job, _lists_of_night(job)))
+    champion.publish(job, list(decisions.values()))
+    return Summary(tables=("gold_champion",), notes=[*notes, *_said(decisions)])
+
+
+def _said(decisions: Mapping[str, champion.Decision]) -> list[str]:
+    """A line on who serves each purpose."""
+    return [
+        f"{purpose} by {one.model}, since {one.since} ({one.decision}): {one.reason}"
+        for purpose, one in decisions.items()
+    ]
 
 
 def _run_of_night(job: Job, model: str) -> runs.Run:
@@ -117,12 +175,20 @@ STEPS = (
         owns=("gold_metrics",),
     ),
     Step(
+        "decide",
+        _decide,
+        lambda s: [s.gate.model_dump(), s.recommend.model],
+        reads=SILVER,
+        owns=("gold_metrics",),
+    ),
+    Step(
         "recommend",
         _recommend,
         lambda s: s.recommend.model_dump(),
         reads=SILVER,
         owns=("gold_recommendations", "gold_similar_items"),
     ),
+    Step("publish", _publish, lambda s: s.gate.model_dump(), reads=SILVER),
 )
 
 

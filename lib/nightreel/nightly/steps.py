@@ -19,6 +19,7 @@ from nightreel.errors import ConfigurationError, TableError
 from nightreel.evaluate.comparison import lower_is_better
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
+from nightreel.nightly import champion
 from nightreel.nightly.silver import SILVER, current_prepare_id, new_prepare_id
 from nightreel.recommend.pairs import read_pairs_to_score
 from nightreel.tables.schemas import EPOCH_METRICS
@@ -141,7 +142,7 @@ def recommend(job: Job, run: runs.Run) -> Summary:
     """A run -> top-N of every user, and similar items if the model has the capability."""
     model = _load(job, run)
     users, items = job.tables.read("silver_users"), job.tables.read("silver_items")
-    replaced = f"run_date = DATE'{job.run_date}'"
+    replaced = f"run_date = DATE'{job.run_date}' AND run_id = {sql_text(run.run_id)}"
     with job.step(f"recommend by {run.model}"):
         rows = recommending.recommend_for_all(
             model,
@@ -220,11 +221,17 @@ class BestRun(NamedTuple):
 def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None, purpose: str = LISTS) -> runs.Run:
     """The run with this id, or the newest of this model, by default of recommend.model.
 
-    With "auto" it is the best of the newest date's evaluated runs for the purpose.
+    With "auto" it is the champion, or where its indices are not those of the silver tables, the best of the newest
+    date's evaluated runs for the purpose.
     """
     if run_id is None and model is None:
         model = job.settings.recommend.model
         if model == AUTO:
+            reigning = champion.serving(job.tables, "lists" if purpose == LISTS else "ratings")
+            if reigning is not None and runs.finished(job.tables).get(reigning.run_id) == current_prepare_id(
+                job.tables
+            ):
+                return runs.find(job.tables, run_id=reigning.run_id)
             return best_run(job, purpose).run
     return runs.find(job.tables, run_id=run_id, model=model)
 

@@ -121,6 +121,10 @@ def _scores(tables: Tables, run_date: date, split: str) -> dict[str, dict[str, f
 
 def _picture(tables: Tables, train: DataFrame, run_date: date, user: int | str | None) -> UserPicture:
     night = tables.read("gold_recommendations").where(F.col("run_date") == F.lit(run_date))
+    if tables.exists("gold_champion"):  # a date may have lists of several runs
+        of_lists = (F.col("purpose") == "lists") & (F.col("run_date") == F.lit(run_date))
+        serving = tables.read("gold_champion").where(of_lists).agg(F.max_by("run_id", "decided_at")).collect()[0][0]
+        night = night if serving is None else night.where(F.col("run_id") == serving)
     chosen = _well_known(tables, train, night) if user is None else user
     rows = night.where(F.col("user_id") == F.lit(chosen)).orderBy("rank").limit(_MOST_SHOWN).collect()
     if not rows:

@@ -322,6 +322,31 @@ class NightlySettings(Section):
     models: Annotated[Names, Field(min_length=1)]
 
 
+class GateSettings(Section):
+    """What a night has to reach before its result serves."""
+
+    lists: Literal["ndcg", "map", "recall", "precision", "hit_rate", "mrr"]
+    """The metric that chooses the champion for lists, at recommend.n."""
+    ratings: Literal["rmse", "mae"]
+    """The metric that chooses the champion for ratings."""
+    margin: Penalty
+    """A challenger takes over where it is better by more than so many standard errors of the users' differences."""
+    min_gain: Share
+    """How far the best RMSE has to lie below that of the mean rating."""
+    min_rows_share: Share
+    """Of the last accepted night's rows."""
+    max_reject_share: Share
+    """Of the rating lines that were read."""
+    max_shift: Share
+    """Of the ratings that would have to change to have the last accepted night's distribution."""
+    max_cold_share: Share
+    """Of the held-out rows."""
+    min_catalogue_coverage: Share
+    """Of the items, that the lists show to anyone."""
+    max_item_share: Share
+    """Of the users, whose list has the item that is shown most."""
+
+
 class Settings(Section):
     """The whole configuration."""
 
@@ -340,6 +365,7 @@ class Settings(Section):
     compare: CompareSettings
     recommend: RecommendSettings
     nightly: NightlySettings
+    gate: GateSettings
     models: Mapping[str, SerializeAsAny[Section]]
     """Each model's hyperparameters, of its own type (nightreel.models.HYPERPARAMETERS); empty where `load` is given
     no types."""

@@ -152,6 +152,18 @@ def commit_rows(
                 raise
 
 
+_DELTA_TYPES = {"int": "integer", "bigint": "long"}
+
+
+def schema_json(columns: Mapping[str, str]) -> str:
+    """Spark's JSON form of columns with simple types, which is Delta's."""
+    fields = [
+        {"name": name, "type": _DELTA_TYPES.get(kind, kind), "nullable": True, "metadata": {}}
+        for name, kind in columns.items()
+    ]
+    return json.dumps({"type": "struct", "fields": fields})
+
+
 class Staging:
     """Where files wait in a table's folder for the commit that takes them in; a context manager.
 

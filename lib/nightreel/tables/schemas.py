@@ -170,7 +170,30 @@ _TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
         "neighbours": "array<int>",  # the strongest first
         "weights": "array<float>",
     },
-    ("gold_recommendations", "run_date x user x rank", "recommend", "run_date"): {
+    ("gold_champion", "purpose x decision on what serves", "nightly"): {
+        "decision_id": "string",
+        "purpose": "string",  # lists or ratings
+        "decision": "string",  # first, takes over, stays, refused or rolled back
+        "run_id": "string",  # what serves from then on
+        "model": "string",
+        "run_date": "date",  # of the lists that serve
+        "since": "date",  # the night from which the model serves
+        "night": "date",  # the night that decided
+        "reason": "string",
+        "figures": "string",  # JSON: what was measured
+        "decided_at": "timestamp",
+    },
+    ("gold_gate", "run_date x check", "nightly"): {
+        "run_date": "date",
+        "name": "string",
+        "value": "double",
+        "limit": "double",
+        "passed": "boolean",
+        "said": "string",
+        "figures": "string",  # JSON: what later nights compare with
+        "decided_at": "timestamp",
+    },
+    ("gold_recommendations", "run x run_date x user x rank", "recommend", "run_date"): {
         "run_id": "string",
         "run_date": "date",
         "user_id": ID,
@@ -179,7 +202,7 @@ _TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
         "title": "string",
         "score": "float",
     },
-    ("gold_similar_items", "run_date x item x rank", "recommend", "run_date"): {
+    ("gold_similar_items", "run x run_date x item x rank", "recommend", "run_date"): {
         "run_id": "string",
         "run_date": "date",
         "item_id": ID,

@@ -36,7 +36,7 @@ class Snapshot:
             raise ConfigurationError(f"{self.root}/{self.dataset}: no tables of nightreel; the jobs write them")
 
     def exists(self, table: str) -> bool:
-        return DeltaTable.is_deltatable(self._path(table))
+        return DeltaTable.is_deltatable(self.path(table))
 
     @cached_property
     def tables(self) -> Sequence[str]:
@@ -119,13 +119,14 @@ class Snapshot:
         key = (table, version)
         if key not in self._opened:
             try:
-                self._opened[key] = DeltaTable(self._path(table), version=version)
+                self._opened[key] = DeltaTable(self.path(table), version=version)
             except TableNotFoundError:
                 owner = SCHEMAS[table].owner
-                raise TableError(f"{self._path(table)}: no such table; {owner} writes it") from None
+                raise TableError(f"{self.path(table)}: no such table; {owner} writes it") from None
         return self._opened[key]
 
-    def _path(self, table: str) -> str:
+    def path(self, table: str) -> str:
+        """Where the table lies."""
         return f"{self.root}/{self.dataset}/{SCHEMAS[table].name}"
 
 

@@ -12,12 +12,19 @@ from urllib.parse import unquote
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from nightreel.errors import TableError
 from nightreel.session.spark_session import local_path, writes_here
 from nightreel.settings.sections import TablesSettings
-from nightreel.tables.delta_rs import TableFile, commit_files, commit_rows, newest_stamp, open_table, takes_files
+from nightreel.tables.delta_rs import (
+    TableFile,
+    commit_files,
+    commit_rows,
+    newest_stamp,
+    open_table,
+    schema_json,
+    takes_files,
+)
 from nightreel.tables.schemas import ID, SCHEMAS, TableSchema
 
 T = TypeVar("T")
@@ -149,9 +156,9 @@ class Tables:
         """
         self._check_unchanged(table)
         columns = SCHEMAS[table].columns
-        ddl = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
         folder = self.folder_for_files(table)
         if folder is None:
+            ddl = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
             frame = self.spark.createDataFrame([tuple(row[name] for name in columns) for row in rows], ddl)
             self.replace_where(table, frame, condition)
             return
@@ -159,7 +166,7 @@ class Tables:
         commit_rows(
             folder,
             rows,
-            schema=StructType.fromDDL(ddl).json(),
+            schema=schema_json(columns),
             condition=condition,
             partitions=SCHEMAS[table].partitions,
             properties=SCHEMAS[table].properties,

@@ -1,0 +1,135 @@
+"""Local Delta tables kept small without Spark: rows deleted, small files joined, files of old versions removed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from deltalake import DeltaTable
+
+from nightreel.errors import ConfigurationError
+from nightreel.tables.delta_rs import commit_rows, schema_json
+from nightreel.tables.schemas import SCHEMAS
+from nightreel.tables.snapshot import Snapshot, literal
+
+_OF_RUN = ("gold_user_factors", "gold_item_factors", "gold_neighbours", "gold_predictions")
+_OF_LISTS = ("gold_recommendations", "gold_similar_items")
+_HOURS_A_DAY = 24
+_COMPACTED_FROM = 8
+"""Files of a table, or of one partition, that are joined."""
+
+
+class Kept(NamedTuple):
+    """What a cleaning left: runs, lists' dates and bytes removed."""
+
+    runs: int
+    removed_runs: int
+    removed_bytes: int
+
+
+def put_rows(snapshot: Snapshot, table: str, rows: Sequence[Mapping[str, Any]], condition: str) -> None:
+    """Rows in the place of those that meet the condition, in one commit, as Tables.put; of a local table."""
+    schema = SCHEMAS[table]
+    commit_rows(
+        snapshot.path(table), rows, schema=schema_json(schema.columns), condition=condition,
+        partitions=schema.partitions, properties=schema.properties, version=None,
+    )  # fmt: skip
+
+
+def rollback(snapshot: Snapshot, *, to: str | None = None, purpose: str = "lists") -> Mapping[str, Any]:
+    """Let an earlier run serve again; returns the row of gold_champion that says so.
+
+    Parameters
+    ----------
+    to : a run that served; None: the one that served before the one that serves
+
+    Raises
+    ------
+    ConfigurationError : there is none, or its lists are gone
+    """
+    where = f"purpose = {literal(purpose)}"
+    served = snapshot.dicts("gold_champion", where=where, order="decided_at DESC")
+    if not served:
+        raise ConfigurationError(f"nothing serves {purpose} yet: the nightly job publishes")
+    now = served[0]
+    earlier = {
+        (row["run_id"], row["run_date"]): row
+        for row in reversed(served)
+        if (row["run_id"], row["run_date"]) != (now["run_id"], now["run_date"])
+    }
+    if purpose == "lists":
+        there = snapshot.dicts("gold_recommendations", ("DISTINCT run_id", "run_date"))
+        kept = {(row["run_id"], row["run_date"]) for row in there}
+        earlier = {key: row for key, row in earlier.items() if key in kept}
+    fitting = [row for row in earlier.values() if to in (None, row["run_id"])]
+    if not fitting:
+        said = ", ".join(dict.fromkeys(row["run_id"] for row in earlier.values())) or "none"
+        wanted = "an earlier run" if to is None else f"run {to}"
+        raise ConfigurationError(f"{wanted}: does not serve {purpose} and has no lists that did; there are: {said}")
+    chosen, decided_at = max(fitting, key=lambda row: row["decided_at"]), datetime.now(UTC)
+    row: dict[str, Any] = chosen | {
+        "decision_id": f"{decided_at.isoformat()}-{purpose}",
+        "decision": "rolled back",
+        "night": now["night"],
+        "reason": f"from {now['run_id']} by hand",
+        "figures": "{}",
+        "decided_at": decided_at,
+    }
+    put_rows(snapshot, "gold_champion", [row], f"decision_id = {literal(row['decision_id'])}")
+    return row
+
+
+def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: float, today: date | None = None) -> Kept:
+    """Remove what is older than `nights` nights, but never what serves, what a rollback may want, or the newest night.
+
+    Runs go with their factors, neighbours, predictions and weights; lists with their date; quarantined lines stay as
+    long as their file is known. Metrics, decisions and the ledger are small and stay.
+
+    Parameters
+    ----------
+    rollbacks : published runs, the newest, that stay whatever their age
+    versions_days : days that files of older versions of a table stay; a reader of an older version needs them
+    """
+    before = _bytes(Path(snapshot.root) / snapshot.dataset)
+    runs = snapshot.dicts("gold_runs", ("run_id", "run_date", "header")) if snapshot.exists("gold_runs") else []
+    cutoff = (today or max((row["run_date"] for row in runs), default=date.max)) - timedelta(days=nights)
+    newest = max((row["run_date"] for row in runs), default=date.min)
+    served = snapshot.dicts("gold_champion", order="decided_at DESC") if snapshot.exists("gold_champion") else []
+    published = list(dict.fromkeys(row["run_id"] for row in served))
+    serving = {row["run_id"] for row in served[:2]}
+    kept = {row["run_id"] for row in runs if row["run_date"] > cutoff or row["run_date"] == newest}
+    kept |= serving | set(published[: rollbacks + 1])
+    kept |= {member for row in runs if row["run_id"] in kept for member in _members(row["header"])}
+    gone = {row["run_id"] for row in runs} - kept
+    for table in (*_OF_RUN, *_OF_LISTS, "gold_runs"):
+        if gone and snapshot.exists(table):
+            DeltaTable(snapshot.path(table)).delete(f"run_id IN ({', '.join(map(literal, sorted(gone)))})")
+    _remove_networks(Path(snapshot.root) / snapshot.dataset / "networks", gone)
+    for table in snapshot.tables:
+        opened = DeltaTable(snapshot.path(table))
+        if len(opened.file_uris()) >= _COMPACTED_FROM and table.startswith("gold_"):
+            opened.optimize.compact()
+        hours = int(versions_days * _HOURS_A_DAY)
+        opened.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
+        opened.create_checkpoint()
+        opened.cleanup_metadata()
+    after = _bytes(Path(snapshot.root) / snapshot.dataset)
+    return Kept(len(kept), len(gone), before - after)
+
+
+def _members(header: str) -> Collection[str]:
+    import json
+
+    return json.loads(header).get("members", {}).values()  # type: ignore[no-any-return]
+
+
+def _remove_networks(folder: Path, gone: Collection[str]) -> None:
+    for run_id in gone:
+        shutil.rmtree(folder / run_id, ignore_errors=True)
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
