@@ -31,4 +31,4 @@ def main(job: Job) -> Summary:
 
 
 if __name__ == "__main__":
-    run(main, __doc__, flags=flags, check=check)
+    run(main, __doc__, flags=flags, check=check, alone=True)

@@ -107,18 +107,31 @@ class Store:
         n : more than the published list has makes one anew
         model, run_id : a list made now by this model's newest run, or by this run
         """
+        published = [] if model or run_id else self._published(user)[:n]
+        if len(published) >= n and self._serving is not None:
+            run = find(self.snapshot, run_id=self._serving[0], is_current=False)
+            return Answer(run.model, run.run_id, self._serving[1], self._with_reasons(run, user, published))
         user_idx, ratings = self._user(user)
         run = self._run(model, run_id)
-        published = [] if model or run_id else self._published(user)[:n]
-        slow = run.form == "network"  # it would load torch only to give no reasons
-        trained = None if slow and len(published) >= n else self._trained(run, ratings, user_idx)
-        if trained is None or len(published) >= n:
-            ranked = [(row["item_id"], row["score"]) for row in published]
-            by_id = dict(zip(self.items.ids, self.items.item_idx, strict=True))
-            chosen = [(by_id[item_id], score) for item_id, score in ranked if item_id in by_id]
-        else:
-            chosen = _best(trained, self._seen(user_idx), n)
+        trained = self._trained(run, ratings, user_idx)
+        chosen = _best(trained, self._seen(user_idx), n)
         return Answer(run.model, run.run_id, run.run_date, self._suggestions(trained, ratings, chosen))
+
+    def _with_reasons(self, run: Run, user: Id, published: Sequence[Mapping[str, Any]]) -> list[Suggestion]:
+        """A published list; reasons where the run's indices are still the silver tables', and not by torch."""
+        by_id = dict(zip(self.items.ids, self.items.item_idx, strict=True))
+        trained, ratings = None, None
+        if run.form != "network" and run.prepare_id == self.snapshot.stamp("silver_users"):
+            user_idx, ratings = self._user(user)
+            trained = self._trained(run, ratings, user_idx)
+        found = []
+        for row in published:
+            known, why = by_id.get(row["item_id"]), list[str]()
+            if trained is not None and ratings is not None and known is not None:
+                why = self._why(trained, ratings, known)
+            title = self.items[known].name if known is not None else row["title"] or f"item {row['item_id']}"
+            found.append(Suggestion(row["rank"], row["item_id"], title, row["score"], why))
+        return found
 
     def rate(
         self, ratings: Mapping[Id, float] | None = None, *, like: Sequence[Id] = (), dislike: Sequence[Id] = (),
@@ -144,8 +157,14 @@ class Store:
     def similar(
         self, item: Id, *, n: int = 10, model: str | None = None, run_id: str | None = None
     ) -> Sequence[SimilarItem]:
-        """The items most similar to one."""
-        found = similar_to(self.snapshot, self._run(model, run_id), self.items.find(item).item_idx, n=n)
+        """The items most similar to one: the published ones, or those by the model or run that is named."""
+        wanted = self.items.find(item)
+        published = [] if model or run_id else self._published_similar(wanted.item_id)[:n]
+        if len(published) >= n:
+            by_id = dict(zip(self.items.ids, self.items.item_idx, strict=True))
+            found = [(by_id[item_id], similarity) for item_id, similarity in published if item_id in by_id]
+        else:
+            found = list(similar_to(self.snapshot, self._run(model, run_id), wanted.item_idx, n=n))
         named = [(self.items[item_idx], similarity) for item_idx, similarity in found]
         return [
             SimilarItem(rank, near.item_id, near.name, similarity, near.n_ratings)
@@ -241,6 +260,16 @@ class Store:
         where = f"run_id = {literal(run_id)} AND run_date = DATE '{run_date}' AND user_id = {literal_id}"
         return self.snapshot.dicts("gold_recommendations", where=where, order="rank")
 
+    def _published_similar(self, item: Id) -> list[tuple[Id, float]]:
+        if self._serving is None or not self.snapshot.exists("gold_similar_items"):
+            return []
+        run_id, run_date = self._serving
+        literal_id = self.snapshot.id_literal("gold_similar_items", "item_id", item)
+        where = f"run_id = {literal(run_id)} AND run_date = DATE '{run_date}' AND item_id = {literal_id}"
+        columns = ("similar_item_id", "similarity")
+        rows = self.snapshot.dicts("gold_similar_items", columns, where=where, order="rank")
+        return [(row["similar_item_id"], row["similarity"]) for row in rows]
+
     def _user(self, user: Id) -> tuple[int, Ratings]:
         """The user's index and the ratings it was trained on, as user 0's."""
         wanted = self.snapshot.id_literal("silver_users", "user_id", user)
@@ -296,7 +325,7 @@ class Store:
             return trained_model(self.snapshot, run, n_items=self.items.size, ratings=ratings, user_idx=user_idx)
 
     def _suggestions(
-        self, trained: ArrayModel | None, ratings: Ratings, chosen: Sequence[tuple[int, float]]
+        self, trained: ArrayModel, ratings: Ratings, chosen: Sequence[tuple[int, float]]
     ) -> list[Suggestion]:
         found = []
         for rank, (item_idx, score) in enumerate(chosen, 1):
@@ -304,9 +333,9 @@ class Store:
             found.append(Suggestion(rank, item.item_id, item.name, score, self._why(trained, ratings, item_idx)))
         return found
 
-    def _why(self, trained: ArrayModel | None, ratings: Ratings, item_idx: int) -> list[str]:
+    def _why(self, trained: ArrayModel, ratings: Ratings, item_idx: int) -> list[str]:
         """The titles that count most for an item; none where the model has no explanation, or a slow one."""
-        if trained is None or trained.slow_to_explain:
+        if trained.slow_to_explain:
             return []
         try:
             explained = trained.explain(0, item_idx, ratings)

@@ -29,8 +29,8 @@ def runs_of(snapshot: Snapshot) -> list[Run]:
     return [Run.of(row) for row in snapshot.dicts("gold_runs", where=f"status = '{FINISHED}'", order=order)]
 
 
-def find(snapshot: Snapshot, *, run_id: str | None = None, model: str | None = None) -> Run:
-    """The run with this id, or the newest of this model.
+def find(snapshot: Snapshot, *, run_id: str | None = None, model: str | None = None, is_current: bool = True) -> Run:
+    """The run with this id, or the newest of this model; is_current: only if its indices are the silver tables'.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def find(snapshot: Snapshot, *, run_id: str | None = None, model: str | None = N
         said = f"run {run_id}" if model is None else f"run of model {model}"
         raise ConfigurationError(f"no finished {said}; there are: {', '.join(present) or 'none, train a model first'}")
     current = snapshot.stamp("silver_users")
-    if chosen[0].prepare_id != current:
+    if is_current and chosen[0].prepare_id != current:
         raise TableError(
             f"run {chosen[0].run_id}: trained on the silver tables of prepare {chosen[0].prepare_id}, which are now "
             f"those of {current}: train {chosen[0].model} again"

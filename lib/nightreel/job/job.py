@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from rich.table import Table
 from nightreel.arguments import Parser
 from nightreel.errors import DONE, INTERRUPTED, NightreelError
 from nightreel.job.faults import explain
+from nightreel.job.lease import lease
 from nightreel.models import HYPERPARAMETERS
 from nightreel.progress import log_line
 from nightreel.progress import step as show_step
@@ -77,19 +78,22 @@ Check = Callable[[Settings, argparse.Namespace], None]
 Main = Callable[[Job], Summary]
 
 
-def run(main: Main, description: str | None, *, flags: Flags | None = None, check: Check | None = None) -> NoReturn:
+def run(
+    main: Main, description: str | None, *, flags: Flags | None = None, check: Check | None = None, alone: bool = False
+) -> NoReturn:
     """Run a job: parse the arguments, read the settings, start Spark, call `main`, print its summary, exit.
 
     Parameters
     ----------
     flags : adds the job's own arguments
     check : raises an error if the settings or arguments are wrong; called before Spark starts
+    alone : refuse to run while another such job is at work on the same tables
     """
     name = Path(sys.argv[0]).stem
-    sys.exit(_execute(name, main, _parser(name, description, flags), check))
+    sys.exit(_execute(name, main, _parser(name, description, flags), check, alone=alone))
 
 
-def _execute(name: str, main: Main, parser: Parser, check: Check | None) -> int:
+def _execute(name: str, main: Main, parser: Parser, check: Check | None, *, alone: bool) -> int:
     root = "the tables"
     try:
         _find_standard_error()
@@ -101,7 +105,8 @@ def _execute(name: str, main: Main, parser: Parser, check: Check | None) -> int:
         started = time.monotonic()
         job = _start(settings, parsed)
         try:
-            summary = main(job)
+            with lease(job.tables, name) if alone else nullcontext():
+                summary = main(job)
             _print(name, job, summary, time.monotonic() - started)
         finally:
             if job.owns_session:

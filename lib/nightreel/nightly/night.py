@@ -21,6 +21,8 @@ from nightreel.nightly import champion, gate, steps, training
 from nightreel.nightly.silver import BRONZE_READ, SILVER, prepare_settings
 from nightreel.nightly.steps import AUTO
 from nightreel.settings import Settings
+from nightreel.tables.keeping import clean
+from nightreel.tables.snapshot import Snapshot
 from nightreel.tables.tables import digest
 
 
@@ -36,7 +38,7 @@ class Step(NamedTuple):
 
 
 def run_night(job: Job) -> Summary:
-    """ingest -> prepare -> train -> evaluate -> decide -> recommend -> publish, resuming what the date has done.
+    """ingest -> prepare -> train -> evaluate -> decide -> recommend -> publish -> clean, resuming what the date has done.
 
     ingest and train find by themselves what is new and always run; another step is skipped if the ledger has it with
     the same version of nightreel, the same settings, the same inputs and its tables as it left them.
@@ -146,6 +148,20 @@ def _publish(job: Job) -> Summary:
     return Summary(tables=("gold_champion",), notes=[*notes, *_said(decisions)])
 
 
+def _clean(job: Job) -> Summary:
+    """Remove what is older than configured, where the tables lie on this machine."""
+    retention, tables = job.settings.retention, job.settings.tables
+    if retention.nights < 0 or not job.tables.is_local:
+        return Summary()
+    with job.step("clean"):
+        kept = clean(
+            Snapshot(tables.root, tables.dataset), nights=retention.nights, rollbacks=retention.rollbacks,
+            versions_days=retention.versions_days,
+        )  # fmt: skip
+    removed = f"clean: {kept.removed_runs} runs and {kept.removed_bytes / 1e6:.1f} MB removed"
+    return Summary(notes=[removed] if kept.removed_runs or kept.removed_bytes > 0 else [])
+
+
 def _said(decisions: Mapping[str, champion.Decision]) -> list[str]:
     """A line on who serves each purpose."""
     return [
@@ -189,6 +205,7 @@ STEPS = (
         owns=("gold_recommendations", "gold_similar_items"),
     ),
     Step("publish", _publish, lambda s: s.gate.model_dump(), reads=SILVER),
+    Step("clean", _clean, lambda s: s.retention.model_dump(), reads=()),
 )
 
 

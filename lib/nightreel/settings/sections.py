@@ -322,6 +322,17 @@ class NightlySettings(Section):
     models: Annotated[Names, Field(min_length=1)]
 
 
+class RetentionSettings(Section):
+    """What a night removes at its end, on one machine; what serves, or may serve again, always stays."""
+
+    nights: int
+    """Nights whose runs stay; below 0, nothing is removed."""
+    rollbacks: Annotated[int, Field(ge=0)]
+    """Published runs that stay whatever their age."""
+    versions_days: Penalty
+    """Days that files of older versions of a table stay."""
+
+
 class GateSettings(Section):
     """What a night has to reach before its result serves."""
 
@@ -366,6 +377,7 @@ class Settings(Section):
     recommend: RecommendSettings
     nightly: NightlySettings
     gate: GateSettings
+    retention: RetentionSettings
     models: Mapping[str, SerializeAsAny[Section]]
     """Each model's hyperparameters, of its own type (nightreel.models.HYPERPARAMETERS); empty where `load` is given
     no types."""

@@ -99,9 +99,9 @@ def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: flo
     newest = max((row["run_date"] for row in runs), default=date.min)
     served = snapshot.dicts("gold_champion", order="decided_at DESC") if snapshot.exists("gold_champion") else []
     published = list(dict.fromkeys(row["run_id"] for row in served))
-    serving = {row["run_id"] for row in served[:2]}
+    serving = {row["purpose"]: row["run_id"] for row in reversed(served)}.values()  # the newest of each purpose
     kept = {row["run_id"] for row in runs if row["run_date"] > cutoff or row["run_date"] == newest}
-    kept |= serving | set(published[: rollbacks + 1])
+    kept |= {*serving, *published[: rollbacks + 1]}
     kept |= {member for row in runs if row["run_id"] in kept for member in _members(row["header"])}
     gone = {row["run_id"] for row in runs} - kept
     for table in (*_OF_RUN, *_OF_LISTS, "gold_runs"):

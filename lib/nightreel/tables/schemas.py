@@ -170,6 +170,11 @@ _TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
         "neighbours": "array<int>",  # the strongest first
         "weights": "array<float>",
     },
+    ("gold_lease", "dataset", "every job that replaces tables"): {
+        "holder": "string",  # machine and process
+        "job": "string",
+        "expires_at": "timestamp",
+    },
     ("gold_champion", "purpose x decision on what serves", "nightly"): {
         "decision_id": "string",
         "purpose": "string",  # lists or ratings

@@ -67,6 +67,11 @@ class Tables:
         """Where the table lies, unless in a catalog; absolute on one machine."""
         return f"{self._root}/{self._settings.dataset}/{SCHEMAS[table].name}"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the tables lie in folders of this machine."""
+        return self._local
+
     def exists(self, table: str) -> bool:
         return self._columns(table) is not None
 
