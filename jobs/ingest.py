@@ -20,4 +20,4 @@ def check(settings: Settings, _: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(ingest, __doc__, check=check)
+    run(ingest, __doc__, check=check, alone=True)

@@ -10,4 +10,4 @@ from nightreel.job import run
 from nightreel.nightly import prepare
 
 if __name__ == "__main__":
-    run(prepare, __doc__)
+    run(prepare, __doc__, alone=True)

@@ -1,4 +1,4 @@
-"""One job at a time on a dataset's tables: a lease with an expiry, kept in a table, so that it holds across machines."""
+"""One job at a time on a dataset's tables: a lease with an expiry in a table, so that it holds across machines."""
 
 from __future__ import annotations
 
@@ -49,9 +49,11 @@ def _take(tables: Tables, me: dict[str, str]) -> None:
     if tables.exists("gold_lease"):
         for row in tables.read("gold_lease").toArrow().to_pylist():
             if row["expires_at"] > now and row["holder"] != me["holder"] and not _is_dead(row["holder"]):
+                until = f"{row['expires_at']:%H:%M:%S} UTC"
+                who = f"{row['job']} of {row['holder']}"
                 raise TableError(
-                    f"{tables.name('gold_lease')}: {row['job']} of {row['holder']} is at work on these tables; wait until "
-                    f"it ends (its lease is over at {row['expires_at']:%H:%M:%S} UTC unless it renews it)"
+                    f"{tables.name('gold_lease')}: {who} is at work on these tables; wait until it ends "
+                    f"(its lease, which it renews, is over at {until})"
                 )
     _write(tables, me, _LASTS)
 

@@ -160,7 +160,7 @@ def record(job: Job, checks: Sequence[Check]) -> list[str]:
             "run_date": job.run_date,
             "name": check.name,
             "value": float(check.value),
-            "limit": float(check.limit),
+            "threshold": float(check.limit),
             "passed": check.passed,
             "said": check.said,
             "figures": json.dumps(dict(check.figures)) if check.figures else None,

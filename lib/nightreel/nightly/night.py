@@ -38,7 +38,7 @@ class Step(NamedTuple):
 
 
 def run_night(job: Job) -> Summary:
-    """ingest -> prepare -> train -> evaluate -> decide -> recommend -> publish -> clean, resuming what the date has done.
+    """Run all steps in order, without what the run date has done already.
 
     ingest and train find by themselves what is new and always run; another step is skipped if the ledger has it with
     the same version of nightreel, the same settings, the same inputs and its tables as it left them.

@@ -192,7 +192,7 @@ _TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
         "run_date": "date",
         "name": "string",
         "value": "double",
-        "limit": "double",
+        "threshold": "double",
         "passed": "boolean",
         "said": "string",
         "figures": "string",  # JSON: what later nights compare with

@@ -64,7 +64,8 @@ class Snapshot:
         ------
         TableError : there is no such table, or it cannot be read
         """
-        query = f"SELECT {', '.join(columns or SCHEMAS[table].columns)} FROM rows WHERE {where}"
+        named = columns or [f'"{name}"' for name in SCHEMAS[table].columns]
+        query = f"SELECT {', '.join(named)} FROM rows WHERE {where}"
         return self._execute(query + (f" ORDER BY {order}" if order else ""), {"rows": self._open(table, version)})
 
     def query(self, query: str, *tables: str) -> pa.Table:

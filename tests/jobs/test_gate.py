@@ -1,0 +1,205 @@
+"""Nights that publish only what is better: champions, the gate, rolling back, keeping house, and one job at a time."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from tests.jobs.conftest import Ended, run_here, settings_in
+
+from nightreel import open_store
+from nightreel.cli import main
+from nightreel.errors import ConfigurationError, TableError
+from nightreel.job.lease import lease
+from nightreel.sample import generate
+from nightreel.settings import load
+from nightreel.tables.keeping import clean, put_rows, rollback
+from nightreel.tables.snapshot import Snapshot
+from nightreel.tables.tables import Tables
+
+MODELS = 'nightly.models=["weighted_mean", "baseline", "popular", "ease"]'
+FIRST, SECOND, THIRD = "2026-01-01", "2026-01-03", "2026-01-04"
+
+
+class Nights:
+    """Nights on generated ratings, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.root = folder, folder / "tables"
+        generate(folder / "raw", format="movielens", ratings=6_000, seed=3, broken_lines=0, duplicates=0)
+
+    def run(self, date: str, *settings: str) -> Ended:
+        words = settings_in(self.folder, self.folder / "raw", data__source="movielens", ingest__measure="false")
+        for text in (MODELS, *settings):
+            words += ["--set", text]
+        return run_here("nightly", "--run-date", date, *words)
+
+    @property
+    def tables(self) -> Snapshot:
+        return Snapshot(str(self.root))
+
+    def champions(self, purpose: str = "lists") -> list[dict[str, Any]]:
+        rows = self.tables.dicts("gold_champion", where=f"purpose = '{purpose}'", order="decided_at, decision_id")
+        return [row | {"night": str(row["night"]), "since": str(row["since"])} for row in rows]
+
+    def shuffle(self) -> None:
+        """Ratings are drawn at random from all of them: nobody's taste is left, and all counts stay."""
+        file = self.folder / "raw" / "ratings.csv"
+        header, *rows = list(csv.reader(file.open()))
+        values = [row[2] for row in rows]
+        random.Random(1).shuffle(values)
+        with file.open("w", newline="") as out:
+            csv.writer(out).writerows(
+                [header, *([*row[:2], value, *row[3:]] for row, value in zip(rows, values, strict=True))]
+            )
+
+
+@pytest.fixture(scope="module")
+def nights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    """Two nights; in the second, models of other hyperparameters."""
+    made = Nights(tmp_path_factory.mktemp("nights"))
+    first = made.run(FIRST)
+    assert first.code == 0, first.err
+    second = made.run(SECOND)
+    assert second.code == 0, second.err
+    return made
+
+
+def test_the_first_night_publishes_lists_and_champions_in_one_commit(nights: Nights) -> None:
+    lists, ratings = nights.champions()[0], nights.champions("ratings")[0]
+    assert (lists["decision"], lists["model"], lists["night"]) == ("first", "ease", FIRST)
+    assert (ratings["decision"], ratings["model"]) == ("first", "baseline")
+    assert lists["decided_at"] == ratings["decided_at"]
+    figures = json.loads(lists["figures"])
+    assert figures["ease"] > figures["popular"]
+    gate = nights.tables.dicts("gold_gate", where=f"run_date = DATE '{FIRST}'")
+    assert len(gate) >= 9 and all(row["passed"] for row in gate)
+
+
+def test_the_champion_stays_and_is_trained_again_every_night(nights: Nights) -> None:
+    first, second = nights.champions()[:2]
+    assert (second["decision"], second["model"], second["since"]) == ("stays", "ease", FIRST)
+    assert second["run_id"] != first["run_id"]
+    store = open_store(str(nights.root))
+    user = store.snapshot.dicts("silver_users", where="true LIMIT 1")[0]["user_id"]
+    assert store.recommend(user).run_id == second["run_id"]
+
+
+def test_a_night_run_again_publishes_nothing_anew_also_after_a_rollback(nights: Nights) -> None:
+    before = nights.champions()
+    row = rollback(nights.tables)
+    assert row["run_id"] == before[0]["run_id"]
+    store = open_store(str(nights.root))
+    user = store.snapshot.dicts("silver_users", where="true LIMIT 1")[0]["user_id"]
+    assert store.recommend(user).run_id == before[0]["run_id"]
+    ended = nights.run(SECOND)
+    assert ended.code == 0 and "publish: already done" in ended.err
+    assert nights.champions()[-1]["decision"] == "rolled back"
+    assert main(["rollback", "--to", before[1]["run_id"], "--tables", str(nights.root)]) == 0
+    assert nights.champions()[-1]["run_id"] == before[1]["run_id"]
+    with pytest.raises(ConfigurationError, match="run nonesuch: does not serve lists"):
+        rollback(nights.tables, to="nonesuch")
+
+
+def test_a_challenger_takes_over_only_beyond_the_margin(nights: Nights, tmp_path: Path) -> None:
+    """`popular` serves: with a high margin it stays, though `ease` is better; with the usual one it goes."""
+    put_rows(nights.tables, "gold_champion", [_serving(nights, "popular")], "decision_id = 'planted'")
+    held = nights.run(THIRD, "gate.margin=1000.0")
+    assert held.code == 0, held.err
+    stays = nights.champions()[-1]
+    assert (stays["decision"], stays["model"]) == ("stays", "popular")
+    assert "ease is better than popular by 0." in stays["reason"] and "not by 1000 standard errors" in stays["reason"]
+    over = nights.run("2026-01-05")
+    assert over.code == 0, over.err
+    assert (nights.champions()[-1]["decision"], nights.champions()[-1]["model"]) == ("takes over", "ease")
+    assert json.loads(nights.champions()[-1]["figures"])["better_by"] > 0
+
+
+def _serving(nights: Nights, model: str) -> dict[str, Any]:
+    newest = nights.tables.dicts("gold_champion", where="purpose = 'lists'", order="decided_at DESC")[0]
+    return newest | {"decision_id": "planted", "model": model, "decided_at": datetime.now(UTC)}
+
+
+def test_ratings_shuffled_at_random_do_not_pass_and_what_served_still_serves(nights: Nights) -> None:
+    before = nights.champions()[-1]
+    file = nights.folder / "raw" / "ratings.csv"
+    good = file.read_bytes()
+    nights.shuffle()
+    ended = nights.run("2026-01-06")
+    assert ended.code == 3
+    assert ended.complaint.startswith("nightly: the gate refused the night of 2026-01-06; what served still serves: ")
+    assert "RMSE below the mean rating's, share" in ended.complaint and "refused" in ended.complaint
+    after = nights.champions()[-1]
+    assert (after["decision"], after["run_id"], after["run_date"]) == ("refused", before["run_id"], before["run_date"])
+    failed = nights.tables.dicts("gold_gate", where="NOT passed")
+    assert {str(row["run_date"]) for row in failed} == {"2026-01-06"}
+    file.write_bytes(good)
+    assert nights.run("2026-01-06").code == 0  # mended, the same night passes
+    assert nights.champions()[-1]["night"] == "2026-01-06"
+
+
+def test_a_past_night_does_not_take_the_place_of_a_newer_one(nights: Nights) -> None:
+    before = nights.champions()
+    ended = nights.run("2025-12-31")
+    assert ended.code == 0, ended.err
+    assert "not published: the night of 2026-01-06 serves" in ended.out
+    assert nights.champions() == before
+
+
+def test_half_the_rows_do_not_pass(nights: Nights) -> None:
+    file = nights.folder / "raw" / "ratings.csv"
+    good = file.read_bytes()
+    lines = good.splitlines(keepends=True)
+    file.write_bytes(b"".join([lines[0], *lines[1::3]]))
+    ended = nights.run("2026-01-07", "ingest.max_drop_share=0.9")
+    assert ended.code == 3 and "share of the last night's rows 0." in ended.complaint
+    file.write_bytes(good)
+
+
+def test_old_runs_go_and_what_serves_stays(nights: Nights) -> None:
+    serving = {nights.champions(purpose)[-1]["run_id"] for purpose in ("lists", "ratings")}
+    kept = clean(nights.tables, nights=0, rollbacks=0, versions_days=0.0)
+    assert kept.removed_runs > 0 and kept.removed_bytes > 0
+    runs = {row["run_id"] for row in nights.tables.dicts("gold_runs")}
+    assert serving <= runs and len(runs) == kept.runs
+    for table in ("gold_item_factors", "gold_recommendations"):
+        assert {row["run_id"] for row in nights.tables.dicts(table, ("DISTINCT run_id",))} <= runs
+    again = clean(nights.tables, nights=0, rollbacks=0, versions_days=0.0)
+    assert again.removed_runs == 0
+    store = open_store(str(nights.root))
+    user = store.snapshot.dicts("silver_users", where="true LIMIT 1")[0]["user_id"]
+    assert len(store.recommend(user).suggestions) == 10
+
+
+def test_a_second_job_is_refused_while_the_first_is_at_work(spark: SparkSession, tmp_path: Path) -> None:
+    tables = Tables(spark, load("local", [f"tables.root={tmp_path}"]).tables)
+    living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        with lease(tables, "nightly"):
+            row = tables.read("gold_lease").toArrow().to_pylist()[0]
+            row["holder"] = row["holder"].rpartition(":")[0] + f":{living.pid}"
+            tables.put("gold_lease", [row], "holder IS NOT NULL")
+            with pytest.raises(TableError, match=r"nightly of \S+ is at work on these tables; wait until it ends"):
+                lease(tables, "prepare").__enter__()
+    finally:
+        living.kill()
+        living.wait()
+    tables.put("gold_lease", [row | {"expires_at": datetime.now(UTC) + timedelta(hours=1)}], "holder IS NOT NULL")
+    with lease(tables, "prepare"):  # its holder is dead
+        pass
+    elsewhere = row | {"holder": "another-machine:1", "expires_at": datetime.now(UTC) + timedelta(hours=1)}
+    tables.put("gold_lease", [elsewhere], "holder IS NOT NULL")
+    with pytest.raises(TableError, match="another-machine:1"):
+        lease(tables, "prepare").__enter__()
+    over = elsewhere | {"expires_at": datetime.now(UTC) - timedelta(seconds=1)}
+    tables.put("gold_lease", [over], "holder IS NOT NULL")
+    with lease(tables, "prepare"):
+        assert tables.read("gold_lease").collect()[0]["job"] == "prepare"
