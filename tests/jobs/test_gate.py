@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import random
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,12 @@ from tests.jobs.conftest import Ended, run_here, settings_in
 from nightreel import open_store
 from nightreel.cli import main
 from nightreel.errors import ConfigurationError, TableError
+from nightreel.evaluate import hold_out
+from nightreel.job import Job
 from nightreel.job.lease import lease
+from nightreel.models import HYPERPARAMETERS
+from nightreel.models.runs import find
+from nightreel.nightly import champion, gate, night
 from nightreel.sample import generate
 from nightreel.settings import load
 from nightreel.tables.keeping import clean, put_rows, rollback
@@ -64,13 +71,30 @@ class Nights:
 
 @pytest.fixture(scope="module")
 def nights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Nights:
-    """Two nights; in the second, models of other hyperparameters."""
+    """Two nights; before the second, `popular` is made the champion for lists."""
     made = Nights(tmp_path_factory.mktemp("nights"))
     first = made.run(FIRST)
     assert first.code == 0, first.err
+    planted = made.champions()[-1] | {"decision_id": "planted", "model": "popular", "decided_at": datetime.now(UTC)}
+    planted |= {name: date.fromisoformat(planted[name]) for name in ("night", "since")}
+    put_rows(made.tables, "gold_champion", [planted], "decision_id = 'planted'")
     second = made.run(SECOND)
     assert second.code == 0, second.err
     return made
+
+
+@pytest.fixture
+def job(spark: SparkSession, nights: Nights) -> Callable[..., Job]:
+    """The job of a night with the settings of the others."""
+
+    def of(run_date: str, *settings: str) -> Job:
+        chosen = load(
+            "local", [MODELS, "data.source=movielens", f"tables.root={nights.root}", *settings], models=HYPERPARAMETERS
+        )
+        flags = argparse.Namespace(env="local", set=[], again=False)
+        return Job(spark, Tables(spark, chosen.tables), chosen, date.fromisoformat(run_date), flags)
+
+    return of
 
 
 def test_the_first_night_publishes_lists_and_champions_in_one_commit(nights: Nights) -> None:
@@ -84,13 +108,34 @@ def test_the_first_night_publishes_lists_and_champions_in_one_commit(nights: Nig
     assert len(gate) >= 9 and all(row["passed"] for row in gate)
 
 
-def test_the_champion_stays_and_is_trained_again_every_night(nights: Nights) -> None:
-    first, second = nights.champions()[:2]
-    assert (second["decision"], second["model"], second["since"]) == ("stays", "ease", FIRST)
-    assert second["run_id"] != first["run_id"]
+def test_a_better_challenger_takes_over_and_a_champion_is_trained_again(nights: Nights) -> None:
+    lists, ratings = nights.champions()[2], nights.champions("ratings")[1]
+    assert (lists["decision"], lists["model"], lists["since"]) == ("takes over", "ease", SECOND)
+    assert json.loads(lists["figures"])["better_by"] > json.loads(lists["figures"])["error"]
+    assert (ratings["decision"], ratings["since"]) == ("stays", FIRST)
+    assert ratings["run_id"] != nights.champions("ratings")[0]["run_id"]
     store = open_store(str(nights.root))
     user = store.snapshot.dicts("silver_users", where="true LIMIT 1")[0]["user_id"]
-    assert store.recommend(user).run_id == second["run_id"]
+    assert store.recommend(user).run_id == lists["run_id"]
+
+
+def test_a_challenger_that_is_not_better_beyond_the_margin_does_not_take_over(
+    nights: Nights, job: Callable[..., Job]
+) -> None:
+    """By hand: the champion's model is `popular`, and no difference is a thousand standard errors."""
+    tonight = job(SECOND, "gate.margin=1000.0")
+    runs = [find(tonight.tables, model=model) for model in ("popular", "ease")]
+    measured = {run.run_id: {"ndcg@10": value} for run, value in zip(runs, (0.1, 0.2), strict=True)}
+    reigning = [row for row in tonight.tables.few("gold_champion") if row["decision_id"] == "planted"]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        hold_out(tonight.tables.read("silver_interactions"), tonight.settings.evaluate) as held_out,
+    ):
+        known = {name: reigning[0][name] for name in champion.Serving.__annotations__}
+        patch.setattr(champion, "serving", lambda *_: champion.Serving(**known))
+        found = champion.decide(tonight, "lists", runs, measured, held_out)
+    assert found is not None and (found.decision, found.model) == ("stays", "popular")
+    assert "ease is better than popular by 0." in found.reason and "not by 1000 standard errors" in found.reason
 
 
 def test_a_night_run_again_publishes_nothing_anew_also_after_a_rollback(nights: Nights) -> None:
@@ -103,65 +148,51 @@ def test_a_night_run_again_publishes_nothing_anew_also_after_a_rollback(nights: 
     ended = nights.run(SECOND)
     assert ended.code == 0 and "publish: already done" in ended.err
     assert nights.champions()[-1]["decision"] == "rolled back"
-    assert main(["rollback", "--to", before[1]["run_id"], "--tables", str(nights.root)]) == 0
-    assert nights.champions()[-1]["run_id"] == before[1]["run_id"]
+    assert main(["rollback", "--to", before[-1]["run_id"], "--tables", str(nights.root)]) == 0
+    assert nights.champions()[-1]["run_id"] == before[-1]["run_id"]
     with pytest.raises(ConfigurationError, match="run nonesuch: does not serve lists"):
         rollback(nights.tables, to="nonesuch")
 
 
-def test_a_challenger_takes_over_only_beyond_the_margin(nights: Nights, tmp_path: Path) -> None:
-    """`popular` serves: with a high margin it stays, though `ease` is better; with the usual one it goes."""
-    put_rows(nights.tables, "gold_champion", [_serving(nights, "popular")], "decision_id = 'planted'")
-    held = nights.run(THIRD, "gate.margin=1000.0")
-    assert held.code == 0, held.err
-    stays = nights.champions()[-1]
-    assert (stays["decision"], stays["model"]) == ("stays", "popular")
-    assert "ease is better than popular by 0." in stays["reason"] and "not by 1000 standard errors" in stays["reason"]
-    over = nights.run("2026-01-05")
-    assert over.code == 0, over.err
-    assert (nights.champions()[-1]["decision"], nights.champions()[-1]["model"]) == ("takes over", "ease")
-    assert json.loads(nights.champions()[-1]["figures"])["better_by"] > 0
+def test_a_past_night_does_not_take_the_place_of_a_newer_one(nights: Nights, job: Callable[..., Job]) -> None:
+    before = nights.champions()
+    assert night._publish(job("2025-12-31")).notes == [f"not published: the night of {SECOND} serves, which is newer"]
+    assert nights.champions() == before
 
 
-def _serving(nights: Nights, model: str) -> dict[str, Any]:
-    newest = nights.tables.dicts("gold_champion", where="purpose = 'lists'", order="decided_at DESC")[0]
-    return newest | {"decision_id": "planted", "model": model, "decided_at": datetime.now(UTC)}
+def test_far_fewer_rows_and_other_ratings_do_not_pass(nights: Nights, job: Callable[..., Job]) -> None:
+    """Against a planted night before: ten times as many rows, all of them rated 5."""
+    tonight = job("2026-01-05")
+    passed = {check.name: check for check in gate.data_checks(tonight)}
+    assert all(check.passed for check in passed.values()) and passed["share of the last night's rows"].value == 1.0
+    rows = nights.tables.count("silver_interactions")
+    figures = json.dumps({"rows": 10 * rows, "shares": {"5": 1.0}})
+    planted = nights.tables.dicts("gold_gate", where="name = 'share of the last night''s rows' LIMIT 1")[0]
+    planted |= {"run_date": date(2026, 1, 4), "figures": figures}
+    put_rows(nights.tables, "gold_gate", [planted], "run_date = DATE '2026-01-04'")
+    found = {check.name: check for check in gate.data_checks(tonight)}
+    assert found["share of the last night's rows"].value == pytest.approx(0.1)
+    assert {name for name, check in found.items() if not check.passed} == {
+        "share of the last night's rows",
+        "shift of the ratings' distribution",
+    }
+    put_rows(nights.tables, "gold_gate", [], "run_date = DATE '2026-01-04'")
 
 
 def test_ratings_shuffled_at_random_do_not_pass_and_what_served_still_serves(nights: Nights) -> None:
     before = nights.champions()[-1]
-    file = nights.folder / "raw" / "ratings.csv"
-    good = file.read_bytes()
     nights.shuffle()
-    ended = nights.run("2026-01-06")
+    ended = nights.run(THIRD)
     assert ended.code == 3
-    assert ended.complaint.startswith("nightly: the gate refused the night of 2026-01-06; what served still serves: ")
+    assert ended.complaint.startswith(f"nightly: the gate refused the night of {THIRD}; what served still serves: ")
     assert "RMSE below the mean rating's, share" in ended.complaint and "refused" in ended.complaint
     after = nights.champions()[-1]
     assert (after["decision"], after["run_id"], after["run_date"]) == ("refused", before["run_id"], before["run_date"])
     failed = nights.tables.dicts("gold_gate", where="NOT passed")
-    assert {str(row["run_date"]) for row in failed} == {"2026-01-06"}
-    file.write_bytes(good)
-    assert nights.run("2026-01-06").code == 0  # mended, the same night passes
-    assert nights.champions()[-1]["night"] == "2026-01-06"
-
-
-def test_a_past_night_does_not_take_the_place_of_a_newer_one(nights: Nights) -> None:
-    before = nights.champions()
-    ended = nights.run("2025-12-31")
-    assert ended.code == 0, ended.err
-    assert "not published: the night of 2026-01-06 serves" in ended.out
-    assert nights.champions() == before
-
-
-def test_half_the_rows_do_not_pass(nights: Nights) -> None:
-    file = nights.folder / "raw" / "ratings.csv"
-    good = file.read_bytes()
-    lines = good.splitlines(keepends=True)
-    file.write_bytes(b"".join([lines[0], *lines[1::3]]))
-    ended = nights.run("2026-01-07", "ingest.max_drop_share=0.9")
-    assert ended.code == 3 and "share of the last night's rows 0." in ended.complaint
-    file.write_bytes(good)
+    assert {str(row["run_date"]) for row in failed} == {THIRD}
+    store = open_store(str(nights.root))
+    user = store.snapshot.dicts("silver_users", where="true LIMIT 1")[0]["user_id"]
+    assert store.recommend(user).run_id == before["run_id"]
 
 
 def test_old_runs_go_and_what_serves_stays(nights: Nights) -> None:

@@ -47,7 +47,7 @@ def lease(tables: Tables, job: str) -> Iterator[None]:
 def _take(tables: Tables, me: dict[str, str]) -> None:
     now = datetime.now(UTC)
     if tables.exists("gold_lease"):
-        for row in tables.read("gold_lease").toArrow().to_pylist():
+        for row in tables.few("gold_lease"):
             if row["expires_at"] > now and row["holder"] != me["holder"] and not _is_dead(row["holder"]):
                 until = f"{row['expires_at']:%H:%M:%S} UTC"
                 who = f"{row['job']} of {row['holder']}"

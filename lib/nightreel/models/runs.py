@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
+from typing import Any
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nightreel.errors import ConfigurationError, TableError
@@ -135,28 +135,25 @@ def find(tables: Tables, *, run_id: str | None = None, model: str | None = None,
     ConfigurationError : none matches; names those there are
     TableError : nothing was ever trained
     """
-    runs = tables.read("gold_runs").where(F.col("status") == F.lit(FINISHED))
-    matching = newest_first = runs.orderBy(F.desc("run_date"), F.desc("finished_at"), "run_id")
+    newest_first = sorted(tables.few("gold_runs", status=FINISHED), key=lambda row: row["run_id"])
+    newest_first.sort(key=lambda row: (row["run_date"], row["finished_at"]), reverse=True)
     filters = {"run_id": run_id, "model": model, "run_date": run_date}
     given = {name: value for name, value in filters.items() if value is not None}
-    for name, value in given.items():
-        matching = matching.where(F.col(name) == F.lit(value))
-    rows = matching.limit(1).toArrow().to_pylist()  # times of collected rows would lose their zone
-    if not rows:
+    matching = [row for row in newest_first if all(row[name] == value for name, value in given.items())]
+    if not matching:
         raise ConfigurationError(_none_matches(given, newest_first))
-    return Run.of(rows[0])
+    return Run.of(matching[0])
 
 
 def finished(tables: Tables) -> dict[str, str]:
     """The prepare_id of each finished run; none where nothing was trained."""
     if not tables.exists("gold_runs"):
         return {}
-    runs = tables.read("gold_runs").where(F.col("status") == F.lit(FINISHED))
-    return {row[0]: row[1] for row in runs.select("run_id", "prepare_id").collect()}
+    return {row["run_id"]: row["prepare_id"] for row in tables.few("gold_runs", status=FINISHED)}
 
 
-def _none_matches(given: Mapping[str, object], newest_first: DataFrame) -> str:
+def _none_matches(given: Mapping[str, object], newest_first: Sequence[Mapping[str, Any]]) -> str:
     wanted = ", ".join(f"{name} {value}" for name, value in given.items()) or "any"
-    shown = [row["run_id"] for row in newest_first.select("run_id").limit(_SHOWN + 1).collect()]
+    shown = [row["run_id"] for row in newest_first[: _SHOWN + 1]]
     present = ", ".join(shown[:_SHOWN]) + (", and older ones" if len(shown) > _SHOWN else "")
     return f"no finished run with {wanted}; there are: {present or 'none, train a model first'}"

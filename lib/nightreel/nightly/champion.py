@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from pyspark.sql import functions as F
-
 from nightreel import evaluate as evaluation
 from nightreel.evaluate import HeldOut, Paired
 from nightreel.evaluate.comparison import lower_is_better
@@ -58,11 +56,8 @@ def serving(tables: Tables, purpose: Purpose) -> Serving | None:
     """What serves now; None where nothing was ever published."""
     if not tables.exists("gold_champion"):
         return None
-    newest = (
-        tables.read("gold_champion").where(F.col("purpose") == purpose).orderBy(F.desc("decided_at"), "decision_id")
-    )
-    rows = newest.limit(1).select("run_id", "model", "run_date", "since", "night").collect()
-    return Serving(**rows[0].asDict()) if rows else None
+    rows = sorted(tables.few("gold_champion", purpose=purpose), key=lambda row: row["decided_at"])
+    return Serving(**{name: rows[-1][name] for name in Serving.__annotations__}) if rows else None
 
 
 def metric_of(job: Job, purpose: Purpose) -> str:
@@ -157,8 +152,7 @@ def is_published(job: Job, decisions: Sequence[Decision]) -> bool:
     """Whether these decisions of tonight are in gold_champion, also where a later one has taken them back."""
     if not job.tables.exists("gold_champion"):
         return False
-    tonight = job.tables.read("gold_champion").where(F.col("night") == F.lit(job.run_date))
-    known = {(row["decision_id"], row["run_id"]) for row in tonight.select("decision_id", "run_id").collect()}
+    known = {(row["decision_id"], row["run_id"]) for row in job.tables.few("gold_champion", night=job.run_date)}
     return all((f"{job.run_date}-{one.purpose}", one.run_id) in known for one in decisions)
 
 

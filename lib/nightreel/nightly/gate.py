@@ -73,12 +73,11 @@ def _last_accepted(job: Job) -> dict[str, Any] | None:
     """The figures of the newest earlier night whose checks all passed."""
     if not job.tables.exists("gold_gate"):
         return None
-    earlier = job.tables.read("gold_gate").where(F.col("run_date") < F.lit(job.run_date))
-    nights = earlier.groupBy("run_date").agg(
-        F.every("passed").alias("passed"), F.max(F.when(F.col("name") == _ROWS, F.col("figures"))).alias("figures")
-    )
-    newest = nights.where("passed").orderBy(F.desc("run_date")).limit(1).collect()
-    return json.loads(newest[0]["figures"]) if newest else None
+    earlier = [row for row in job.tables.few("gold_gate") if row["run_date"] < job.run_date]
+    refused = {row["run_date"] for row in earlier if not row["passed"]}
+    accepted = {row["run_date"]: row["figures"] for row in earlier if row["name"] == _ROWS}
+    nights = sorted(accepted.keys() - refused)
+    return json.loads(accepted[nights[-1]]) if nights else None
 
 
 def model_checks(

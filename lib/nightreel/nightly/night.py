@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from nightreel import __version__, models
@@ -209,12 +208,12 @@ STEPS = (
 )
 
 
-def _ledger(job: Job) -> dict[tuple[str, str], Row]:
+def _ledger(job: Job) -> dict[tuple[str, str], dict[str, Any]]:
     """The entries of gold_steps for the job's date, by step and fingerprint: a digest of all its result depends on."""
     if not job.tables.exists("gold_steps"):
         return {}
-    entries = job.tables.read("gold_steps").where(F.col("run_date") == F.lit(job.run_date))
-    return {(entry["step"], entry["fingerprint"]): entry for entry in entries.collect()}
+    entries = job.tables.few("gold_steps", run_date=job.run_date)
+    return {(entry["step"], entry["fingerprint"]): entry for entry in entries}
 
 
 def _outputs(step: Step, job: Job) -> dict[str, str | None]:

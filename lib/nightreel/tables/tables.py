@@ -73,7 +73,8 @@ class Tables:
         return self._local
 
     def exists(self, table: str) -> bool:
-        return self._columns(table) is not None
+        folder = self._local_folder(table)
+        return self._columns(table) is not None if folder is None else open_table(folder) is not None
 
     def version(self, table: str) -> int | None:
         """The newest Delta version, or None where there is no such table."""
@@ -119,6 +120,24 @@ class Tables:
         if not self._checked_columns(table):
             raise TableError(f"{self.name(table)}: no such table; {SCHEMAS[table].owner} writes it")
         return self._load(table, version).select(*SCHEMAS[table].columns)
+
+    def few(self, table: str, **equal: object) -> list[dict[str, Any]]:
+        """Rows of a small table in memory, whose columns equal the values; on one machine without a Spark plan.
+
+        Raises
+        ------
+        TableError : there is no such table, or it has an older schema
+        """
+        folder = self._local_folder(table)
+        opened = None if folder is None else open_table(folder)
+        if opened is None or {field.name for field in opened.schema().fields} != set(SCHEMAS[table].columns):
+            found = self.read(table)
+            for name, value in equal.items():
+                found = found.where(F.col(name) == F.lit(value))
+            rows: list[dict[str, Any]] = found.toArrow().to_pylist()  # times of collected rows would lose their zone
+            return rows
+        rows = opened.to_pyarrow_table().to_pylist()
+        return [row for row in rows if all(row[name] == value for name, value in equal.items())]
 
     def watch(self, *tables: str) -> None:
         """Note the tables' versions now: `replace` refuses if another job has written one since."""
