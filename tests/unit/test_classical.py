@@ -40,6 +40,22 @@ def predicted(model: Any, user: int, item: int) -> float:
     return float(model.predict(np.array([user]), np.array([item])).prediction[0])
 
 
+def test_an_item_that_few_know_is_ranked_by_its_text() -> None:
+    """Items 0 to 3 are liked by even users, 4 to 7 by odd ones; 8 and 9 by nobody, with the text of either."""
+    rows = [(user, item, 5.0) for user in range(30) for item in range(8) if (item < 4) == (user % 2 == 0)]
+    rows += [(user, item, 1.0) for user in (30, 31) for item in (8, 9)]
+    terms = np.array([0] * 4 + [1] * 4 + [0, 1], np.int32)
+    text = Lists(np.arange(11), terms, np.ones(10, np.float32))
+    model = fit("warp", rows, "features='text'", context=ArrayContext(item_text=text))
+    same = fit("warp", rows, "features='text'", context=ArrayContext(item_text=text))
+    assert (model.items.factors == same.items.factors).all()
+    for user in range(4):
+        scores = model.items.factors @ model.users.factors[user] + model.items.bias
+        assert (scores[8] > scores[9]) == (user % 2 == 0)
+    with pytest.raises(DataError, match="needs the items' text, and there is none"):
+        fit("warp", rows, "features='text'")
+
+
 def low_rank(*, noise: float = 0.0) -> list[tuple[int, int, float]]:
     """Two kinds of users, two kinds of items, and ratings 5 within a kind and 1 across; nine in ten are known."""
     random = np.random.default_rng(1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
 from nightreel.errors import DataError
 from nightreel.models.contract import Capability
 from nightreel.models.engine.one_task import ArrayContext, InMemory, no_positives
-from nightreel.models.forms.arrays import Lists, Ratings, Side, stacked, strongest
+from nightreel.models.forms.arrays import Lists, Numbers, Ratings, Side, stacked, strongest
 from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.fold_in import FoldIn
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule, histories_of, ranker
@@ -37,6 +38,8 @@ class WarpParams(BprParams):
 
     most_drawn: PositiveInt
     """Unseen items looked at for one that is ranked too high."""
+    features: Literal["none", "text"]
+    """Whether an item's vector is its own alone, or also the weighted sum of its text's terms' vectors."""
 
 
 class UserCosineParams(Section):
@@ -76,10 +79,11 @@ class Bpr(InMemory[BprParams]):
         bias, met = np.zeros(ratings.n_items), ratings.by_user
         positives = ratings.user_idx[chosen], ratings.item_idx[chosen]
         start = int(random.integers(1 << 31))
-        descend(
-            *positives, met.starts, met.ids, users, items, bias, params.epochs, params.rate, params.reg, self._drawn(),
-            start,
-        )  # fmt: skip
+        how: Any = (params.epochs, params.rate, params.reg, self._drawn(), start)
+        if self.uses_text:
+            items, bias = self._with_text(ratings, context, users, items, (*positives, met.starts, met.ids), how)
+        else:
+            descend(*positives, met.starts, met.ids, users, items, bias, *how)
         return FactorArrays(
             users=Side.of(ratings.user_means, factors=users),
             items=Side.of(ratings.item_means, bias=bias, factors=items),
@@ -92,16 +96,47 @@ class Bpr(InMemory[BprParams]):
     def _drawn(self) -> int:
         return 0
 
+    def _with_text(
+        self, ratings: Ratings, context: ArrayContext | None, users: Numbers, items: Numbers, rows: Any, how: Any
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """The items' vectors and biases, each the weighted sum of its own and of its text's terms'."""
+        from scipy.sparse import csr_matrix, hstack, identity
+
+        from nightreel.models.solve.pairwise_sgd import descend_with_features
+
+        text = None if context is None else context.item_text
+        if text is None or not len(text.ids):
+            raise DataError(
+                f'model {self.name}: features = "text" needs the items\' text, and there is none; prepare writes it'
+            )
+        text = text.of(np.arange(ratings.n_items))
+        n_terms = int(text.ids.max()) + 1
+        terms = csr_matrix((text.values, text.ids, text.starts), (ratings.n_items, n_terms))
+        of_items = hstack([identity(ratings.n_items), terms]).tocsr()
+        features = np.concatenate([items, np.zeros((n_terms, items.shape[1]))])
+        bias = np.zeros(len(features))
+        lists: Any = (of_items.indptr, of_items.indices, of_items.data)
+        given: Any = (*rows, users, features, bias, *lists, *how)
+        descend_with_features(*given)
+        return of_items @ features, of_items @ bias
+
 
 class Warp(Bpr):
     """As `bpr`, with the weighted approximate-rank loss: the sooner an unseen item above is drawn, the larger the step.
 
-    Weston, Bengio and Usunier, "WSABIE: Scaling Up to Large Vocabulary Image Annotation", IJCAI 2011.
+    Weston, Bengio and Usunier, "WSABIE: Scaling Up to Large Vocabulary Image Annotation", IJCAI 2011. With features =
+    "text" an item's vector is the sum of its own and of its terms', weighted by TF-IDF, and so is its bias (LightFM:
+    Kula, "Metadata Embeddings for User and Item Cold-start Recommendations", CBRecSys 2015): items that few know are
+    ranked by what their text has in common with others.
     """
 
     name = "warp"
     params_type = WarpParams
     params: WarpParams
+
+    @property
+    def uses_text(self) -> bool:
+        return self.params.features == "text"
 
     def _drawn(self) -> int:
         return self.params.most_drawn

@@ -63,8 +63,10 @@ class ArrayContext:
 class FitsArrays(ABC):
     """What an algorithm offers that can train from ratings in memory, whatever its `fit` does on Spark."""
 
-    uses_text: ClassVar[bool] = False
-    """Whether it looks at the items' text."""
+    @property
+    def uses_text(self) -> bool:
+        """Whether it looks at the items' text."""
+        return False
 
     @abstractmethod
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> ArrayModel:

@@ -68,6 +68,61 @@ def descend(
 
 
 @compiled
+def descend_with_features(
+    users: Any, positives: Any, starts: Any, ids: Any, user_factors: Any, features: Any, bias: Any,
+    feature_starts: Any, feature_ids: Any, feature_weights: Any, epochs: int, rate: float, reg: float,
+    most_drawn: int, seed: int,
+) -> None:  # fmt: skip
+    """WARP as `descend`, of items whose vector and bias are the weighted sums of those of their features.
+
+    features, bias : (features, rank) and (features,)
+    feature_starts, feature_ids, feature_weights : for each item its features
+    """
+    np.random.seed(seed)
+    rank, n_items = user_factors.shape[1], len(feature_starts) - 1
+    user_squares, squares, bias_squares = np.ones_like(user_factors), np.ones_like(features), np.ones_like(bias)
+    better, worse, own = np.empty(rank), np.empty(rank), np.empty(rank)
+    for _ in range(epochs):
+        for _ in range(len(users)):
+            at = np.random.randint(len(users))
+            u, i = users[at], positives[at]
+            own[:] = user_factors[u]
+            liked = _sum_of(i, feature_starts, feature_ids, feature_weights, features, bias, better) + own @ better
+            slope, j = 0.0, 0
+            for drawn in range(1, most_drawn + 1):
+                j = np.random.randint(n_items)
+                if _has(ids, starts[u], starts[u + 1], j):
+                    continue
+                other = _sum_of(j, feature_starts, feature_ids, feature_weights, features, bias, worse) + own @ worse
+                if other > liked - 1.0:
+                    slope = min(10.0, max(1.0, np.log(max(1.0, (n_items - 1) // drawn))))
+                    break
+            if slope == 0.0:
+                continue
+            for f in range(rank):
+                _adapt(user_factors[u], user_squares[u], f, slope * (better[f] - worse[f]) - reg * own[f], rate)
+            for side in range(2):
+                item, step = (i, slope) if side == 0 else (j, -slope)
+                for entry in range(feature_starts[item], feature_starts[item + 1]):
+                    feature, part = feature_ids[entry], step * feature_weights[entry]
+                    _adapt(bias, bias_squares, feature, part - reg * bias[feature], rate)
+                    for f in range(rank):
+                        _adapt(features[feature], squares[feature], f, part * own[f] - reg * features[feature, f], rate)
+
+
+@compiled
+def _sum_of(item: int, starts: Any, ids: Any, weights: Any, features: Any, bias: Any, vector: Any) -> float:
+    """The item's vector, into `vector`, and its bias."""
+    vector[:] = 0.0
+    total = 0.0
+    for entry in range(starts[item], starts[item + 1]):
+        total += weights[entry] * bias[ids[entry]]
+        for f in range(len(vector)):
+            vector[f] += weights[entry] * features[ids[entry], f]
+    return total
+
+
+@compiled
 def _adapt(values: Any, squares: Any, at: int, step: float, rate: float) -> None:
     """Adagrad, whose sums of squares start at 1."""
     squares[at] += step * step
