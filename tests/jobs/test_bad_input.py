@@ -22,7 +22,15 @@ from nightreel.tables.tables import Tables
 SMALL = {"filter__min_ratings_per_user": "0", "filter__min_ratings_per_item": "0", "split__test_share": "0.3"}
 
 
-TWO_MODELS = [*DATE, "--set", 'nightly.models=["item_mean", "popular"]', "--set", "recommend.model=item_mean"]
+TWO_MODELS = [
+    *DATE,
+    "--set",
+    'nightly.models=["item_mean", "popular"]',
+    "--set",
+    "recommend.model=item_mean",
+    "--set",
+    "gate.enforce=false",
+]
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ def tables_of(spark: SparkSession, root: Path) -> Tables:
         (["--set", "filter.min_ratings_per_user=-3"], ["filter.min_ratings_per_user = -3", "greater than or equal"]),
         (["--set", "nonsense"], ["--set nonsense", "section.key=value"]),
         (["--run-date", "yesterday"], ["--run-date", "yesterday", "YYYY-MM-DD"]),
+        (["--run-date", "2026-1-1"], ["--run-date", "2026-1-1", "YYYY-MM-DD"]),
         (["--nonsense"], ["--nonsense", "--help"]),
     ],
 )

@@ -158,6 +158,8 @@ def _parser(name: str, description: str | None, flags: Flags | None) -> Parser:
 
 def _date(text: str) -> date:
     try:
+        if len(text) != len("YYYY-MM-DD"):  # strptime takes 2026-1-1, fromisoformat also 20260101
+            raise ValueError
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date of the form YYYY-MM-DD") from None

@@ -336,6 +336,8 @@ class RetentionSettings(Section):
 class GateSettings(Section):
     """What a night has to reach before its result serves."""
 
+    enforce: bool
+    """Whether a failed check refuses the night; else it is only recorded."""
     lists: Literal["ndcg", "map", "recall", "precision", "hit_rate", "mrr"]
     """The metric that chooses the champion for lists, at recommend.n."""
     ratings: Literal["rmse", "mae"]
