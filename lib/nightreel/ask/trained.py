@@ -14,7 +14,7 @@ import pyarrow as pa
 from nightreel.errors import CapabilityError, ConfigurationError, TableError
 from nightreel.models.contract import Capability
 from nightreel.models.engine.catalogue import factor_matrix
-from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, Side, lists_in
+from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, Side, list_columns, lists_of
 from nightreel.models.forms.blend_arrays import ListBlendArrays, RatingBlendArrays
 from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.fold_in import FoldIn
@@ -101,7 +101,9 @@ def _neighbours(snapshot: Snapshot, run: Run, n_items: int, ratings: Ratings, us
     users, scale = _user(snapshot, run, user_idx), np.ones(n_items, np.float32)
     if rule.axis == "item":
         rows = snapshot.rows("gold_neighbours", where=_of_run(run))
-        table = lists_in(rows, index="idx", ids="neighbours", values="weights", n_rows=n_items).only(ratings.item_idx)
+        lists = list_columns(rows["neighbours"], rows["weights"]).only(ratings.item_idx)
+        owners = np.repeat(rows["idx"].to_numpy(), lists.counts)
+        table = lists_of(owners, lists.ids, lists.values, n_rows=n_items)
         scale[rows["idx"].to_numpy()] = rows["scale"].to_numpy()
     elif user_idx is None:
         raise CapabilityError("the model cannot take users that it was not trained on")

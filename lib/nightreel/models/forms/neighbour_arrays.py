@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from nightreel.models.contract import Capability
-from nightreel.models.engine.catalogue import Floats, Ints, Ranked
+from nightreel.models.engine.catalogue import Floats, Ints, Ranked, best_columns
 from nightreel.models.forms.arrays import (
     ArrayModel,
+    Bools,
     Explanation,
     Lists,
     Numbers,
@@ -99,10 +100,12 @@ class NeighbourArrays(ArrayModel):
                         n_rows=len(other.bias))  # fmt: skip
 
     def recommend(self, user_idx: Ints, *, n: int, seen: Lists) -> Ranked:
-        from nightreel.models.engine.neighbour_scores import best_items
-
         self.require(Capability.RECOMMEND)
         left = (self._histories if self.rule.axis == "item" else self.table).of(user_idx)
+        if len(user_idx) == 1:  # numba loads longer than this takes
+            return _best_for_one(left, self._right, items=self.items.known, prior=self.items.bias, n=n, seen=seen)
+        from nightreel.models.engine.neighbour_scores import best_items
+
         return best_items(left, self._right, items=self.items.known, prior=self.items.bias, n=n, seen=seen)
 
     def with_users(self, ratings: Ratings) -> NeighbourArrays:
@@ -142,6 +145,18 @@ class NeighbourArrays(ArrayModel):
     @cached_property
     def _right(self) -> Lists:
         return self.table.transposed(len(self.items.bias)) if self.rule.axis == "item" else self._histories
+
+
+def _best_for_one(left: Lists, right: Lists, *, items: Bools, prior: Floats, n: int, seen: Lists) -> Ranked:
+    """As engine.neighbour_scores.best_items, for a single row."""
+    scores = np.zeros((1, len(items)), np.float32) if len(left.ids) else prior[None].copy()
+    for middle, value in zip(left.ids.tolist(), left.values.tolist(), strict=True):
+        part = right.of(np.array([middle]))
+        scores[0, part.ids] += np.float32(value) * part.values  # each id once
+    scores[0, ~items] = -np.inf
+    scores[0, seen.ids[(seen.ids >= 0) & (seen.ids < len(items))]] = -np.inf
+    row, rank, item_idx, score = best_columns(scores, min(n, int(items.sum())))
+    return Ranked(row, rank, item_idx.astype(np.int32), score)
 
 
 def histories_of(ratings: Ratings, *, min_rating: float, below: float) -> Lists:
