@@ -9,6 +9,7 @@ import pytest
 
 from nightreel.errors import DataError
 from nightreel.models import HYPERPARAMETERS, create
+from nightreel.models.classical.item_weights import ItemCosine
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays
 from nightreel.models.forms.arrays import Lists, Ratings
 from nightreel.models.forms.factor_arrays import FactorArrays
@@ -38,6 +39,17 @@ def fit(model: str, rows: list[tuple[int, int, float]], *settings: str, context:
 
 def predicted(model: Any, user: int, item: int) -> float:
     return float(model.predict(np.array([user]), np.array([item])).prediction[0])
+
+
+def test_sparse_cosines_are_the_dense_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = low_rank(noise=0.5)
+    dense = fit("item_cosine", rows, "kept=7")
+    monkeypatch.setattr(ItemCosine, "most_items", 0)
+    sparse = fit("item_cosine", rows, "kept=7")
+    assert sparse.table.ids.tolist() == dense.table.ids.tolist()
+    assert sparse.table.values == pytest.approx(dense.table.values, abs=1e-6)
+    with pytest.raises(DataError, match="100,001 items, and it compares each with each, at most 100,000"):
+        algorithm("item_cosine").check_size(users=1, items=100_001, ratings=1)  # type: ignore[attr-defined]
 
 
 def test_an_item_that_few_know_is_ranked_by_its_text() -> None:
