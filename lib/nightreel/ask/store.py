@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nightreel.ask.items import Item, Items
+from nightreel.ask.people import Id, known_user, new_history, seen_by
 from nightreel.ask.trained import find, runs_of, similar_to, trained_model
 from nightreel.errors import CapabilityError, ConfigurationError, DataError, TableError
-from nightreel.models.forms.arrays import ArrayModel, Explanation, Lists, Ratings, lists_of
+from nightreel.models.forms.arrays import ArrayModel, Explanation, Lists, Ratings
 from nightreel.models.run import Run
 from nightreel.tables.schemas import EPOCH_METRICS, SCHEMAS
 from nightreel.tables.snapshot import Snapshot, literal
 
-Id = int | str
 _REASONS = 2
 """Rated items that a list names for each of its own."""
 
@@ -111,10 +111,10 @@ class Store:
         if len(published) >= n and self._serving is not None:
             run = find(self.snapshot, run_id=self._serving[0], is_current=False)
             return Answer(run.model, run.run_id, self._serving[1], self._with_reasons(run, user, published))
-        user_idx, ratings = self._user(user)
+        user_idx, ratings = known_user(self.snapshot, user, n_items=self.items.size)
         run = self._run(model, run_id)
         trained = self._trained(run, ratings, user_idx)
-        chosen = _best(trained, self._seen(user_idx), n)
+        chosen = _best(trained, seen_by(self.snapshot, user_idx), n)
         return Answer(run.model, run.run_id, run.run_date, self._suggestions(trained, ratings, chosen))
 
     def _with_reasons(self, run: Run, user: Id, published: Sequence[Mapping[str, Any]]) -> list[Suggestion]:
@@ -122,7 +122,7 @@ class Store:
         by_id = dict(zip(self.items.ids, self.items.item_idx, strict=True))
         trained, ratings = None, None
         if run.form != "network" and run.prepare_id == self.snapshot.stamp("silver_users"):
-            user_idx, ratings = self._user(user)
+            user_idx, ratings = known_user(self.snapshot, user, n_items=self.items.size)
             trained = self._trained(run, ratings, user_idx)
         found = []
         for row in published:
@@ -148,7 +148,7 @@ class Store:
         ------
         ConfigurationError : nothing is rated, something twice, or the model cannot add users
         """
-        history = self._new_history(ratings or {}, like, dislike)
+        history = new_history(self.snapshot, self.items, ratings or {}, like=like, dislike=dislike)
         run = self._run(model, run_id)
         trained = self._trained(run, history, None)
         seen = Lists(np.array([0, len(history)]), history.item_idx, history.rating)
@@ -176,7 +176,7 @@ class Store:
 
         Exact for factors, by neighbours for neighbour models, by ablation for networks; `how` says which.
         """
-        user_idx, ratings = self._user(user)
+        user_idx, ratings = known_user(self.snapshot, user, n_items=self.items.size)
         run, wanted = self._run(model, run_id), self.items.find(item)
         trained = self._trained(run, ratings, user_idx)
         with _named(run):
@@ -194,7 +194,7 @@ class Store:
 
     def liked(self, user: Id, *, n: int = 10) -> Sequence[tuple[Item, float]]:
         """A user's highest ratings, of equal ones those of items that fewer have rated first."""
-        _, ratings = self._user(user)
+        _, ratings = known_user(self.snapshot, user, n_items=self.items.size)
         rated = [
             (self.items[item], rating)
             for item, rating in zip(ratings.item_idx.tolist(), ratings.rating.tolist(), strict=True)
@@ -269,56 +269,6 @@ class Store:
         columns = ("similar_item_id", "similarity")
         rows = self.snapshot.dicts("gold_similar_items", columns, where=where, order="rank")
         return [(row["similar_item_id"], row["similarity"]) for row in rows]
-
-    def _user(self, user: Id) -> tuple[int, Ratings]:
-        """The user's index and the ratings it was trained on, as user 0's."""
-        wanted = self.snapshot.id_literal("silver_users", "user_id", user)
-        rows = self.snapshot.rows("silver_users", where=f"user_id = {wanted}") if wanted is not None else None
-        if rows is None or not rows.num_rows:
-            raise ConfigurationError(f"user {user}: unknown, or has too few ratings; {self._some_users(user)}")
-        user_idx = rows["user_idx"][0].as_py()
-        where = f"split = 'train' AND user_idx = {user_idx}"
-        rated = self.snapshot.rows("silver_interactions", ("item_idx", "rating"), where=where)
-        if not rated.num_rows:
-            raise ConfigurationError(f"user {user}: has no ratings to train on")
-        return user_idx, self._ratings(rated["item_idx"].to_numpy(), rated["rating"].to_numpy())
-
-    def _some_users(self, user: Id) -> str:
-        """The ids nearest to one that is unknown."""
-        begins = str(user)
-        while begins:
-            where = f"CAST(user_id AS varchar) LIKE {literal(begins.replace('%', '') + '%')} LIMIT 5"
-            near = self.snapshot.rows("silver_users", ("user_id",), where=where)["user_id"].to_pylist()
-            if near:
-                return f"there are: {', '.join(map(str, near))}"
-            begins = begins[:-1]
-        return f"there are: {', '.join(map(str, self._first_users()))}"
-
-    def _first_users(self) -> list[Id]:
-        return [row["user_id"] for row in self.snapshot.dicts("silver_users", ("user_id",), where="true LIMIT 5")]
-
-    def _seen(self, user_idx: int) -> Lists:
-        items = self.snapshot.rows("silver_interactions", ("item_idx",), where=f"user_idx = {user_idx}")
-        ids = items["item_idx"].to_numpy()
-        return lists_of(np.zeros(len(ids), np.int64), ids, np.ones(len(ids)), n_rows=1)
-
-    def _ratings(self, items: Any, ratings: Any) -> Ratings:
-        return Ratings.of(np.zeros(len(items), np.int32), items, ratings, n_users=1, n_items=self.items.size)
-
-    def _new_history(self, ratings: Mapping[Id, float], like: Sequence[Id], dislike: Sequence[Id]) -> Ratings:
-        lowest, highest = self.snapshot.extremes("silver_interactions", "rating")
-        rated: dict[int, float] = {}
-        given = [*ratings.items(), *((item, highest) for item in like), *((item, lowest) for item in dislike)]
-        for named, rating in given:
-            item = self.items.find(named)
-            if item.item_idx in rated:
-                raise ConfigurationError(f"{named}: is rated twice")
-            if not lowest <= rating <= highest:
-                raise ConfigurationError(f"{named}: rating {rating:g} is not from {lowest:g} to {highest:g}")
-            rated[item.item_idx] = float(rating)
-        if not rated:
-            raise ConfigurationError("nothing is rated: name at least one title that is liked")
-        return self._ratings(np.array([*rated]), np.array([*rated.values()]))
 
     def _trained(self, run: Run, ratings: Ratings, user_idx: int | None) -> ArrayModel:
         with _named(run):
