@@ -195,6 +195,13 @@ def test_ratings_shuffled_at_random_do_not_pass_and_what_served_still_serves(nig
     assert store.recommend(user).run_id == before["run_id"]
 
 
+def test_the_report_shows_who_serves_and_what_the_gate_found(nights: Nights, tmp_path: Path) -> None:
+    assert main(["report", "--tables", str(nights.root), "--out", str(tmp_path / "nights.md")]) == 0
+    text = (tmp_path / "nights.md").read_text(encoding="utf-8")
+    assert "| 2026-01-03 | lists | takes over | ease | 2026-01-03 |" in text
+    assert f"### The gate on {THIRD}" in text and "| RMSE below the mean rating's, share |" in text
+
+
 def test_old_runs_go_and_what_serves_stays(nights: Nights) -> None:
     serving = {nights.champions(purpose)[-1]["run_id"] for purpose in ("lists", "ratings")}
     kept = clean(nights.tables, nights=0, rollbacks=0, versions_days=0.0)

@@ -153,6 +153,24 @@ def nights(tables: Snapshot) -> pd.DataFrame:
     return pd.DataFrame(seconds)
 
 
+def decisions(tables: Snapshot, *, n: int = 20) -> pd.DataFrame:
+    """The newest decisions on what serves; columns night, purpose, decision, model, since, reason."""
+    if not tables.exists("gold_champion"):
+        return pd.DataFrame()
+    columns = ("night", "purpose", "decision", "model", "since", "reason")
+    return pd.DataFrame(tables.dicts("gold_champion", columns, order=f"decided_at DESC, purpose LIMIT {n}"))
+
+
+def checks(tables: Snapshot) -> pd.DataFrame:
+    """The checks of the newest night; columns check, value, threshold, passed; attrs["night"] is its date."""
+    if not tables.exists("gold_gate"):
+        return pd.DataFrame()
+    rows = tables.dicts("gold_gate", where="run_date = (SELECT max(run_date) FROM rows)", order="decided_at, name")
+    found = pd.DataFrame(rows)[["name", "value", "threshold", "passed"]].rename(columns={"name": "check"})
+    found.attrs["night"] = rows[0]["run_date"]
+    return found
+
+
 def ingested(tables: Snapshot) -> pd.DataFrame:
     """Grain ingest; columns ingested_at, files, rows, rejected."""
     query = (

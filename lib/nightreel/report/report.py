@@ -145,6 +145,11 @@ def _nights(store: Store) -> list[Part]:
         parts += _figure(
             f"{metric} by night", rows, lambda frame: charts.lines_by(frame, "run_date", "value", by="model")
         )
+    served, checks = aggregates.decisions(tables), aggregates.checks(tables)
+    if len(served):
+        parts.append(Part("Who serves, and why", table=served, wide=True))
+    if len(checks):
+        parts.append(Part(f"The gate on {checks.attrs['night']}", table=checks))
     steps = aggregates.nights(tables)
     parts += _figure("Seconds by step", steps, lambda frame: charts.stacked(frame, "run_date", "seconds", by="step"))
     read, rejected = aggregates.ingested(tables), aggregates.rejects(tables)
