@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -86,7 +88,8 @@ def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: flo
     """Remove what is older than `nights` nights, but never what serves, what a rollback may want, or the newest night.
 
     Runs go with their factors, neighbours, predictions and weights; lists with their date; quarantined lines stay as
-    long as their file is known. Metrics, decisions and the ledger are small and stay.
+    long as their file is known. Metrics, decisions and the ledger are small and stay. What killed jobs left of Parquet
+    files and of Spark's checkpoints goes too.
 
     Parameters
     ----------
@@ -108,6 +111,7 @@ def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: flo
         if gone and snapshot.exists(table):
             DeltaTable(snapshot.path(table)).delete(f"run_id IN ({', '.join(map(literal, sorted(gone)))})")
     _remove_networks(Path(snapshot.root) / snapshot.dataset / "networks", gone)
+    _remove_checkpoints(Path(snapshot.root) / ".checkpoints")
     for table in snapshot.tables:
         opened = DeltaTable(snapshot.path(table))
         if len(opened.file_uris()) >= _COMPACTED_FROM and table.startswith("gold_"):
@@ -121,14 +125,19 @@ def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: flo
 
 
 def _members(header: str) -> Collection[str]:
-    import json
-
     return json.loads(header).get("members", {}).values()  # type: ignore[no-any-return]
 
 
 def _remove_networks(folder: Path, gone: Collection[str]) -> None:
     for run_id in gone:
         shutil.rmtree(folder / run_id, ignore_errors=True)
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    """What jobs that were killed have left of Spark's checkpoints; a running job's are younger than a day."""
+    for left in folder.glob("*"):
+        if time.time() - left.stat().st_mtime > _HOURS_A_DAY * 3600:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _bytes(folder: Path) -> int:
