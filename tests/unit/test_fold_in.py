@@ -12,13 +12,13 @@ from tests.unit.test_classical import algorithm, fit, low_rank, ratings
 from nightreel.errors import CapabilityError
 from nightreel.models.classical.blend import BlendLists
 from nightreel.models.engine.one_task import ArrayContext
-from nightreel.models.forms.arrays import ArrayModel, Ratings
+from nightreel.models.forms.arrays import ArrayModel, Ratings, Side
 from nightreel.models.forms.fold_in import FixedItems, FoldIn
 
 
 def fixed(rule: FoldIn, bias: list[float], factors: list[list[float]], mean: float = 3.0) -> FixedItems:
-    known = np.ones(len(bias), np.bool_)
-    return FixedItems(rule, mean=mean, bias=np.array(bias), factors=np.array(factors), known=known)
+    items = Side.of(np.zeros(len(bias), np.float32), bias=np.array(bias), factors=np.array(factors))
+    return FixedItems(rule, items, mean=mean)
 
 
 def test_a_bias_is_the_shrunk_mean_of_what_the_items_leave() -> None:

@@ -68,6 +68,11 @@ class Items:
         )
 
     @cached_property
+    def idx_by_id(self) -> dict[int | str, int]:
+        """By external id, the item_idx."""
+        return dict(zip(self.ids, self.item_idx, strict=True))
+
+    @cached_property
     def names(self) -> list[str]:
         """Of every item, in the order of `ids`, its title with its year."""
         return [self._item(place).name for place in range(len(self.ids))]
@@ -96,7 +101,7 @@ class Items:
 
     def search(self, text: str, *, n: int) -> list[Item]:
         """Items whose title, genres or overview hold all the words, most rated first; then titles that are close."""
-        words, _ = plain(text).split(), None
+        words = plain(text).split()
         holds = [place for place, there in enumerate(self._texts) if words and all(word in there for word in words)]
         whole = [re.compile(rf"\b{re.escape(word)}\b") for word in words]
         holds = [place for place in holds if all(word.search(self._texts[place]) for word in whole)]

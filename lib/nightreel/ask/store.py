@@ -13,7 +13,7 @@ import numpy as np
 from nightreel.ask.items import Item, Items
 from nightreel.ask.people import Id, known_user, new_history, seen_by
 from nightreel.ask.trained import find, runs_of, similar_to, trained_model
-from nightreel.errors import CapabilityError, ConfigurationError, DataError, TableError
+from nightreel.errors import CapabilityError, ConfigurationError, DataError
 from nightreel.models.forms.arrays import ArrayModel, Explanation, Lists, Ratings
 from nightreel.models.run import Run
 from nightreel.tables.schemas import EPOCH_METRICS, SCHEMAS
@@ -119,7 +119,7 @@ class Store:
 
     def _with_reasons(self, run: Run, user: Id, published: Sequence[Mapping[str, Any]]) -> list[Suggestion]:
         """A published list; reasons where the run's indices are still the silver tables', and not by torch."""
-        by_id = dict(zip(self.items.ids, self.items.item_idx, strict=True))
+        by_id = self.items.idx_by_id
         trained, ratings = None, None
         if run.form != "network" and run.prepare_id == self.snapshot.stamp("silver_users"):
             user_idx, ratings = known_user(self.snapshot, user, n_items=self.items.size)
@@ -161,7 +161,7 @@ class Store:
         wanted = self.items.find(item)
         published = [] if model or run_id else self._published_similar(wanted.item_id)[:n]
         if len(published) >= n:
-            by_id = dict(zip(self.items.ids, self.items.item_idx, strict=True))
+            by_id = self.items.idx_by_id
             found = [(by_id[item_id], similarity) for item_id, similarity in published if item_id in by_id]
         else:
             found = list(similar_to(self.snapshot, self._run(model, run_id), wanted.item_idx, n=n))
@@ -308,11 +308,8 @@ class Store:
 def _named(run: Run) -> Iterator[None]:
     """Errors say which run it is."""
     try:
-        yield
-    except KeyError as error:
-        raise TableError(
-            f"run {run.run_id}: its header has no {error}; it was trained by version {run.code_version}: train it again"
-        ) from None
+        with run.being_read():
+            yield
     except CapabilityError as error:
         raise CapabilityError(f"run {run.run_id}, model {run.model}: {error}; name another with --model") from None
 

@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from nightreel.errors import CapabilityError, ConfigurationError, TableError
 from nightreel.models.contract import Capability
-from nightreel.models.engine.catalogue import factor_matrix
 from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, Side, list_columns, lists_of
 from nightreel.models.forms.blend_arrays import ListBlendArrays, RatingBlendArrays
 from nightreel.models.forms.factor_arrays import FactorArrays
@@ -85,14 +84,13 @@ def whole_model(snapshot: Snapshot, run: Run) -> FactorArrays:
 
 def _factors(snapshot: Snapshot, run: Run, n_items: int, users: Side) -> FactorArrays:
     header = run.header
-    fold_in = header.get("fold_in")
     return FactorArrays(
         users=users,
         items=_side(snapshot, run, "item", n_items),
         mean=header["mean"],
         global_mean=header["global_mean"],
         capabilities=_can(run),
-        fold_in=FoldIn(**fold_in) if fold_in else None,
+        fold_in=FoldIn.of(header),
     )
 
 
@@ -130,7 +128,7 @@ def _with_neighbours(snapshot: Snapshot, run: Run, ratings: Ratings, user_idx: i
     scales = snapshot.rows("gold_neighbours", ("idx", "scale"), where=f"{_of_run(run)} AND idx {within}")
     scale_of = dict(zip(scales["idx"].to_pylist(), scales["scale"].to_pylist(), strict=True))
     rows = snapshot.rows("gold_user_factors", where=f"{_of_run(run)} AND user_idx {within}")
-    whole = _laid_out(rows, "user_idx", max(ids) + 1)
+    whole = Side.laid_out(rows, "user_idx", size=max(ids) + 1)
     side = Side(*(part[ids] for part in whole))
     weights = np.array(mine[0]["weights"] if mine else [], np.float32)
     starts = np.concatenate([[0], np.full(len(ids), len(neighbours))])
@@ -171,23 +169,12 @@ def _user(snapshot: Snapshot, run: Run, user_idx: int | None) -> Side:
     rows = rows.set_column(
         rows.schema.get_field_index("user_idx"), "user_idx", pa.array([0] * rows.num_rows, pa.int32())
     )
-    return _laid_out(rows, "user_idx", 1)
+    return Side.laid_out(rows, "user_idx", size=1)
 
 
 def _side(snapshot: Snapshot, run: Run, side: str, size: int) -> Side:
     rows = snapshot.rows(f"gold_{side}_factors", where=_of_run(run))
-    return _laid_out(rows, f"{side}_idx", size)
-
-
-def _laid_out(rows: pa.Table, index: str, size: int) -> Side:
-    """The rows by their index; NaN as the mean rating of an index without one."""
-    at = rows[index].to_numpy()
-    rank = int(rows["factors"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False).max(initial=0))
-    size = max(size, int(at.max(initial=-1)) + 1)
-    side = Side.of(np.full(size, np.nan, np.float32), factors=np.zeros((size, rank), np.float32))
-    side.mean_rating[at], side.bias[at] = rows["mean_rating"].to_numpy(), rows["bias"].to_numpy()
-    side.factors[at] = factor_matrix(rows["factors"], rank)
-    return side
+    return Side.laid_out(rows, f"{side}_idx", size=size)
 
 
 def _of_run(run: Run) -> str:
@@ -203,7 +190,7 @@ def similar_to(snapshot: Snapshot, run: Run, item_idx: int, *, n: int) -> Sequen
 
     Raises
     ------
-    CapabilityError : the run's model compares no items
+    ConfigurationError : the run's model compares no items
     """
     if run.form == "list_blend":
         return similar_to(snapshot, find(snapshot, run_id=next(iter(run.header["members"].values()))), item_idx, n=n)

@@ -72,6 +72,6 @@ def _is_dead(holder: str) -> bool:
         os.kill(int(process), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
-        return False
+    except PermissionError:  # a living process of somebody else
+        pass
     return False

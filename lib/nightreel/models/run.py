@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+
+from nightreel.errors import TableError
 
 FINISHED = "finished"
 
@@ -29,6 +32,15 @@ class Run:
     status: str
     form: str
     header: Mapping[str, Any]
+
+    @contextmanager
+    def being_read(self) -> Iterator[None]:
+        """Raise TableError where the header lacks something, as that of another version's run may."""
+        try:
+            yield
+        except KeyError as error:
+            by = f"it was trained by version {self.code_version}"
+            raise TableError(f"run {self.run_id}: its header has no {error}; {by}: train it again") from None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Run:

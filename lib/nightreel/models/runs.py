@@ -99,12 +99,8 @@ def load(tables: Tables, run: Run) -> TrainedModel:
     ------
     TableError : the run's tables are missing, or this version cannot read the run's form
     """
-    try:
+    with run.being_read():
         return _load(tables, run)
-    except KeyError as error:
-        raise TableError(
-            f"run {run.run_id}: its header has no {error}; it was trained by version {run.code_version}: train it again"
-        ) from None
 
 
 def _load(tables: Tables, run: Run) -> TrainedModel:

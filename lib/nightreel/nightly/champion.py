@@ -80,7 +80,8 @@ def decide(
     measured : by run_id, the metrics on tonight's held-out rows
     named : a model that serves whatever the metrics say
     """
-    metric, sign = metric_of(job, purpose), 1 if lower_is_better(metric_of(job, purpose)) else -1
+    metric = metric_of(job, purpose)
+    sign = 1 if lower_is_better(metric) else -1
     values = {run.run_id: measured.get(run.run_id, {}).get(metric) for run in candidates}
     known = [run for run in candidates if values[run.run_id] is not None]
     if not known:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -41,11 +40,12 @@ def write_report(store: Store, path: str, *, format: Format = "html", metric: st
     def section(name: str, title: str, parts: Sequence[Part], writer: str) -> Section:
         return Section(name, title, parts or [Part(text=f"Nothing yet: {writer}.")])
 
+    measured = aggregates.metrics(store.snapshot)
     sections = [
         Section("data", "The data", _data(store)),
         *(_compared(store, metric) or [section("leaderboard", "Models compared", [], "the compare job compares them")]),
-        section("quality", "How good the models are", _quality(store), "the evaluate job measures them"),
-        section("nights", "The nights", _nights(store), "the nightly job records them"),
+        section("quality", "How good the models are", _quality(store, measured), "the evaluate job measures them"),
+        section("nights", "The nights", _nights(store, measured), "the nightly job records them"),
         section("examples", "What people get", _examples(store, seed), "the recommend job writes lists"),
     ]
     title = f"nightreel: {store.snapshot.dataset}"
@@ -64,9 +64,9 @@ def _about(store: Store) -> str:
     return f"{ratings} ratings by {users} users of {items} items."
 
 
-def _figure(title: str, frame: pd.DataFrame, draw: Callable[[pd.DataFrame], object], text: str = "") -> list[Part]:
+def _figure(title: str, frame: pd.DataFrame, draw: Callable[[pd.DataFrame], object]) -> list[Part]:
     """The figure, where there is something to draw."""
-    return [Part(title, text, figure=draw(frame))] if len(frame) else []
+    return [Part(title, figure=draw(frame))] if len(frame) else []
 
 
 def _data(store: Store) -> list[Part]:
@@ -117,8 +117,7 @@ def _compared(store: Store, metric: str) -> list[Section]:
     return [Section("leaderboard", "Models compared", [Part("Leaderboard", table=board, wide=True)]), *sections]
 
 
-def _quality(store: Store) -> list[Part]:
-    measured = aggregates.metrics(store.snapshot)
+def _quality(store: Store, measured: pd.DataFrame) -> list[Part]:
     parts = []
     if len(measured):
         newest = measured[measured.run_date == measured.run_date.max()]
@@ -136,9 +135,8 @@ def _quality(store: Store) -> list[Part]:
     return parts
 
 
-def _nights(store: Store) -> list[Part]:
+def _nights(store: Store, measured: pd.DataFrame) -> list[Part]:
     tables, parts = store.snapshot, list[Part]()
-    measured = aggregates.metrics(tables)
     lists = sorted(name for name in set(measured["metric"]) if name.startswith("ndcg@")) if len(measured) else []
     for metric in (*lists, "rmse"):
         rows = measured[measured.metric == metric] if len(measured) else measured
@@ -163,7 +161,8 @@ def _nights(store: Store) -> list[Part]:
 
 def _examples(store: Store, seed: int) -> list[Part]:
     """Some people with what they liked and what models give them, and the box of similar titles."""
-    parts = [part for user in _people(store, seed) if (part := _person(store, user))]
+    models = _rankers(store)
+    parts = [part for user in _people(store, seed) if (part := _person(store, user, models))]
     similar = _similar_titles(store)
     if similar:
         parts.append(Part("Similar titles", "Type a title: what is similar to it.", similar=similar, wide=True))
@@ -177,16 +176,16 @@ def _people(store: Store, seed: int) -> Sequence[int | str]:
     return [known[place].as_py() for place in sorted(chosen.tolist())]
 
 
-def _person(store: Store, user: int | str) -> Part | None:
+def _person(store: Store, user: int | str, models: Sequence[str]) -> Part | None:
     try:
         liked = store.liked(user, n=_PLACES)
     except NightreelError:  # no rating to train on
         return None
     columns = {"liked": [f"{item.name} [{rating:g}]" for item, rating in liked]}
-    for model in _rankers(store):
+    for model in models:
         try:
             answer = store.recommend(user, n=_PLACES, model=model)
-        except NightreelError:
+        except NightreelError:  # the model was trained on other indices, or does not know the user
             continue
         columns[model] = [one.title + (f" (because of {one.why[0]})" if one.why else "") for one in answer.suggestions]
     longest = max(map(len, columns.values()))
@@ -195,11 +194,10 @@ def _person(store: Store, user: int | str) -> Part | None:
 
 
 def _rankers(store: Store) -> list[str]:
-    """Models of the newest runs that rank without torch: the one whose lists are published first."""
+    """Models that rank without torch, those with the best newest nDCG first."""
     runs = [run for run in store.runs() if "recommend" in run.header.get("capabilities", ()) and run.form != "network"]
-    newest: Mapping[str, date] = {run.model: run.run_date for run in reversed(runs)}
     by_ndcg = {row["model"]: row["value"] for row in reversed(store.metrics()) if row["metric"].startswith("ndcg")}
-    return sorted(newest, key=lambda model: (-(by_ndcg.get(model) or 0.0), model))[:_MODELS]
+    return sorted({run.model for run in runs}, key=lambda model: (-(by_ndcg.get(model) or 0.0), model))[:_MODELS]
 
 
 def _similar_titles(store: Store) -> dict[str, list[tuple[str, float]]]:

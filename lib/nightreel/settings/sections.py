@@ -339,7 +339,7 @@ class GateSettings(Section):
     enforce: bool
     """Whether a failed check refuses the night; else it is only recorded."""
     lists: Literal["ndcg", "map", "recall", "precision", "hit_rate", "mrr"]
-    """The metric that chooses the champion for lists, at recommend.n."""
+    """The metric that chooses the champion for lists, at 10 where evaluate.k has it, else at its longest."""
     ratings: Literal["rmse", "mae"]
     """The metric that chooses the champion for ratings."""
     margin: Penalty

@@ -21,11 +21,11 @@ _OF_RUN = ("gold_user_factors", "gold_item_factors", "gold_neighbours", "gold_pr
 _OF_LISTS = ("gold_recommendations", "gold_similar_items")
 _HOURS_A_DAY = 24
 _COMPACTED_FROM = 8
-"""Files of a table, or of one partition, that are joined."""
+"""Files of a table from which small ones are joined."""
 
 
 class Kept(NamedTuple):
-    """What a cleaning left: runs, lists' dates and bytes removed."""
+    """What a cleaning left: runs that stay, runs and bytes that went."""
 
     runs: int
     removed_runs: int
@@ -84,7 +84,7 @@ def rollback(snapshot: Snapshot, *, to: str | None = None, purpose: str = "lists
     return row
 
 
-def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: float, today: date | None = None) -> Kept:
+def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: float) -> Kept:
     """Remove what is older than `nights` nights, but never what serves, what a rollback may want, or the newest night.
 
     Runs go with their factors, neighbours, predictions and weights; lists with their date; quarantined lines stay as
@@ -98,8 +98,8 @@ def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: flo
     """
     before = _bytes(Path(snapshot.root) / snapshot.dataset)
     runs = snapshot.dicts("gold_runs", ("run_id", "run_date", "header")) if snapshot.exists("gold_runs") else []
-    cutoff = (today or max((row["run_date"] for row in runs), default=date.max)) - timedelta(days=nights)
-    newest = max((row["run_date"] for row in runs), default=date.min)
+    newest = max((row["run_date"] for row in runs), default=date.max)
+    cutoff = newest - timedelta(days=nights)
     served = snapshot.dicts("gold_champion", order="decided_at DESC") if snapshot.exists("gold_champion") else []
     published = list(dict.fromkeys(row["run_id"] for row in served))
     serving = {row["purpose"]: row["run_id"] for row in reversed(served)}.values()  # the newest of each purpose

@@ -140,13 +140,10 @@ def _only_dataset(root: str) -> str:
     folder = Path(root)
     if not folder.is_dir():
         raise ConfigurationError(f"{root}: no such folder of tables; --tables or tables.root names it")
-    found = [part.name for part in sorted(folder.iterdir()) if any(_is_table(part, name) for name in SCHEMAS)]
+    found = [
+        part.name for part in sorted(folder.iterdir()) if any((part / name / "_delta_log").is_dir() for name in SCHEMAS)
+    ]
     if len(found) != 1:
         said = f"holds the tables of {', '.join(found)}: name one as the dataset" if found else "holds no tables"
         raise ConfigurationError(f"{root}: {said}")
     return found[0]
-
-
-def _is_table(dataset: Path, name: str) -> bool:
-    folder: Any = dataset / name / "_delta_log"
-    return bool(folder.is_dir())

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from nightreel.errors import CapabilityError, DataError
 from nightreel.models.contract import Capability
-from nightreel.models.engine.catalogue import Floats, Ints, Ranked, seen_lists
+from nightreel.models.engine.catalogue import Floats, Ints, Ranked, factor_matrix, seen_lists
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Numbers: TypeAlias = npt.NDArray[np.floating[Any]]
@@ -275,6 +275,22 @@ class Side(NamedTuple):
             np.zeros((rows, 0), np.float32) if factors is None else factors.astype(np.float32),
             mean_rating,
         )
+
+    @classmethod
+    def laid_out(cls, rows: pa.Table, index: str, *, size: int = 0) -> Side:
+        """Rows of a model's table by their index; at least `size` places, NaN as the mean rating of one without a row.
+
+        Parameters
+        ----------
+        rows : columns `index` int, bias float, factors array<float>, mean_rating float
+        """
+        at = rows[index].to_numpy()
+        rank = int(rows["factors"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False).max(initial=0))
+        size = max(size, int(at.max(initial=-1)) + 1)
+        side = cls.of(np.full(size, np.nan, np.float32), factors=np.zeros((size, rank), np.float32))
+        side.mean_rating[at], side.bias[at] = rows["mean_rating"].to_numpy(), rows["bias"].to_numpy()
+        side.factors[at] = factor_matrix(rows["factors"], rank)
+        return side
 
     @property
     def known(self) -> Bools:

@@ -81,10 +81,7 @@ class FactorArrays(ArrayModel):
     def _fixed_items(self) -> FixedItems:
         if self.fold_in is None:
             raise CapabilityError("the model cannot take users that it was not trained on, and has no explanations")
-        items = self.items
-        return FixedItems(
-            self.fold_in, mean=self.mean, bias=items.bias, factors=items.factors, known=np.asarray(items.known)
-        )
+        return FixedItems(self.fold_in, self.items, mean=self.mean)
 
     @cached_property
     def _catalogue(self) -> Catalogue:

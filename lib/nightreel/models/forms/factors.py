@@ -16,6 +16,7 @@ from nightreel.errors import DataError
 from nightreel.models.contract import Capability, TrainedModel
 from nightreel.models.engine.catalogue import factor_matrix
 from nightreel.models.engine.top_n import similar_items, top_n
+from nightreel.models.forms.arrays import Side
 from nightreel.models.forms.fold_in import FixedItems, FoldIn
 
 
@@ -80,8 +81,7 @@ class FactorModel(TrainedModel):
     def with_users(self, ratings: DataFrame) -> FactorModel:
         if self.fold_in is None:
             raise self.cannot_add_users()
-        rows = self.items.select("item_idx", "bias", "factors").toArrow()
-        fixed = _fixed_items(self.fold_in, rows, mean=self.mean, rank=self.rank)
+        fixed = FixedItems(self.fold_in, Side.laid_out(self.items.toArrow(), "item_idx"), mean=self.mean)
         lists = ratings.select("user_idx", "item_idx", F.col("rating").cast("float").alias("rating"))
         grouped = lists.groupBy("user_idx").agg(
             F.collect_list("item_idx").alias("items"), F.collect_list("rating").alias("ratings")
@@ -136,18 +136,8 @@ class FactorModel(TrainedModel):
             global_mean=header["global_mean"],
             rank=header["rank"],
             capabilities=frozenset(map(Capability, header["capabilities"])),
-            fold_in=FoldIn(**header["fold_in"]) if header.get("fold_in") else None,
+            fold_in=FoldIn.of(header),
         )
-
-
-def _fixed_items(rule: FoldIn, rows: pa.Table, *, mean: float, rank: int) -> FixedItems:
-    """Columns item_idx, bias, factors, laid out by item_idx."""
-    index = rows.column("item_idx").to_numpy()
-    size = int(index.max(initial=-1)) + 1
-    bias, factors, known = np.zeros(size, np.float32), np.zeros((size, rank), np.float32), np.zeros(size, np.bool_)
-    bias[index], known[index] = rows.column("bias").to_numpy(), True
-    factors[index] = factor_matrix(rows.column("factors"), rank)
-    return FixedItems(rule, mean=mean, bias=bias, factors=factors, known=known)
 
 
 def _folded(fixed: FixedItems, users: pa.RecordBatch) -> pa.RecordBatch:

@@ -6,13 +6,15 @@ the ratings, so a score is a sum over them: that is the explanation of the score
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from nightreel.models.engine.catalogue import Floats, Ints
+from nightreel.models.engine.catalogue import Ints
+from nightreel.models.forms.arrays import Side
 
 Doubles = npt.NDArray[np.float64]
 
@@ -37,6 +39,11 @@ class FoldIn:
     by_rating: bool = False
     min_rating: float = 0.0
     """What counts as a positive of `implicit`."""
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any]) -> FoldIn | None:
+        """The rule that a model's header holds; None where users cannot be added."""
+        return cls(**header["fold_in"]) if header.get("fold_in") else None
 
 
 class Folded(NamedTuple):
@@ -64,16 +71,13 @@ class FixedItems:
 
     Parameters
     ----------
-    bias, factors : (items,), (items, rank)
-    known : (items,), which of them the model was trained on
+    items : those that are known are those the model was trained on
     """
 
-    def __init__(
-        self, rule: FoldIn, *, mean: float, bias: Floats, factors: Floats, known: npt.NDArray[np.bool_]
-    ) -> None:
-        self.rule, self.mean, self.known = rule, mean, known
-        self.bias, self.factors = bias.astype(np.float64), factors.astype(np.float64)
-        trained = self.factors[known]
+    def __init__(self, rule: FoldIn, items: Side, *, mean: float) -> None:
+        self.rule, self.mean, self.known = rule, mean, items.known
+        self.bias, self.factors = items.bias.astype(np.float64), items.factors.astype(np.float64)
+        trained = self.factors[self.known]
         self._gramian = trained.T @ trained if rule.kind == "implicit" else None
 
     def fold(self, items: Ints, ratings: Any) -> Folded:
