@@ -15,6 +15,7 @@ from nightreel.ask.commands import Shown, add_command, add_commands
 from nightreel.ask.store import Store
 from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelError
 from nightreel.sample import Dump, Format, Layout, generate
+from nightreel.settings import load
 from nightreel.tables.keeping import clean, rollback
 
 _SUFFIXES = {"k": 1_000, "m": 1_000_000}
@@ -90,10 +91,11 @@ def _report(store: Store, flags: argparse.Namespace) -> Shown:
 
 
 _KEPT = {
-    "--nights": ("nights whose runs stay", 30),
-    "--rollbacks": ("published runs that stay whatever their age", 7),
-    "--versions-days": ("days that files of older table versions stay", 7),
+    "--nights": "nights whose runs stay",
+    "--rollbacks": "published runs that stay whatever their age",
+    "--versions-days": "days that files of older table versions stay",
 }
+"""Of [retention], which holds where a flag is not given."""
 
 
 def _rollback(store: Store, flags: argparse.Namespace) -> Shown:
@@ -103,9 +105,11 @@ def _rollback(store: Store, flags: argparse.Namespace) -> Shown:
 
 
 def _clean(store: Store, flags: argparse.Namespace) -> Shown:
-    kept = clean(
-        store.snapshot, nights=int(flags.nights), rollbacks=int(flags.rollbacks), versions_days=flags.versions_days
-    )
+    kept_by = {
+        name: value for name in ("nights", "rollbacks", "versions_days") if (value := getattr(flags, name)) is not None
+    }
+    retention = load(flags.env, flags.set).retention.model_copy(update=kept_by)
+    kept = clean(store.snapshot, **retention.model_dump())
     said = f"removed {kept.removed_runs} runs, {kept.removed_bytes / 1e6:.1f} MB; {kept.runs} runs stay"
     return kept._asdict(), [said]
 
@@ -138,8 +142,9 @@ def _parser() -> Parser:
     back.add_argument("--to", metavar="RUN_ID", help="a run that served (default: the one before)")
     back.add_argument("--purpose", choices=("lists", "ratings"), default="lists", help="default: lists")
     keep = add_command(commands, "clean", _clean, "remove old runs, lists and files that nothing needs")
-    for flag, (what, default) in _KEPT.items():
-        keep.add_argument(flag, type=float, metavar="N", default=default, help=f"{what} (default: {default:g})")
+    for flag, what in _KEPT.items():
+        kind = float if flag == "--versions-days" else int
+        keep.add_argument(flag, type=kind, metavar="N", help=f"{what} (default: that of [retention])")
     sample = commands.add_parser("sample", help="write generated ratings", description=_SAMPLE, epilog=_FILES)
     number = partial(sample.add_argument, type=_number, metavar="N")
     number("--ratings", default=200_000, help="good ratings, exactly: 200_000, 200k, 22M (default: 200k)")

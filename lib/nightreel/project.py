@@ -14,13 +14,13 @@ from pyspark.sql import DataFrame
 from nightreel import nightly, sources
 from nightreel.ask.store import Store, open_store
 from nightreel.errors import ConfigurationError
-from nightreel.job.job import Job, Summary
+from nightreel.job import Job, Summary, start
 from nightreel.models import HYPERPARAMETERS
 from nightreel.nightly.night import check_models, run_night
 from nightreel.session import spark_session
-from nightreel.settings import Settings
+from nightreel.settings import DataSettings, Settings, load
+from nightreel.sources.own.files import Kind, columns_of, find_data, kind_of
 from nightreel.sources.recognise import recognise
-from nightreel.tables import Tables
 
 Frame = pd.DataFrame | DataFrame
 _NAMES = {
@@ -46,16 +46,14 @@ class Project:
     """
 
     def __init__(self, settings: Sequence[str], *, env: str = "local", run_date: date | None = None) -> None:
-        self._flags = argparse.Namespace(env=env, set=[*settings], remote=None, again=False)
-        self._run_date = run_date or datetime.now(UTC).date()
+        date_of_run = run_date or datetime.now(UTC).date()
+        self._flags = argparse.Namespace(env=env, set=[*settings], remote=None, run_date=date_of_run, again=False)
         self.settings: Settings = sources.configured(env, self._flags.set, models=HYPERPARAMETERS)
 
     @cached_property
     def job(self) -> Job:
         """What the functions of `nightreel.nightly` take; it starts Spark."""
-        root = self.settings.tables.root.rstrip("/")
-        spark = spark_session.start(self._flags.env, checkpoints=f"{root}/.checkpoints")
-        return Job(spark, Tables(spark, self.settings.tables), self.settings, self._run_date, self._flags)
+        return start(self.settings, self._flags)
 
     @property
     def store(self) -> Store:
@@ -105,9 +103,10 @@ class Project:
         return run_night(self.job)
 
     def stop(self) -> None:
-        """End the Spark session that this project started."""
+        """End the Spark session, if this project started it."""
         if "job" in vars(self):
-            spark_session.close(self.job.spark)
+            if self.job.owns_session:
+                spark_session.close(self.job.spark)
             del self.job
 
 
@@ -145,16 +144,17 @@ def local(
     everything = ["filter.min_ratings_per_user=0", "filter.min_ratings_per_item=0", f"tables.root={root}"]
     if isinstance(ratings, str | Path) and _is_published(Path(ratings)):
         return Project([*everything, "data.source=auto", f"data.path={ratings}", *settings])
-    path, columns = _as_file(ratings, root / ".raw" / "ratings.parquet")
+    data = load("local", ["data.source=own", *settings], models=HYPERPARAMETERS).data
+    path, columns = _as_file(ratings, root / ".raw" / "ratings.parquet", data)
     chosen = {"user": _column("user", user, columns), "item": _column("item", item, columns)}
     chosen["rating"] = _column("rating", rating, columns)
     if time is not None:
         chosen["time"] = _column("time", time, columns)
-    lowest, highest = scale or _extremes(path, chosen["rating"])
+    lowest, highest = scale or _extremes(path, chosen["rating"], data)
     given = ["data.source=own", f"data.path={path}", *(f"data.columns.{name}={of}" for name, of in chosen.items())]
     given += [f"scale.lowest={lowest}", f"scale.highest={highest}", *_liked(lowest + _LIKED_FROM * (highest - lowest))]
     if items is not None:
-        where, there = _as_file(items, root / ".raw" / "items.parquet")
+        where, there = _as_file(items, root / ".raw" / "items.parquet", data)
         named = {"item": chosen["item"] if item is None else item, "title": _column("title", title, there)}
         given += [f"data.items={where}", *(f"data.item_columns.{name}={of}" for name, of in named.items())]
     return Project([*everything, *given, *settings])
@@ -174,22 +174,18 @@ def _is_published(path: Path) -> bool:
         return False
 
 
-def _as_file(data: str | Path | Frame, copy: Path) -> tuple[Path, Sequence[str]]:
+def _as_file(given: str | Path | Frame, copy: Path, data: DataSettings) -> tuple[Path, Sequence[str]]:
     """Where the data lies, a frame in a copy of its own, and the names of its columns."""
-    import pyarrow.dataset as ds
-
-    if isinstance(data, str | Path):
-        path = Path(data)
-        if not path.exists():
-            raise ConfigurationError(f"{path}: no such file or folder")
-        kind = "parquet" if path.is_dir() or path.suffix == ".parquet" else "json" if "json" in path.name else "csv"
-        return path, ds.dataset(path, format=kind).schema.names
+    if isinstance(given, str | Path):
+        path = Path(given)
+        found = find_data([str(path)], setting="nightreel.local")
+        return path, [*(columns_of(found[0], data) or ())]
     copy.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(data, pd.DataFrame):
-        data.to_parquet(copy, index=False)
+    if isinstance(given, pd.DataFrame):
+        given.to_parquet(copy, index=False)
     else:
-        data.write.mode("overwrite").parquet(str(copy))
-    return copy, list(data.columns)
+        given.write.mode("overwrite").parquet(str(copy))
+    return copy, list(given.columns)
 
 
 def _column(what: str, named: str | None, columns: Sequence[str]) -> str:
@@ -201,11 +197,21 @@ def _column(what: str, named: str | None, columns: Sequence[str]) -> str:
     return found
 
 
-def _extremes(path: Path, column: str) -> tuple[float, float]:
+def _extremes(path: Path, column: str, data: DataSettings) -> tuple[float, float]:
+    """The lowest and the highest rating there is."""
+    import pyarrow as pa
     import pyarrow.compute as pc
+    import pyarrow.csv
     import pyarrow.dataset as ds
 
-    kind = "parquet" if path.is_dir() or path.suffix == ".parquet" else "json" if "json" in path.name else "csv"
-    values = pc.cast(ds.dataset(path, format=kind).to_table([column])[column], "float64")
-    extremes = pc.min_max(values).as_py()
+    kinds = {kind_of(file) for file in find_data([str(path)], setting="nightreel.local")}
+    formats = {Kind.CSV: ds.CsvFileFormat(pa.csv.ParseOptions(delimiter=data.separator[0])), Kind.JSON: "json"}
+    try:
+        read = ds.dataset(path, format=formats.get(kinds.pop(), "parquet")).to_table([column])
+        extremes = pc.min_max(pc.cast(read[column], "float64")).as_py()
+    except (pa.ArrowException, OSError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise ConfigurationError(
+            f"{path}: column {column} cannot be read as numbers: name its scale= ({why})"
+        ) from None
     return extremes["min"], extremes["max"]

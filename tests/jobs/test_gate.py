@@ -237,7 +237,11 @@ def test_a_second_job_is_refused_while_the_first_is_at_work(spark: SparkSession,
     tables.put("gold_lease", [elsewhere], "holder IS NOT NULL")
     with pytest.raises(TableError, match="another-machine:1"):
         lease(tables, "prepare").__enter__()
+    other = Tables(spark, load("local", [f"tables.root={tmp_path}"]).tables)
+    other.watch("gold_lease")  # it has looked, and another job takes the lease before it does
     over = elsewhere | {"expires_at": datetime.now(UTC) - timedelta(seconds=1)}
     tables.put("gold_lease", [over], "holder IS NOT NULL")
     with lease(tables, "prepare"):
         assert tables.read("gold_lease").collect()[0]["job"] == "prepare"
+        with pytest.raises(TableError):
+            other.put("gold_lease", [over], "holder IS NOT NULL")

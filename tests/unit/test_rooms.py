@@ -15,7 +15,7 @@ ORDER = (
 )
 ALLOWED = {room: {room, *ORDER[:place]} for place, room in enumerate(ORDER)} | {
     "sample": {"errors", "sample"},
-    "cli": {"errors", "arguments", "progress", "sample", "ask", "report", "tables"},
+    "cli": {"errors", "arguments", "progress", "sample", "settings", "ask", "report", "tables"},
 }
 
 

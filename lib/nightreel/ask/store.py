@@ -108,9 +108,9 @@ class Store:
         model, run_id : a list made now by this model's newest run, or by this run
         """
         published = [] if model or run_id else self._published(user)[:n]
-        if len(published) >= n and self._serving is not None:
-            run = find(self.snapshot, run_id=self._serving[0], is_current=False)
-            return Answer(run.model, run.run_id, self._serving[1], self._with_reasons(run, user, published))
+        if len(published) >= n and self.serving is not None:
+            run = find(self.snapshot, run_id=self.serving[0], is_current=False)
+            return Answer(run.model, run.run_id, self.serving[1], self._with_reasons(run, user, published))
         user_idx, ratings = known_user(self.snapshot, user, n_items=self.items.size)
         run = self._run(model, run_id)
         trained = self._trained(run, ratings, user_idx)
@@ -235,13 +235,13 @@ class Store:
     def _run(self, model: str | None, run_id: str | None) -> Run:
         """The run asked for; by default the one whose lists are published."""
         if model is None and run_id is None:
-            if self._serving is None:
+            if self.serving is None:
                 raise ConfigurationError("no lists are published, so that no model is chosen: name one with --model")
-            run_id = self._serving[0]
+            run_id = self.serving[0]
         return find(self.snapshot, run_id=run_id, model=model)
 
     @cached_property
-    def _serving(self) -> tuple[str, date] | None:
+    def serving(self) -> tuple[str, date] | None:
         """The run and the date of the lists that serve: the champion's, else the newest."""
         columns, found = ("run_id", "run_date"), list[dict[str, Any]]()
         if self.snapshot.exists("gold_champion"):
@@ -254,16 +254,16 @@ class Store:
 
     def _published(self, user: Id) -> list[dict[str, Any]]:
         literal_id = self.snapshot.id_literal("gold_recommendations", "user_id", user)
-        if self._serving is None or literal_id is None:
+        if self.serving is None or literal_id is None:
             return []
-        run_id, run_date = self._serving
+        run_id, run_date = self.serving
         where = f"run_id = {literal(run_id)} AND run_date = DATE '{run_date}' AND user_id = {literal_id}"
         return self.snapshot.dicts("gold_recommendations", where=where, order="rank")
 
     def _published_similar(self, item: Id) -> list[tuple[Id, float]]:
-        if self._serving is None or not self.snapshot.exists("gold_similar_items"):
+        if self.serving is None or not self.snapshot.exists("gold_similar_items"):
             return []
-        run_id, run_date = self._serving
+        run_id, run_date = self.serving
         literal_id = self.snapshot.id_literal("gold_similar_items", "item_id", item)
         where = f"run_id = {literal(run_id)} AND run_date = DATE '{run_date}' AND item_id = {literal_id}"
         columns = ("similar_item_id", "similarity")

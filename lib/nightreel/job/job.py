@@ -103,7 +103,7 @@ def _execute(name: str, main: Main, parser: Parser, check: Check | None, *, alon
         if check is not None:
             check(settings, parsed)
         started = time.monotonic()
-        job = _start(settings, parsed)
+        job = start(settings, parsed)
         try:
             with lease(job.tables, name) if alone else nullcontext():
                 summary = main(job)
@@ -165,7 +165,13 @@ def _date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date of the form YYYY-MM-DD") from None
 
 
-def _start(settings: Settings, parsed: argparse.Namespace) -> Job:
+def start(settings: Settings, parsed: argparse.Namespace) -> Job:
+    """A job with its session: the one that runs, or a new one.
+
+    Parameters
+    ----------
+    parsed : env, set, remote and run_date, and the job's own flags
+    """
     owns_session = not spark_session.running()
     with show_step("start Spark"):
         spark = spark_session.start(

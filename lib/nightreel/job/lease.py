@@ -46,6 +46,7 @@ def lease(tables: Tables, job: str) -> Iterator[None]:
 
 def _take(tables: Tables, me: dict[str, str]) -> None:
     now = datetime.now(UTC)
+    tables.watch("gold_lease")  # of two that look at once, the second one's commit fails
     if tables.exists("gold_lease"):
         for row in tables.few("gold_lease"):
             if row["expires_at"] > now and row["holder"] != me["holder"] and not _is_dead(row["holder"]):

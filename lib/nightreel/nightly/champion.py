@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from nightreel import evaluate as evaluation
+from nightreel.errors import ConfigurationError
 from nightreel.evaluate import HeldOut, Paired
 from nightreel.evaluate.comparison import lower_is_better
 from nightreel.job.job import Job
@@ -91,7 +92,11 @@ def decide(
     figures: dict[str, Any] = {"metric": metric, **{run.model: values[run.run_id] for run in ordered}}
     shown = ", ".join(f"{run.model} {values[run.run_id]:.4f}" for run in ordered[:4])
     if named is not None:
-        chosen = next(run for run in candidates if run.model == named)
+        chosen = next((run for run in candidates if run.model == named), None)
+        if chosen is None:
+            raise ConfigurationError(
+                f"recommend.model = {named}: was left out of this night, which is too large for it"
+            )
         reason = f"recommend.model names it; {metric}: {shown}"
         return Decision(purpose, "named", chosen.run_id, named, _since(job, reigning, named), reason, figures)
     if reigning is None:

@@ -87,6 +87,8 @@ def rollback(snapshot: Snapshot, *, to: str | None = None, purpose: str = "lists
 def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: float) -> Kept:
     """Remove what is older than `nights` nights, but never what serves, what a rollback may want, or the newest night.
 
+    Below 0 nights no run is removed.
+
     Runs go with their factors, neighbours, predictions and weights; lists with their date; quarantined lines stay as
     long as their file is known. Metrics, decisions and the ledger are small and stay. What killed jobs left of Parquet
     files and of Spark's checkpoints goes too.
@@ -103,7 +105,8 @@ def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: flo
     served = snapshot.dicts("gold_champion", order="decided_at DESC") if snapshot.exists("gold_champion") else []
     published = list(dict.fromkeys(row["run_id"] for row in served))
     serving = {row["purpose"]: row["run_id"] for row in reversed(served)}.values()  # the newest of each purpose
-    kept = {row["run_id"] for row in runs if row["run_date"] > cutoff or row["run_date"] == newest}
+    young = [row for row in runs if nights < 0 or row["run_date"] > cutoff or row["run_date"] == newest]
+    kept = {row["run_id"] for row in young}
     kept |= {*serving, *published[: rollbacks + 1]}
     kept |= {member for row in runs if row["run_id"] in kept for member in _members(row["header"])}
     gone = {row["run_id"] for row in runs} - kept
