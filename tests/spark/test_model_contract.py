@@ -27,6 +27,7 @@ from nightreel.models import (
     TrainingContext,
     create,
 )
+from nightreel.models.classical.item_weights import ItemCosine
 from nightreel.models.forms.blend import ListBlend, RatingBlend
 from nightreel.settings import load
 from nightreel.tables import SCHEMAS
@@ -291,7 +292,10 @@ def trained_on_shuffled_rows(
     shuffled = frame(spark, np.random.default_rng(1).permutation(np.array(ratings(), dtype=object)).tolist())
     folder = tmp_path_factory.mktemp("shuffled")
     names = [name for name in HYPERPARAMETERS if name not in NETWORKS]
-    return contents(train(names, shuffled.repartition(5, "rating"), folder))
+    with pytest.MonkeyPatch.context() as patch:  # tables of neighbours by two tasks, and the cosines by sparse products
+        patch.setattr("nightreel.models.engine.one_task._RATINGS_A_TASK", 1)
+        patch.setattr(ItemCosine, "most_dense_items", 0)
+        return contents(train(names, shuffled.repartition(5, "rating"), folder))
 
 
 def restore(model: Trained) -> Trained:

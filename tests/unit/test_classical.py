@@ -9,8 +9,9 @@ import pytest
 
 from nightreel.errors import DataError
 from nightreel.models import HYPERPARAMETERS, create
-from nightreel.models.classical.item_weights import ItemCosine
+from nightreel.models.classical.item_weights import ItemWeights
 from nightreel.models.engine.one_task import ArrayContext, FitsArrays
+from nightreel.models.engine.row_blocks import Share
 from nightreel.models.forms.arrays import Lists, Ratings
 from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays
@@ -41,15 +42,34 @@ def predicted(model: Any, user: int, item: int) -> float:
     return float(model.predict(np.array([user]), np.array([item])).prediction[0])
 
 
-def test_sparse_cosines_are_the_dense_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("model", ["ease", "item_cosine"])
+def test_sparse_weights_are_the_dense_ones(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The items are so few that each is near every other."""
     rows = low_rank(noise=0.5)
-    dense = fit("item_cosine", rows, "kept=7")
-    monkeypatch.setattr(ItemCosine, "most_items", 0)
-    sparse = fit("item_cosine", rows, "kept=7")
+    dense = fit(model, rows, "kept=7")
+    monkeypatch.setattr(ItemWeights, "most_dense_items", 0)
+    sparse = fit(model, rows, "kept=7")
     assert sparse.table.ids.tolist() == dense.table.ids.tolist()
     assert sparse.table.values == pytest.approx(dense.table.values, abs=1e-6)
-    with pytest.raises(DataError, match="100,001 items, and it compares each with each, at most 100,000"):
-        algorithm("item_cosine").check_size(users=1, items=100_001, ratings=1)  # type: ignore[attr-defined]
+    shares = [fit(model, rows, "kept=7", context=ArrayContext(share=Share(place, 3))).table for place in range(3)]
+    item = np.arange(len(sparse.table.counts))
+    for place, share in enumerate(shares):
+        assert (share.counts == np.where(item % 3 == place, sparse.table.counts, 0)).all()
+    assert sum(share.values.sum() for share in shares) == pytest.approx(sparse.table.values.sum(), rel=1e-5)
+    with pytest.raises(DataError, match="100,001 items, and it compares each with each, of at most 100,000"):
+        algorithm(model).check_size(users=1, items=100_001, ratings=1)  # type: ignore[attr-defined]
+
+
+def test_sparse_ease_that_lacks_pairs_uses_fewer_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two pairs kept of each item the matrix of all is not positive definite."""
+    from nightreel.models.solve import sparse_ease
+
+    rows = low_rank(noise=0.5)
+    monkeypatch.setattr(ItemWeights, "most_dense_items", 0)
+    monkeypatch.setattr(sparse_ease, "_STORED", 2)
+    table = fit("ease", rows, "reg=0.01").table
+    assert np.isfinite(table.values).all()
+    assert table.counts.max() <= 2
 
 
 def test_an_item_that_few_know_is_ranked_by_its_text() -> None:
@@ -285,7 +305,7 @@ class TestRankers:
             fit(model, [(0, 0, 1.0), (1, 1, 2.0)])
 
 
-@pytest.mark.parametrize(("model", "most"), [("item_knn", 100_000), ("slope_one", 30_000), ("ease", 25_000)])
+@pytest.mark.parametrize(("model", "most"), [("item_knn", 100_000), ("slope_one", 30_000), ("ease", 100_000)])
 def test_what_is_too_large_is_refused_with_the_limit(model: str, most: int) -> None:
     algorithm(model).check_size(users=10, items=most, ratings=1000)
     with pytest.raises(DataError, match=f"^model {model}: {most + 1:,} items, .*at most {most:,}"):

@@ -18,7 +18,8 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.models.contract import Capability, TrainedModel, TrainingContext
 from nightreel.models.engine.catalogue import Floats
-from nightreel.models.engine.one_task import ArrayContext, InMemory, no_positives
+from nightreel.models.engine.one_task import ArrayContext, InMemory, no_positives, share_of
+from nightreel.models.engine.row_blocks import Share
 from nightreel.models.forms.arrays import Lists, Ratings, stacked, strongest
 from nightreel.models.forms.factors import mean_rating, without_factors
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule, histories_of, ranker
@@ -40,7 +41,8 @@ class ItemWeightsParams(Section):
     below: Penalty
     """What another rating counts: that a user has met an item tells something even where it was not liked."""
     tasks: PositiveInt
-    """Tasks that count the Gramian; each holds one, 4 bytes for a pair of items."""
+    """Tasks that count the Gramian; each holds one, 4 bytes for a pair of items. Beyond 25,000 items each holds all
+    ratings."""
 
 
 class EaseParams(ItemWeightsParams):
@@ -63,8 +65,10 @@ ItemParamsT = TypeVar("ItemParamsT", bound=ItemWeightsParams)
 class ItemWeights(InMemory[ItemParamsT]):
     """Counts the Gramian G in blocks of users, on the executors; one task makes the weights of it."""
 
-    most_items = 25_000
-    """More are refused: the Gramian of so many takes 2.5 GB of one task."""
+    most_items = 100_000
+    """More are refused, whose pairs would take hours."""
+    most_dense_items: ClassVar[int] = 25_000
+    """Their Gramian takes 2.5 GB of one task; of more items sparse products are made, in `tasks` tasks."""
 
     @abstractmethod
     def weights(self, gramian: Floats) -> Lists:
@@ -78,13 +82,13 @@ class ItemWeights(InMemory[ItemParamsT]):
     def check_size(self, *, users: int, items: int, ratings: int) -> None:
         if items > self.most_items:
             raise DataError(
-                f"model {self.name}: {items:,} items, and it holds all pairs of at most {self.most_items:,} in one "
-                "task; raise filter.min_ratings_per_item, or rank by item_cosine or als_implicit"
+                f"model {self.name}: {items:,} items, and it compares each with each, of at most {self.most_items:,}; "
+                "raise filter.min_ratings_per_item, or rank by als_implicit"
             )
 
-    def sparse_weights(self, lists: Lists, n_items: int) -> Lists:
-        """As `weights`, of the histories by user, where all pairs of items do not fit one task."""
-        raise DataError(f"model {self.name}: {n_items:,} items, at most {self.most_items:,}")
+    @abstractmethod
+    def sparse_weights(self, lists: Lists, n_items: int, share: Share) -> Lists:
+        """As `weights` for the share's items, from the histories by user, where all pairs do not fit one task."""
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
         from nightreel.models.solve.gramian import gramian
@@ -92,8 +96,10 @@ class ItemWeights(InMemory[ItemParamsT]):
         if not (ratings.rating >= self.params.min_rating).any():
             raise no_positives(self.name, self.params.min_rating)
         lists = histories_of(ratings, min_rating=self.params.min_rating, below=self.params.below)
-        fits = ratings.n_items <= self.most_items
-        table = self.weights(gramian(lists, ratings.n_items)) if fits else self.sparse_weights(lists, ratings.n_items)
+        if ratings.n_items <= self.most_dense_items:
+            table = self.weights(gramian(lists, ratings.n_items))
+        else:
+            table = self.sparse_weights(lists, ratings.n_items, share_of(context))
         return ranker(ratings, self._rule(), table, can=_CAN)
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> TrainedModel:
@@ -107,7 +113,7 @@ class ItemWeights(InMemory[ItemParamsT]):
         if not liked:
             raise no_positives(self.name, self.params.min_rating)
         self.check_size(users=users, items=last + 1, ratings=0)
-        if last >= self.most_items:
+        if last >= self.most_dense_items:
             return super().fit(interactions, seed=seed, context=context)
 
         def table(gramian: Floats) -> Iterator[pa.RecordBatch]:
@@ -160,7 +166,8 @@ class Ease(ItemWeights[EaseParams]):
     """Weights B with P = (G + reg I)^-1: B_ij = -P_ij / P_jj, B_jj = 0.
 
     They minimise |X - X B|^2 + reg |B|^2 with a diagonal of 0 (Steck, "Embarrassingly Shallow Autoencoders for Sparse
-    Data", WWW 2019). Any number of users; the inverse of up to 25,000 items in one task, by Cholesky.
+    Data", WWW 2019). Any number of users; the inverse of up to 25,000 items in one task, by Cholesky. Of up to 100,000
+    items each has weights with its 100 nearest alone (solve/sparse_ease.py).
     """
 
     name = "ease"
@@ -179,38 +186,26 @@ class Ease(ItemWeights[EaseParams]):
         diagonal = inverse.diagonal().copy()
         return self._strongest(inverse.T, lambda rows, first: -rows / diagonal[first : first + len(rows), None])
 
+    def sparse_weights(self, lists: Lists, n_items: int, share: Share) -> Lists:
+        from nightreel.models.solve.sparse_ease import sparse_ease
+
+        return sparse_ease(lists, n_items, reg=self.params.reg, kept=self.params.kept, share=share)
+
 
 class ItemCosine(ItemWeights[ItemCosineParams]):
     """Weights G_ij / (sqrt(G_ii G_jj) + shrink): the cosine of the items' columns of positives.
 
-    Sarwar et al., "Item-based Collaborative Filtering Recommendation Algorithms", WWW 2001. As large as `ease`; of
-    up to 100,000 items sparse products are made in one task, block by block.
+    Sarwar et al., "Item-based Collaborative Filtering Recommendation Algorithms", WWW 2001. As large as `ease`.
     """
 
     name = "item_cosine"
     params_type = ItemCosineParams
-    most_sparse_items: ClassVar[int] = 100_000
 
-    def check_size(self, *, users: int, items: int, ratings: int) -> None:
-        if items > self.most_sparse_items:
-            raise DataError(
-                f"model {self.name}: {items:,} items, and it compares each with each, at most "
-                f"{self.most_sparse_items:,}; rank by als_implicit"
-            )
+    def sparse_weights(self, lists: Lists, n_items: int, share: Share) -> Lists:
+        from nightreel.models.solve.similarities import cosines
 
-    def sparse_weights(self, lists: Lists, n_items: int) -> Lists:
-        from scipy.sparse import csr_matrix
-
-        rows = csr_matrix((lists.values, lists.ids, lists.starts), (len(lists.counts), n_items)).T.tocsr()
-        lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel()).astype(np.float32)
-        blocks, step = list[Lists](), max(16, (1 << 24) // n_items)
-        for first in range(0, n_items, step):
-            products = (rows[first : first + step] @ rows.T).toarray()
-            products[np.arange(len(products)), first + np.arange(len(products))] = 0.0
-            divisors = lengths[first : first + step, None] * lengths + np.float32(self.params.shrink)
-            cosines = np.divide(products, divisors, out=np.zeros_like(products), where=products > 0)
-            blocks.append(strongest(cosines, self.params.kept))
-        return stacked(blocks)
+        by_item = lists.transposed(n_items)
+        return cosines(by_item, len(lists.counts), kept=self.params.kept, shrink=self.params.shrink, share=share)
 
     def weights(self, gramian: Floats) -> Lists:
         lengths, shrink = np.sqrt(gramian.diagonal()), np.float32(self.params.shrink)

@@ -1,7 +1,7 @@
 """Rating predictors from the most similar users or items, and Slope One.
 
-They train in one process. Similarities take time in sum(n^2), n the ratings of each column of the matrix, and 8 bytes
-each; the limits follow from it.
+Similarities take time in sum(n^2), n the ratings of each column of the matrix, and 8 bytes each; the limits follow from
+it. On Spark `tasks` tasks compute them, each for its share of the rows, and each holds all ratings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import Field
 from nightreel.models.classical.biases import BaselineParams, baseline_biases
 from nightreel.models.contract import Capability
 from nightreel.models.engine.catalogue import Floats
-from nightreel.models.engine.one_task import ArrayContext, InMemory
+from nightreel.models.engine.one_task import ArrayContext, InMemory, share_of
 from nightreel.models.forms.arrays import Lists, Numbers, Ratings, Side
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule
 from nightreel.settings.sections import DefaultsFrom, Penalty, PositiveInt, Section
@@ -38,6 +38,8 @@ class KnnParams(Section):
     """Of pearson_baseline: times (n - 1) / (n - 1 + shrinkage)."""
     kept: Annotated[int, Field(ge=0)]
     """Similarities of a user or item that are kept, the highest; 0: all above 0."""
+    tasks: PositiveInt
+    """That compute similarities on Spark; each holds all ratings, 12 bytes each."""
     baseline: Annotated[BaselineParams, DefaultsFrom("models.baseline")]
 
 
@@ -46,6 +48,8 @@ class SlopeOneParams(Section):
 
     kept: Annotated[int, Field(ge=0)]
     """Deviations of an item that are kept, those with the most common users; 0: all."""
+    tasks: PositiveInt
+    """That compute deviations on Spark; each holds all ratings, 12 bytes each."""
 
 
 class _Knn(InMemory[KnnParams]):
@@ -69,6 +73,7 @@ class _Knn(InMemory[KnnParams]):
         table = similarities(
             rows, columns, measure=params.similarity, min_support=params.min_support, shrinkage=params.shrinkage,
             kept=params.kept, row_bias=biases[0], column_bias=biases[1], mean=ratings.mean,
+            share=share_of(context),
         )  # fmt: skip
         means = (ratings.item_means, ratings.user_means) if of_items else (ratings.user_means, ratings.item_means)
         of_x, of_y, scale = self._bases(ratings, rows, means[0], biases)
@@ -140,7 +145,7 @@ class SlopeOne(InMemory[SlopeOneParams]):
             rule=NeighbourRule(axis="item", combine="mean"),
             users=Side.of(ratings.user_means, bias=np.nan_to_num(ratings.user_means)),
             items=Side.of(ratings.item_means),
-            table=deviations(ratings.by_item, ratings.by_user, kept=self.params.kept),
+            table=deviations(ratings.by_item, ratings.by_user, kept=self.params.kept, share=share_of(context)),
             scale=np.ones(ratings.n_items, np.float32),
             ratings=ratings,
             global_mean=ratings.mean,

@@ -9,8 +9,8 @@ import numpy as np
 
 from nightreel.errors import DataError
 from nightreel.models.contract import Capability
-from nightreel.models.engine.one_task import ArrayContext, InMemory, no_positives
-from nightreel.models.forms.arrays import Lists, Numbers, Ratings, Side, stacked, strongest
+from nightreel.models.engine.one_task import ArrayContext, InMemory, no_positives, share_of
+from nightreel.models.forms.arrays import Lists, Numbers, Ratings, Side
 from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.fold_in import FoldIn
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule, histories_of, ranker
@@ -48,6 +48,8 @@ class UserCosineParams(Section):
     kept: PositiveInt
     """Most similar users."""
     min_rating: float
+    tasks: PositiveInt
+    """That compare users on Spark; each holds all ratings, 12 bytes each."""
 
 
 class ContentParams(Section):
@@ -56,6 +58,8 @@ class ContentParams(Section):
     kept: PositiveInt
     """Most similar items of an item."""
     min_rating: float
+    tasks: PositiveInt
+    """That compare items on Spark; each holds all ratings, 12 bytes each."""
 
 
 class Bpr(InMemory[BprParams]):
@@ -150,9 +154,11 @@ class UserCosine(InMemory[UserCosineParams]):
     most_users = 200_000
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
+        from nightreel.models.solve.similarities import cosines
+
         lists = _positives(self.name, ratings, self.params.min_rating)
         rule = NeighbourRule(axis="user", combine="rank", min_rating=self.params.min_rating)
-        table = _nearest(lists, ratings.n_items, kept=self.params.kept)
+        table = cosines(lists, ratings.n_items, kept=self.params.kept, share=share_of(context))
         return ranker(ratings, rule, table, can=frozenset({Capability.RECOMMEND}))
 
 
@@ -168,30 +174,17 @@ class Content(InMemory[ContentParams]):
     most_items = 100_000
 
     def fit_arrays(self, ratings: Ratings, *, seed: int, context: ArrayContext | None = None) -> NeighbourArrays:
+        from nightreel.models.solve.similarities import cosines
+
         _positives(self.name, ratings, self.params.min_rating)
         text = None if context is None else context.item_text
         if text is None or not len(text.ids):
             raise DataError("model content: needs the items' text, and there is none; prepare writes it")
         rule = NeighbourRule(axis="item", combine="rank", min_rating=self.params.min_rating)
         whole = text.of(np.arange(ratings.n_items))
-        table = _nearest(whole, int(whole.ids.max(initial=0)) + 1, kept=self.params.kept)
+        n_terms = int(whole.ids.max(initial=0)) + 1
+        table = cosines(whole, n_terms, kept=self.params.kept, share=share_of(context))
         return ranker(ratings, rule, table, can=_CAN)
-
-
-def _nearest(lists: Lists, n_ids: int, *, kept: int) -> Lists:
-    """For each row the rows with the highest cosine, above 0: products of blocks of a sparse matrix."""
-    from scipy.sparse import csr_matrix
-
-    lengths = np.sqrt(np.bincount(np.repeat(np.arange(len(lists.counts)), lists.counts), lists.values**2,
-                                  minlength=len(lists.counts)))  # fmt: skip
-    rows = csr_matrix((lists.values, lists.ids, lists.starts), (len(lists.counts), n_ids))
-    rows = rows.multiply(1 / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]).tocsr().astype(np.float32)
-    blocks, step = list[Lists](), max(16, (1 << 24) // max(len(lengths), 1))
-    for first in range(0, len(lengths), step):
-        cosines = (rows[first : first + step] @ rows.T).toarray()
-        cosines[np.arange(len(cosines)), first + np.arange(len(cosines))] = 0.0
-        blocks.append(strongest(cosines, kept))
-    return stacked(blocks)
 
 
 def _positives(name: str, ratings: Ratings, min_rating: float) -> Lists:

@@ -1,4 +1,4 @@
-"""Algorithms whose mathematics does not scale out: they take all ratings into one Spark task."""
+"""Algorithms that train from all ratings in memory: on Spark in one task, or in several that each make a share."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from nightreel.errors import DataError
 from nightreel.models.contract import Algorithm, ParamsT, TrainedModel, TrainingContext
 from nightreel.models.engine.catalogue import float_lists
+from nightreel.models.engine.row_blocks import WHOLE, Share
 from nightreel.models.forms.arrays import ArrayModel, Lists, Ratings, Side, lists_in
 from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.factors import FactorModel
@@ -26,6 +27,7 @@ from nightreel.models.solve.spark_als import cut
 Arrays: TypeAlias = FactorArrays | NeighbourArrays
 
 _ROWS_A_BATCH = 1 << 16
+_RATINGS_A_TASK = 100_000
 ROWS = pa.schema(
     [
         ("part", pa.string()),  # user, item, table, or header
@@ -53,11 +55,17 @@ class ArrayContext:
     item_text : for each item its terms and their weights; None where there is none
     validation : held-out rows of as many users and items, for blends
     trained : the model of that name, trained on the same rows, for blends
+    share : the rows of the table of neighbours that are wanted
     """
 
     item_text: Lists | None = None
     validation: Ratings | None = None
     trained: Callable[[str], ArrayModel] | None = None
+    share: Share = WHOLE
+
+
+def share_of(context: ArrayContext | None) -> Share:
+    return WHOLE if context is None else context.share
 
 
 class FitsArrays(ABC):
@@ -74,7 +82,11 @@ class FitsArrays(ABC):
 
 
 class InMemory(FitsArrays, Algorithm[ParamsT]):
-    """An algorithm that trains from ratings in memory only: on Spark all ratings go into one task."""
+    """An algorithm that trains from ratings in memory only.
+
+    On Spark all ratings go into one task; where the hyperparameters have `tasks`, into so many, each of which makes its
+    share of the table of neighbours.
+    """
 
     most_ratings: ClassVar[int] = 100_000_000
     """More are refused: they, and what is made of them, would not fit one task of some 16 GiB."""
@@ -90,12 +102,11 @@ class InMemory(FitsArrays, Algorithm[ParamsT]):
         for count, most, what in ((users, self.most_users, "users"), (items, self.most_items, "items")):
             if most is not None and count > most:
                 raise DataError(
-                    f"model {self.name}: {count:,} {what}, and it compares each with each, in one task, of at most "
-                    f"{most:,}"
+                    f"model {self.name}: {count:,} {what}, and it compares each with each, of at most {most:,}"
                 )
         if ratings > self.most_ratings:
             raise DataError(
-                f"model {self.name}: {ratings:,} ratings, and it trains in one task, on at most {self.most_ratings:,}"
+                f"model {self.name}: {ratings:,} ratings, and a task holds them all, of at most {self.most_ratings:,}"
             )
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> TrainedModel:
@@ -105,15 +116,20 @@ class InMemory(FitsArrays, Algorithm[ParamsT]):
         if not count:
             raise DataError("no ratings to train on: the training rows are empty")
         self.check_size(users=users + 1, items=items + 1, ratings=count)
-        text = ArrayContext(item_text_lists(context.item_text) if context is not None and self.uses_text else None)
+        text = item_text_lists(context.item_text) if context is not None and self.uses_text else None
+        tasks = min(getattr(self.params, "tasks", 1), 1 + count // _RATINGS_A_TASK)
 
         def train(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             given = pa.Table.from_batches(batches)
             if given.num_rows:
+                share = Share(given["task"][0].as_py(), tasks)
                 columns = (given.column(name).to_numpy() for name in ("user_idx", "item_idx", "rating"))
-                yield from as_rows(self.fit_arrays(Ratings.of(*columns), seed=seed, context=text))
+                model = self.fit_arrays(Ratings.of(*columns), seed=seed, context=ArrayContext(text, share=share))
+                yield from as_rows(model, share)
 
-        trained = cut(rows.repartition(1).mapInArrow(train, ROWS_DDL))
+        numbers = F.explode(F.sequence(F.lit(0), F.lit(tasks - 1)))
+        of_task = rows.withColumn("task", numbers).repartitionById(tasks, F.col("task"))
+        trained = cut(of_task.mapInArrow(train, ROWS_DDL))
         return of_rows(trained, algorithm=self.name, ratings=interactions)
 
 
@@ -135,8 +151,8 @@ def no_positives(model: str, min_rating: float) -> DataError:
     return DataError(f"{model}: no training rating of at least min_rating = {min_rating}")
 
 
-def as_rows(model: Arrays) -> Iterator[pa.RecordBatch]:
-    """The model as batches of ROWS."""
+def as_rows(model: Arrays, share: Share = WHOLE) -> Iterator[pa.RecordBatch]:
+    """The model as batches of ROWS: the share's rows of its table, and all else with the first share."""
     capabilities = sorted(model.capabilities)
     header: dict[str, Any] = {"global_mean": model.global_mean, "capabilities": capabilities}
     if isinstance(model, FactorArrays):
@@ -144,7 +160,9 @@ def as_rows(model: Arrays) -> Iterator[pa.RecordBatch]:
         header |= {"fold_in": asdict(model.fold_in) if model.fold_in else None}
     else:
         header |= {"rule": asdict(model.rule)}
-        yield from _table_rows(model.table, model)
+        yield from _table_rows(model.table, model, share)
+    if share.place:
+        return
     for part, side in (("user", model.users), ("item", model.items)):
         yield from _side_rows(part, side)
     yield _batch(part=["header"], header=[json.dumps(header)])
@@ -176,9 +194,10 @@ def _side_rows(part: str, side: Side) -> Iterator[pa.RecordBatch]:
         )
 
 
-def _table_rows(table: Lists, model: NeighbourArrays) -> Iterator[pa.RecordBatch]:
+def _table_rows(table: Lists, model: NeighbourArrays, share: Share) -> Iterator[pa.RecordBatch]:
     side = model.items if model.rule.axis == "item" else model.users
     known = np.flatnonzero(side.known)
+    known = known[known % share.of == share.place]
     for start in range(0, len(known), _ROWS_A_BATCH):
         idx = known[start : start + _ROWS_A_BATCH]
         lists = table.of(idx)

@@ -1,4 +1,4 @@
-"""Similarities between the rows of a sparse matrix over the columns that both have, one row at a time.
+"""Similarities between the rows of a sparse matrix: over the columns that both have, and cosines over all.
 
 Imported where it is called, since loading numba takes a second.
 """
@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from nightreel.models.engine.catalogue import Floats
+from nightreel.models.engine.catalogue import Floats, Ints
 from nightreel.models.engine.compiled import compiled
-from nightreel.models.forms.arrays import Lists, Numbers, stacked, strongest
+from nightreel.models.engine.row_blocks import WHOLE, Share, by_blocks
+from nightreel.models.forms.arrays import Lists, Numbers, strongest
 
 MEASURES = ("cosine", "msd", "pearson", "pearson_baseline")
-_ROWS_A_BLOCK = 256
-_BLOCK_CELLS = 1 << 24
 
 
 def similarities(
     rows: Lists, columns: Lists, *, measure: str, min_support: int, shrinkage: float, kept: int,
-    row_bias: Numbers, column_bias: Numbers, mean: float,
+    row_bias: Numbers, column_bias: Numbers, mean: float, share: Share = WHOLE,
 ) -> Lists:  # fmt: skip
     """For each row the rows it is most similar to, the strongest first; only similarities above 0.
 
@@ -36,53 +35,79 @@ def similarities(
     rows, columns : the matrix by rows and by columns
     min_support : pairs of rows with fewer common columns have none
     kept : similarities a row; 0: all
+    share : whose rows are computed
     """
     n = len(rows.starts) - 1
     if measure == "pearson_baseline":
         rows = rows._replace(values=_centred(rows, mean, row_bias, column_bias))
         columns = columns._replace(values=_centred(columns, mean, column_bias, row_bias))
-    block = max(1, min(_ROWS_A_BLOCK, _BLOCK_CELLS // max(n, 1)))
-    found: list[Lists] = []
-    for first in range(0, n, block):
-        tile = np.zeros((min(block, n - first), n), np.float32)
-        _similarities(*rows, *columns, MEASURES.index(measure), min_support, shrinkage, first, tile)
-        found.append(strongest(np.maximum(tile, 0.0), kept or n))
-    return stacked(found)
+
+    def weights(asked: Ints) -> Floats:
+        tile = np.zeros((len(asked), n), np.float32)
+        _similarities(*rows, *columns, MEASURES.index(measure), min_support, shrinkage, asked, tile)
+        return np.maximum(tile, np.float32(0.0))
+
+    return by_blocks(share, n, weights, kept=kept)
 
 
-def deviations(rows: Lists, columns: Lists, *, kept: int) -> Lists:
+def deviations(rows: Lists, columns: Lists, *, kept: int, share: Share = WHOLE) -> Lists:
     """For each row the mean of (its value - the other's) over common columns, for those with the most of these first.
 
     Parameters
     ----------
     kept : deviations a row; 0: all
+    share : whose rows are computed
     """
     n = len(rows.starts) - 1
-    block = max(1, min(_ROWS_A_BLOCK, _BLOCK_CELLS // max(n, 1)))
-    found: list[Lists] = []
-    for first in range(0, n, block):
-        support = np.zeros((min(block, n - first), n), np.float32)
+
+    def mean_deviations(asked: Ints) -> Lists:
+        support = np.zeros((len(asked), n), np.float32)
         total = np.zeros_like(support)
-        _deviations(*rows, *columns, first, support, total)
+        _deviations(*rows, *columns, asked, support, total)
         chosen = strongest(support, kept or n)
         owners = np.repeat(np.arange(len(support)), chosen.counts)
-        found.append(chosen._replace(values=total[owners, chosen.ids] / support[owners, chosen.ids]))
-    return stacked(found)
+        return chosen._replace(values=total[owners, chosen.ids] / support[owners, chosen.ids])
+
+    return by_blocks(share, n, mean_deviations)
 
 
 @compiled
 def _deviations(
-    starts: Any, ids: Any, values: Any, column_starts: Any, column_ids: Any, column_values: Any, first: int,
+    starts: Any, ids: Any, values: Any, column_starts: Any, column_ids: Any, column_values: Any, asked: Any,
     support: Any, total: Any,
 ) -> None:  # fmt: skip
     for place in range(support.shape[0]):
-        row = first + place
+        row = asked[place]
         for entry in range(starts[row], starts[row + 1]):
             for at in range(column_starts[ids[entry]], column_starts[ids[entry] + 1]):
                 other = column_ids[at]
                 if other != row:
                     support[place, other] += 1.0
                     total[place, other] += values[entry] - column_values[at]
+
+
+def cosines(rows: Lists, n_columns: int, *, kept: int, shrink: float = 0.0, share: Share = WHOLE) -> Lists:
+    """For each row the rows with the highest sum(x y) / (|x| |y| + shrink) over all columns, above 0.
+
+    Parameters
+    ----------
+    kept : cosines a row
+    share : whose rows are computed
+    """
+    from scipy.sparse import csr_matrix
+
+    matrix = csr_matrix((rows.values, rows.ids, rows.starts), (len(rows.counts), n_columns))
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel().astype(np.float32)
+    columns = matrix.T.tocsc()
+
+    def weights(asked: Ints) -> Floats:
+        products = (matrix[asked] @ columns).toarray()
+        products[np.arange(len(asked)), asked] = 0.0
+        divisors = lengths[asked, None] * lengths + np.float32(shrink)
+        found: Floats = np.divide(products, divisors, out=np.zeros_like(products), where=products > 0)
+        return found
+
+    return by_blocks(share, len(lengths), weights, kept=kept)
 
 
 def _centred(lists: Lists, mean: float, own_bias: Numbers, other_bias: Numbers) -> Floats:
@@ -94,13 +119,13 @@ def _centred(lists: Lists, mean: float, own_bias: Numbers, other_bias: Numbers) 
 @compiled
 def _similarities(
     starts: Any, ids: Any, values: Any, column_starts: Any, column_ids: Any, column_values: Any, measure: int,
-    min_support: int, shrinkage: float, first: int, tile: Any,
+    min_support: int, shrinkage: float, asked: Any, tile: Any,
 ) -> None:  # fmt: skip
     n = tile.shape[1]
     count, xy, xx, yy = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     x_sum, y_sum = np.zeros(n), np.zeros(n)
     for place in range(tile.shape[0]):
-        row = first + place
+        row = asked[place]
         for sums in (count, xy, xx, yy, x_sum, y_sum):
             sums[:] = 0.0
         for entry in range(starts[row], starts[row + 1]):
