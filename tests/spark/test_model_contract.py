@@ -28,7 +28,9 @@ from nightreel.models import (
     create,
 )
 from nightreel.models.classical.item_weights import ItemCosine
+from nightreel.models.forms.arrays import Ratings, Side
 from nightreel.models.forms.blend import ListBlend, RatingBlend
+from nightreel.models.forms.network_arrays import network_arrays
 from nightreel.settings import load
 from nightreel.tables import SCHEMAS
 
@@ -81,7 +83,7 @@ FOLDED_EXACTLY = (
     *("ease", "item_cosine", "content", "blend", "blend_lists"),
 )
 """A user added with the ratings of a trained one is the same."""
-FOLDED_NEARLY = ("baseline_sgd", "funk_svd", "svd_pp", "nmf", "bpr", "warp", "mf", "mf_bias")
+FOLDED_NEARLY = ("baseline_sgd", "funk_svd", "svd_pp", "nmf", "bpr", "warp", *NETWORKS)
 ADDED = 500
 """What the contract adds to a user's index when it adds its ratings again."""
 
@@ -399,6 +401,21 @@ class TestEveryModel:
                 for rows in (predicted_to_added, predicted_to_trained)
             )
             assert added == pytest.approx(trained, abs=1e-4 if name in FOLDED_EXACTLY else 2.5)
+
+    def test_a_network_adds_users_as_it_does_in_memory(
+        self, name: str, model: TrainedModel, interactions: DataFrame, predicted_to_added: Answers
+    ) -> None:
+        if not isinstance(model, NetworkModel):
+            pytest.skip("not a network")
+        rows = interactions.toArrow()
+        user, item, rating = (rows[column].to_numpy() for column in ("user_idx", "item_idx", "rating"))
+        items = Side.laid_out(model.items.toArrow(), "item_idx")
+        here = network_arrays(model.header(), users=items, items=items, user_idx=None)
+        here = here.with_users(Ratings.of(user, item, rating))
+        asked = predicted_to_added[name].by("user_idx", "item_idx")
+        pairs = [np.array([row[column] for row in asked]) for column in ("user_idx", "item_idx")]
+        expected = here.predict(pairs[0] - ADDED, pairs[1]).prediction
+        assert [row["prediction"] for row in asked] == pytest.approx(expected.tolist(), abs=1e-3)
 
     def test_ranks_for_a_user_it_does_not_know_as_for_the_average_one(
         self, name: str, model: TrainedModel, recommended_to_all: Answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,7 +15,11 @@ from nightreel.models.contract import Capability, TrainedModel
 from nightreel.models.engine.catalogue import Ints, Ranked, Users
 from nightreel.models.engine.top_n import check_places, rank_unseen, similar_items
 from nightreel.models.forms.factors import join_sides, with_fallback
-from nightreel.models.forms.network_arrays import Weights, catalogue, scores_of_pairs, users_of
+from nightreel.models.forms.network_arrays import Weights, catalogue, fitted_users, scores_of_pairs, users_of
+from nightreel.models.solve.spark_als import cut
+
+_ADDED_AT_ONCE = 1024
+"""Users whose rows are fitted together."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class NetworkModel(TrainedModel):
     weights : the folder with model.safetensors and model.json, which every executor reaches, and their digest
     global_mean : mean training rating, the fallback of a pair whose user and item are both unknown
     table_l2 : of the training, for users that are added
+    added : whether the users are others than those of the training; their factors are their rows of the user table
     """
 
     form: ClassVar[str] = "network"
@@ -41,6 +46,7 @@ class NetworkModel(TrainedModel):
     global_mean: float
     table_l2: float
     capabilities: frozenset[Capability]
+    added: bool = False
 
     def predict(self, pairs: DataFrame) -> DataFrame:
         self.require(Capability.PREDICT)
@@ -52,7 +58,7 @@ class NetworkModel(TrainedModel):
             return scores_of_pairs(weights, users, items)
 
         score = F.arrow_udf(scores, "float")(  # type: ignore[attr-defined]
-            F.when(both, F.col("user_idx")), F.when(both, F.col("item_idx"))
+            F.when(both, F.col("_user_factors" if self.added else "user_idx")), F.when(both, F.col("item_idx"))
         )
         scored = joined.select(*(F.col(f"`{name}`") for name in joined.columns), score.alias("_score"))
         return with_fallback(scored, F.col("_score"), columns=pairs.columns, global_mean=self.global_mean)
@@ -60,7 +66,8 @@ class NetworkModel(TrainedModel):
     def recommend(self, users: DataFrame, *, n: int, seen: DataFrame) -> DataFrame:
         self.require(Capability.RECOMMEND)
         check_places(n)
-        known = self.users.select("user_idx", F.lit(True).alias("known"))
+        rows = ("factors",) if self.added else ()
+        known = self.users.select("user_idx", F.lit(True).alias("known"), *rows)
         asked = users.select("user_idx").join(known, "user_idx", "left")
         items = self.items.select("item_idx").toArrow().column(0).to_numpy().astype(np.int32).tobytes()
         weights = self.weights
@@ -69,7 +76,24 @@ class NetworkModel(TrainedModel):
             users = users_of(weights, group, seen, counts)
             return users, catalogue(weights, items).best(users, n)
 
-        return rank_unseen(asked.select("user_idx", "known"), seen, best)
+        return rank_unseen(asked, seen, best)
+
+    def with_users(self, ratings: DataFrame) -> NetworkModel:
+        """Each user's row is fitted to its ratings by the training's loss, all else frozen, in groups of users."""
+        known = self.items.select("item_idx")
+        rows = ratings.select("user_idx", "item_idx", F.col("rating").cast("float")).join(
+            known, "item_idx", "left_semi"
+        )
+        n_items = 1 + (known.agg(F.max("item_idx")).collect()[0][0] or 0)
+        groups = 1 + rows.agg(F.count_distinct("user_idx")).collect()[0][0] // _ADDED_AT_ONCE
+        weights, table_l2 = self.weights, self.table_l2
+
+        def fitted(group: pa.Table) -> pa.Table:
+            return fitted_users(weights, group, n_items=n_items, table_l2=table_l2)
+
+        grouped = rows.groupBy(F.pmod(F.xxhash64("user_idx"), F.lit(groups)))
+        users = cut(grouped.applyInArrow(fitted, "user_idx int, mean_rating float, factors array<float>"))
+        return replace(self, users=users.withColumn("bias", F.lit(0.0)), added=True)
 
     def similar(self, *, n: int) -> DataFrame:
         self.require(Capability.SIMILAR)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from nightreel.errors import DataError
 from nightreel.models.contract import Capability
-from nightreel.models.engine.catalogue import Catalogue, Floats, Ints, Ranked, Users
+from nightreel.models.engine.catalogue import Catalogue, Floats, Ints, Ranked, Users, factor_matrix, float_lists
 from nightreel.models.forms.arrays import (
     ArrayModel,
     Explanation,
@@ -62,19 +62,20 @@ def digest_of(folder: str) -> str:
 
 
 def scores_of_pairs(weights: Weights, users: pa.Array, items: pa.Array) -> pa.Array:
-    """Scores of pairs of indices; null where either is null.
+    """Scores of pairs; null where either is null.
 
     Parameters
     ----------
-    users, items : (n,) int32
+    users : (n,) int32 indices, or of users that were added their rows of the user table, (n,) lists
+    items : (n,) int32
     """
     import torch
 
-    network = _network(weights)
     both = users.is_valid().to_numpy(zero_copy_only=False) & items.is_valid().to_numpy(zero_copy_only=False)
-    asked = [_tensor(side.filter(pa.array(both))) for side in (users, items)]
     scores = np.zeros(len(both), np.float32)
     if both.any():
+        network, user_idx = _asked(weights, users.filter(pa.array(both)))
+        asked = (user_idx, _tensor(items.filter(pa.array(both))))
         with torch.inference_mode():
             parts = [network(*parts) for parts in zip(*(side.split(_PAIRS_AT_ONCE) for side in asked), strict=True)]
         scores[both] = torch.cat(parts).numpy()
@@ -82,16 +83,56 @@ def scores_of_pairs(weights: Weights, users: pa.Array, items: pa.Array) -> pa.Ar
 
 
 def users_of(weights: Weights, rows: pa.Table, seen: Ints, seen_counts: Ints) -> Users:
-    """Columns user_idx int, known boolean: the users' part of the first layer; of unknown ones the average user's."""
+    """The users' part of the first layer; of unknown ones the average user's.
+
+    Parameters
+    ----------
+    rows : columns user_idx int, known boolean, and of users that were added factors, their rows of the user table
+    """
     import torch
 
     network = _network(weights)
-    user_idx = rows.column("user_idx").to_numpy().astype(np.int64)
-    known = rows.column("known").is_valid().to_numpy()
-    average = network.domain.users
+    known, average = rows.column("known").is_valid().to_numpy(), network.domain.users
     with torch.inference_mode():
-        parts = network.user_tower(torch.from_numpy(np.where(known, user_idx, average))).numpy()
-    return Users(np.zeros(len(parts), np.float32), parts, seen, seen_counts)
+        parts = network.user_tower(torch.full((len(known),), average))
+        if known.any():
+            column = rows.column("factors" if "factors" in rows.column_names else "user_idx")
+            asked, user_idx = _asked(weights, column.filter(pa.array(known)).combine_chunks())
+            parts[torch.from_numpy(known)] = asked.user_tower(user_idx)
+    return Users(np.zeros(len(parts), np.float32), parts.numpy(), seen, seen_counts)
+
+
+def _asked(weights: Weights, users: pa.Array) -> tuple[TowerNetwork[Any], Tensor]:
+    """The network, and the users' indices in it; for users that were added, a network of their rows."""
+    import torch
+
+    network = _network(weights)
+    if pa.types.is_integer(users.type):
+        return network, _tensor(users)
+    table = torch.from_numpy(factor_matrix(users, network.users.weight.shape[1]).copy())
+    return _with_users(network, table), torch.arange(len(users))
+
+
+def fitted_users(weights: Weights, rows: pa.Table, *, n_items: int, table_l2: float) -> pa.Table:
+    """Users that are added: columns user_idx int, mean_rating float, factors: their rows of the user table.
+
+    Parameters
+    ----------
+    rows : grain user x item; columns user_idx, item_idx, rating
+    n_items, table_l2 : as NetworkArrays
+    """
+    network = _network(weights)
+    users, place = np.unique(rows.column("user_idx").to_numpy(), return_inverse=True)
+    ratings = Ratings.of(place, rows.column("item_idx").to_numpy(), rows.column("rating").to_numpy())
+    average = network.users.weight.detach()[-1]
+    table = _fitted(network, average, ratings, n_items=n_items, table_l2=table_l2).numpy()
+    return pa.table(
+        {
+            "user_idx": pa.array(users, pa.int32()),
+            "mean_rating": pa.array(ratings.user_means),
+            "factors": float_lists(table),
+        }
+    )
 
 
 def item_parts(weights: Weights, item_idx: pa.Array) -> Floats:
@@ -199,7 +240,8 @@ class NetworkArrays(ArrayModel):
 
     def with_users(self, ratings: Ratings) -> NetworkArrays:
         """Each user's row is fitted to its ratings by the training's loss, all else frozen."""
-        table = _fitted(self, ratings)
+        n_items = len(self.items.bias)
+        table = _fitted(self.network, self.average, ratings, n_items=n_items, table_l2=self.table_l2)
         return replace(self, network=_with_users(self.network, table), users=Side.of(ratings.user_means))
 
     def explain(self, user_idx: int, item_idx: int, ratings: Ratings) -> Explanation:
@@ -261,22 +303,21 @@ def _with_users(network: TowerNetwork[Any], table: Tensor) -> TowerNetwork[Any]:
     return other.eval()
 
 
-def _fitted(model: NetworkArrays, ratings: Ratings) -> Tensor:
-    """(users, width): each user's row, by Adam over all its ratings at once."""
+def _fitted(network: TowerNetwork[Any], average: Tensor, ratings: Ratings, *, n_items: int, table_l2: float) -> Tensor:
+    """(users, width): each user's row, by Adam over all its ratings at once, from the average user's on."""
     import torch
 
     users, items = (torch.from_numpy(index.astype(np.int64)) for index in (ratings.user_idx, ratings.item_idx))
-    loss_of = _loss(model.network, users, items, torch.from_numpy(ratings.rating), n_items=len(model.items.bias))
-    table = torch.nn.Parameter(model.average.repeat(ratings.n_users, 1))
-    network = _with_users(model.network, table)
-    network.users.weight = table
+    loss_of = _loss(network, users, items, torch.from_numpy(ratings.rating), n_items=n_items)
+    table = torch.nn.Parameter(average.repeat(ratings.n_users, 1))
+    fitted = _with_users(network, table)
+    fitted.users.weight = table
     counts = torch.from_numpy(ratings.by_user.counts.astype(np.float32))
     optimiser = torch.optim.Adam([table], lr=_RATE)
     for _ in range(_STEPS):
         optimiser.zero_grad()
-        penalty = 0.5 * model.table_l2 * (counts * table.square().sum(dim=1)).sum()
-        gradient = torch.autograd.grad(loss_of(network) + penalty, table)[0]
-        table.grad = gradient
+        penalty = 0.5 * table_l2 * (counts * table.square().sum(dim=1)).sum()
+        table.grad = torch.autograd.grad(loss_of(fitted) + penalty, table)[0]
         optimiser.step()
     return table.detach()
 
