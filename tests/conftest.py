@@ -24,9 +24,11 @@ QUICK_QUERIES = {
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.buffer.pageSize": "1m",
 }
-"""Few rows: compiling Java for a query takes longer than interpreting it. Spark keeps its own settings where a test
-starts it as a user does, over Spark Connect and by spark-submit.sh."""
+"""Few rows: compiling Java for a query takes longer than interpreting it, and a broadcast of ten rows takes a page, by
+default of 32 MB, so that unions of many joins ran out of memory. Spark keeps its own settings where a test starts it as
+a user does, over Spark Connect and by spark-submit.sh."""
 
 
 @pytest.fixture(scope="session")
