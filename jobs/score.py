@@ -10,6 +10,7 @@ import argparse
 
 from nightreel.job import Job, Summary, run
 from nightreel.nightly import RATINGS, chosen_run, score
+from nightreel.settings import Settings, refuse_secrets
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +24,14 @@ def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", metavar="PATH", help="also write here in the Prize's format")
 
 
+def check(_: Settings, flags: argparse.Namespace) -> None:
+    refuse_secrets("--pairs", flags.pairs)
+
+
 def main(job: Job) -> Summary:
     chosen = chosen_run(job, model=job.flags.model, run_id=job.flags.run_id, purpose=RATINGS)
     return score(job, chosen, pairs=job.flags.pairs, csv=job.flags.csv, text=job.flags.text)
 
 
 if __name__ == "__main__":
-    run(main, __doc__, flags=flags)
+    run(main, __doc__, flags=flags, check=check)

@@ -2,7 +2,8 @@
 # MAGIC %md
 # MAGIC # Recommendations, similar films, why, and somebody new
 # MAGIC
-# MAGIC Answers for people. Run `02_train_and_compare` first. The store reads tables under a path, without Spark.
+# MAGIC Answers for people. Run `02_train_and_compare` first. The store reads tables
+# MAGIC under a path without Spark, and those of a catalog by it.
 
 # COMMAND ----------
 

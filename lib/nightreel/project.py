@@ -21,6 +21,7 @@ from nightreel.session import spark_session
 from nightreel.settings import DataSettings, Settings, load
 from nightreel.sources.own.files import Kind, columns_of, find_data, kind_of
 from nightreel.sources.recognise import recognise
+from nightreel.tables.catalog import snapshot_of
 
 Frame = pd.DataFrame | DataFrame
 _NAMES = {
@@ -58,7 +59,10 @@ class Project:
     @property
     def store(self) -> Store:
         """Answers from the tables as they are now: recommend, rate, similar, explain and more."""
-        return open_store(self.settings.tables.root, self.settings.tables.dataset)
+        tables = self.settings.tables
+        return (
+            Store(snapshot_of(self.job.tables, tables)) if tables.catalog else open_store(tables.root, tables.dataset)
+        )
 
     def ingest(self) -> Summary:
         """Raw files to bronze tables; only what is new is read."""

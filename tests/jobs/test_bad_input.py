@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,7 +16,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.jobs.conftest import DATE, Ended, RunJob, SettingsFor, settings_in, write_dump
 
+from nightreel.errors import TableError
 from nightreel.models.classical import biases
+from nightreel.nightly.silver import current_prepare_id
 from nightreel.settings import load
 from nightreel.tables.tables import Tables
 
@@ -77,6 +80,8 @@ def tables_of(spark: SparkSession, root: Path) -> Tables:
         (["--run-date", "yesterday"], ["--run-date", "yesterday", "YYYY-MM-DD"]),
         (["--run-date", "2026-1-1"], ["--run-date", "2026-1-1", "YYYY-MM-DD"]),
         (["--nonsense"], ["--nonsense", "--help"]),
+        (["--set", "data.path=s3://me:s3cret@bucket/x"], ["data.path (--set)", "holds credentials"]),
+        (["--set", "data.path=https://host/x?sv=1&sig=s3cret"], ["data.path (--set)", "holds credentials"]),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(
@@ -86,6 +91,7 @@ def test_bad_usage_is_one_line_and_exit_code_2(
     assert ended.code == 2
     assert len(ended.err.strip().splitlines()) == 1
     assert all(name in ended.complaint for name in names), ended.complaint
+    assert "s3cret" not in ended.err
 
 
 @pytest.mark.parametrize(
@@ -166,6 +172,47 @@ def test_a_run_of_other_indices_is_refused(
     ended = run_job("evaluate", "--model", "item_mean", *raw)
     assert ended.code == 1
     assert "train item_mean again" in ended.complaint
+
+
+def test_what_was_checked_is_what_is_read(
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, prepared: Path
+) -> None:
+    """Another prepare while a job is at work: the job goes on with the rows whose indices it has checked."""
+    tables, other = tables_of(spark, tmp_path / "tables"), tables_of(spark, tmp_path / "tables")
+    before = current_prepare_id(tables), tables.read("silver_users").count()
+    other.replace("silver_users", other.read("silver_users").limit(1), stamp="another")
+    assert other.read("silver_users").count() == 1
+    assert tables.read("silver_users").count() == before[1] > 1
+    with pytest.raises(TableError, match="different prepares"):
+        current_prepare_id(tables)
+
+
+def test_a_model_of_an_earlier_date_is_found_by_its_date(
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, prepared: Path
+) -> None:
+    """The newest run until the date: a later one with other indices is not taken."""
+    tables = tables_of(spark, tmp_path / "tables")
+    (run,) = tables.few("gold_runs")
+    later = run | {"run_id": "later", "run_date": run["run_date"] + timedelta(days=1), "prepare_id": "another"}
+    tables.put("gold_runs", [later], "run_id = 'later'")
+    raw = settings_for(prepared, **SMALL)
+    assert run_job("evaluate", "--model", "item_mean", *raw, *DATE).code == 0
+    assert "train item_mean again" in run_job("evaluate", "--model", "item_mean", *raw).complaint
+    early = run_job("evaluate", "--model", "item_mean", *raw, "--run-date", "2001-01-01")
+    assert early.code == 2
+    assert "a date until 2001-01-01" in early.complaint
+
+
+def test_rows_that_a_killed_ingest_did_not_measure_are_measured_by_the_next(
+    spark: SparkSession, run_job: RunJob, settings_for: SettingsFor, tmp_path: Path, prepared: Path
+) -> None:
+    tables = tables_of(spark, tmp_path / "tables")
+    expected = sorted(map(tuple, tables.read("bronze_quality").collect()), key=repr)
+    shutil.rmtree(tmp_path / "tables" / "netflix" / "bronze_quality")
+    ended = run_job("ingest", *settings_for(prepared, **SMALL))
+    assert ended.code == 0 and "bronze_quality" in ended.out
+    assert sorted(map(tuple, tables.read("bronze_quality").collect()), key=repr) == expected
+    assert "bronze_quality" not in run_job("ingest", *settings_for(prepared, **SMALL)).out
 
 
 @pytest.mark.parametrize(

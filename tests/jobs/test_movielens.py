@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from pyspark.sql import SparkSession
 from tests.jobs.conftest import run_here, settings_in
 
@@ -226,21 +227,41 @@ def test_the_report_as_markdown_has_the_same_tables(root: Path, page: Path, caps
     assert "## Models compared" in text and "| popular |" in text
 
 
-def test_a_browser_draws_the_report(page: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
         pytest.skip("no browser: apt-get install chromium")
-    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=20000"]
-    address = f"{page.as_uri()}#similar=Toy%20Story%20(1995)"
-    ended = subprocess.run(
-        [browser, *quiet, "--dump-dom", address], capture_output=True, text=True, timeout=120, check=True
-    )
-    console = [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
-    assert console == []
-    drawn = ended.stdout
-    assert drawn.count('class="main-svg"') >= 2 * 14  # plotly draws each figure in several
-    answers = drawn[drawn.index('<ol id="similar">') :].partition("</ol>")[0]
-    assert answers.count("<li>") == 8
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(1280, 900, "light"), (390, 844, "dark")], ids=["desktop", "phone"]
+)
+def test_a_browser_draws_the_report(
+    page: Path, browser: Browser, width: int, height: int, scheme: Literal["light", "dark"]
+) -> None:
+    """Offline: nothing is asked of a network, nothing goes wrong, nothing is wider than the window."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, offline=True)
+    tab, said, asked = context.new_page(), list[str](), list[str]()
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(page.as_uri())
+    tab.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 28")  # plotly draws several
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab.get_by_label("a title").fill("Toy Story (1995)")
+    similar = tab.locator("#similar li")
+    assert similar.count() == 8
+    assert "(19" in similar.first.inner_text()
+    tab.get_by_label("a title").fill("no such title")
+    assert similar.count() == 0
+    assert said == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    context.close()
 
 
 def test_what_a_report_cannot_be_written_to(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from nightreel import Project
+from nightreel.errors import ConfigurationError
+from nightreel.report.report import write_report
 from nightreel.sample import generate
+from nightreel.tables.catalog import CatalogSnapshot
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = [file.name for file in sorted(FOLDER.glob("*.py"))]
@@ -101,6 +105,36 @@ def test_nights_are_looked_into(run: Run) -> None:
     assert {"popular", "baseline", "ease", "als_implicit", "mf_bias"} == {row["model"] for row in runs}
     assert any(row["ndcg@10"] for row in metrics) and any(row["rmse"] for row in metrics)
     assert found["said"][0].startswith("0 ") and (found["folder"] / "report.html").exists()
+
+
+def test_a_catalog_gives_the_answers_of_the_folder(run: Run, spark: SparkSession) -> None:
+    """After the notebooks have run: the same tables, by their names in a catalog."""
+    found = run("05_look_into_the_nights.py")
+    here = found["project"].store
+    spark.sql("CREATE SCHEMA spark_catalog.netflix")
+    for name in here.snapshot.tables:
+        spark.sql(f"CREATE TABLE spark_catalog.netflix.{name} USING delta LOCATION '{here.snapshot.path(name)}'")
+    there = Project([*found["settings"], "tables.catalog=spark_catalog"]).store
+    assert isinstance(there.snapshot, CatalogSnapshot)
+    assert there.snapshot.tables == here.snapshot.tables
+    user = here.snapshot.dicts("silver_users", order="user_idx LIMIT 1")[0]["user_id"]
+    known = [item.item_id for item in here.popular(n=3)]
+    for ask in (
+        lambda store: store.recommend(user, n=5),
+        lambda store: store.recommend(user, n=5, model="ease"),
+        lambda store: store.rate(like=known),
+        lambda store: store.similar(known[0]),
+        lambda store: store.explain(user, known[0], model="als_implicit").reasons[:5],
+        lambda store: store.runs(),
+        lambda store: store.metrics(),
+        lambda store: store.tables(),
+    ):
+        assert ask(there) == ask(here)
+    with pytest.raises(ConfigurationError, match="there are: "):
+        there.recommend("no such user")
+    write_report(there, str(found["folder"] / "of_catalog.html"))
+    sizes = [(found["folder"] / name).stat().st_size for name in ("report.html", "of_catalog.html")]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.01)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,8 @@ import numpy as np
 from nightreel.ask.items import Items
 from nightreel.errors import ConfigurationError
 from nightreel.models.forms.arrays import Lists, Ratings, lists_of
-from nightreel.tables.snapshot import Snapshot, literal
+from nightreel.tables.snapshot import Snapshot
+from nightreel.tables.sql import sql_text
 
 Id = int | str
 _SHOWN = 5
@@ -39,7 +40,7 @@ def known_user(snapshot: Snapshot, user: Id, *, n_items: int) -> tuple[int, Rati
 def _nearest(snapshot: Snapshot, begins: str) -> list[Id]:
     """Some ids that begin as this one does, as far as any do."""
     while True:
-        where = f"CAST(user_id AS varchar) LIKE {literal(begins.replace('%', '') + '%')} LIMIT {_SHOWN}"
+        where = f"CAST(user_id AS string) LIKE {sql_text(begins.replace('%', '') + '%')} LIMIT {_SHOWN}"
         near = [row["user_id"] for row in snapshot.dicts("silver_users", ("user_id",), where=where)]
         if near or not begins:
             return near

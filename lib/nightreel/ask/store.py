@@ -17,7 +17,8 @@ from nightreel.errors import CapabilityError, ConfigurationError, DataError
 from nightreel.models.forms.arrays import ArrayModel, Explanation, Lists, Ratings
 from nightreel.models.run import Run
 from nightreel.tables.schemas import EPOCH_METRICS, SCHEMAS
-from nightreel.tables.snapshot import Snapshot, literal
+from nightreel.tables.snapshot import Snapshot
+from nightreel.tables.sql import sql_text
 
 _REASONS = 2
 """Rated items that a list names for each of its own."""
@@ -219,7 +220,7 @@ class Store:
 
     def metrics(self, *, model: str | None = None, run_id: str | None = None) -> Sequence[Mapping[str, Any]]:
         """Rows of gold_metrics without those of epochs, the newest run date first."""
-        given = [f"{name} = {literal(value)}" for name, value in (("model", model), ("run_id", run_id)) if value]
+        given = [f"{name} = {sql_text(value)}" for name, value in (("model", model), ("run_id", run_id)) if value]
         where = " AND ".join([f"NOT {EPOCH_METRICS}", *given])
         order = "run_date DESC, model, run_id, split, metric"
         return self.snapshot.dicts("gold_metrics", where=where, order=order)
@@ -257,7 +258,7 @@ class Store:
         if self.serving is None or literal_id is None:
             return []
         run_id, run_date = self.serving
-        where = f"run_id = {literal(run_id)} AND run_date = DATE '{run_date}' AND user_id = {literal_id}"
+        where = f"run_id = {sql_text(run_id)} AND run_date = DATE '{run_date}' AND user_id = {literal_id}"
         return self.snapshot.dicts("gold_recommendations", where=where, order="rank")
 
     def _published_similar(self, item: Id) -> list[tuple[Id, float]]:
@@ -265,7 +266,7 @@ class Store:
             return []
         run_id, run_date = self.serving
         literal_id = self.snapshot.id_literal("gold_similar_items", "item_id", item)
-        where = f"run_id = {literal(run_id)} AND run_date = DATE '{run_date}' AND item_id = {literal_id}"
+        where = f"run_id = {sql_text(run_id)} AND run_date = DATE '{run_date}' AND item_id = {literal_id}"
         columns = ("similar_item_id", "similarity")
         rows = self.snapshot.dicts("gold_similar_items", columns, where=where, order="rank")
         return [(row["similar_item_id"], row["similarity"]) for row in rows]

@@ -19,7 +19,8 @@ from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.fold_in import FoldIn
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule
 from nightreel.models.run import FINISHED, Run
-from nightreel.tables.snapshot import Snapshot, literal
+from nightreel.tables.snapshot import Snapshot
+from nightreel.tables.sql import sql_text
 
 
 def runs_of(snapshot: Snapshot) -> list[Run]:
@@ -178,7 +179,7 @@ def _side(snapshot: Snapshot, run: Run, side: str, size: int) -> Side:
 
 
 def _of_run(run: Run) -> str:
-    return f"run_id = {literal(run.run_id)}"
+    return f"run_id = {sql_text(run.run_id)}"
 
 
 def _can(run: Run) -> frozenset[Capability]:

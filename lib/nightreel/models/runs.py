@@ -123,21 +123,35 @@ def _load(tables: Tables, run: Run) -> TrainedModel:
     )
 
 
-def find(tables: Tables, *, run_id: str | None = None, model: str | None = None, run_date: date | None = None) -> Run:
+def find(
+    tables: Tables,
+    *,
+    run_id: str | None = None,
+    model: str | None = None,
+    run_date: date | None = None,
+    until: date | None = None,
+) -> Run:
     """The newest finished run, by run_date and then by end, of those that match all that is given.
+
+    Parameters
+    ----------
+    until : the last run date
 
     Raises
     ------
     ConfigurationError : none matches; names those there are
     TableError : nothing was ever trained
     """
-    newest_first = sorted(tables.few("gold_runs", status=FINISHED), key=lambda row: row["run_id"])
+    rows = [row for row in tables.few("gold_runs", status=FINISHED) if until is None or row["run_date"] <= until]
+    newest_first = sorted(rows, key=lambda row: row["run_id"])
     newest_first.sort(key=lambda row: (row["run_date"], row["finished_at"]), reverse=True)
     filters = {"run_id": run_id, "model": model, "run_date": run_date}
     given = {name: value for name, value in filters.items() if value is not None}
     matching = [row for row in newest_first if all(row[name] == value for name, value in given.items())]
     if not matching:
-        raise ConfigurationError(_none_matches(given, newest_first))
+        raise ConfigurationError(
+            _none_matches(given | ({} if until is None else {"a date until": until}), newest_first)
+        )
     return Run.of(matching[0])
 
 

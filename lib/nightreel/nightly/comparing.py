@@ -23,7 +23,7 @@ from nightreel.models.forms.arrays import Ratings
 from nightreel.nightly.silver import current_prepare_id
 from nightreel.nightly.training import networks_folder
 from nightreel.settings import Settings
-from nightreel.tables.tables import digest, sql_text
+from nightreel.tables import digest, sql_text
 
 
 def check_comparison(settings: Settings, *, models: Sequence[str], grid: Sequence[str]) -> list[Candidate]:

@@ -37,14 +37,17 @@ def new_prepare_id(tables: Tables, settings: Settings) -> str:
 
 
 def current_prepare_id(tables: Tables) -> str:
-    """The id of the prepare that all silver tables come from.
+    """The id of the prepare that all silver tables come from; the tables are read at these versions from here on.
 
     Raises TableError where one is missing, or they come from different prepares, as after an interrupted one.
     """
+    tables.pin(*SILVER)
     for table in SILVER:
         tables.read(table)
     ids = {table: tables.stamp(table) or "none" for table in _STAMPED}
     if len(set(ids.values())) > 1:
         found = ", ".join(f"{table} {prepare_id}" for table, prepare_id in ids.items())
         raise TableError(f"the silver tables come from different prepares ({found}): run prepare again")
+    if changed := tables.changed_since_pinned(*SILVER):
+        raise TableError(f"{tables.name(changed[0])}: prepare is writing it; run this job again when it has ended")
     return ids["silver_interactions"]

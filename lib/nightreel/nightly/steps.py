@@ -23,7 +23,7 @@ from nightreel.nightly import champion
 from nightreel.nightly.silver import SILVER, current_prepare_id, new_prepare_id
 from nightreel.recommend.pairs import read_pairs_to_score
 from nightreel.tables.schemas import EPOCH_METRICS
-from nightreel.tables.tables import sql_text
+from nightreel.tables.sql import sql_text
 
 AUTO = "auto"
 _SUMMARY_METRICS = ("rmse", "mae", "ndcg@", "recall@")
@@ -44,19 +44,27 @@ def ingest(job: Job) -> Summary:
     if gone:
         notes.append(f'{gone} files ingested earlier are no longer there; ingest.gone = "{rule}" for their ratings')
     if not report.files_read and not (gone and rule == "drop"):
-        return Summary(rows=rows, notes=notes)
+        late = sources.unmeasured(job.tables) if job.settings.ingest.measure else None
+        if late is None:
+            return Summary(rows=rows, notes=notes)
+        notes = [*_measured(job, late[1], ingested_at=late[0]), *notes]
+        return Summary(rows=rows, tables=("bronze_quality",), notes=notes)
     rows |= {"rating lines read": report.rows_in, "ratings kept": report.rows_kept, "lines about items": report.items}
     tables = [*sources.BRONZE]
     if report.metadata:
         rows["metadata rows"] = report.metadata
         tables.append("bronze_metadata")
     if job.settings.ingest.measure:
-        with job.step("measure"):
-            quality = sources.measure(job.tables, report)
-            sources.keep_quality(job.tables, quality, ingested_at=now)
-        notes = [*quality.lines(), *notes]
+        notes = [*_measured(job, report, ingested_at=now), *notes]
         tables.append("bronze_quality")
     return Summary(rows=rows | _labelled(report.rejects), tables=tables, notes=notes)
+
+
+def _measured(job: Job, report: sources.IngestReport, *, ingested_at: datetime) -> list[str]:
+    with job.step("measure"):
+        quality = sources.measure(job.tables, report)
+        sources.keep_quality(job.tables, quality, ingested_at=ingested_at)
+    return quality.lines()
 
 
 def _labelled(rejects: Mapping[str, int]) -> dict[str, int]:
@@ -219,7 +227,7 @@ class BestRun(NamedTuple):
 
 
 def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None, purpose: str = LISTS) -> runs.Run:
-    """The run with this id, or the newest of this model, by default of recommend.model.
+    """The run with this id, or this model's newest until the job's date, by default that of recommend.model.
 
     With "auto" it is the champion, or where its indices are not those of the silver tables, the best of the newest
     date's evaluated runs for the purpose.
@@ -233,7 +241,7 @@ def chosen_run(job: Job, *, model: str | None = None, run_id: str | None = None,
             ):
                 return runs.find(job.tables, run_id=reigning.run_id)
             return best_run(job, purpose).run
-    return runs.find(job.tables, run_id=run_id, model=model)
+    return runs.find(job.tables, run_id=run_id, model=model, until=None if run_id else job.run_date)
 
 
 def best_run(job: Job, purpose: str, *, among: Sequence[str] | None = None) -> BestRun:

@@ -18,7 +18,7 @@ from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly.silver import current_prepare_id
 from nightreel.session.spark_session import local_path
-from nightreel.tables.tables import digest, sql_text
+from nightreel.tables import digest, sql_text
 
 
 def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:

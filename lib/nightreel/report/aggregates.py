@@ -14,7 +14,8 @@ from nightreel.ask.items import Items
 from nightreel.ask.trained import whole_model
 from nightreel.models.run import Run
 from nightreel.tables.schemas import EPOCH_METRICS
-from nightreel.tables.snapshot import Snapshot, literal
+from nightreel.tables.snapshot import Snapshot
+from nightreel.tables.sql import sql_text
 
 CELLS = 60
 """Of each side of the picture of sparsity."""
@@ -206,13 +207,13 @@ def predicted(tables: Snapshot, runs: Sequence[Run], *, split: str = "test") -> 
     of_factors = {run.run_id: run for run in runs if run.form == "factors" and run.prepare_id == runs[0].prepare_id}
     if not of_factors or not tables.exists("gold_metrics"):
         return None
-    ids = ", ".join(map(literal, of_factors))
-    where = f"metric = 'rmse' AND split = {literal(split)} AND value IS NOT NULL AND run_id IN ({ids})"
+    ids = ", ".join(map(sql_text, of_factors))
+    where = f"metric = 'rmse' AND split = {sql_text(split)} AND value IS NOT NULL AND run_id IN ({ids})"
     measured = tables.dicts("gold_metrics", ("run_id",), where=where, order="value, run_id")
     if not measured:
         return None
     columns = ("user_idx", "item_idx", "rating")
-    rows = tables.rows("silver_interactions", columns, where=f"split = {literal(split)} LIMIT {_HELD_OUT}").to_pandas()
+    rows = tables.rows("silver_interactions", columns, where=f"split = {sql_text(split)} LIMIT {_HELD_OUT}").to_pandas()
     model = whole_model(tables, of_factors[measured[0]["run_id"]])
     rows["prediction"] = model.predict(rows.user_idx.to_numpy(), rows.item_idx.to_numpy()).prediction
     rows["squared"] = (rows.prediction - rows.rating) ** 2

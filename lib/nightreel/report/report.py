@@ -14,7 +14,7 @@ from nightreel.errors import ConfigurationError, NightreelError
 from nightreel.evaluate.cross_validation import Comparison
 from nightreel.report import aggregates, charts, comparison_charts
 from nightreel.report.page import Part, Section, as_html, as_markdown
-from nightreel.tables.snapshot import literal
+from nightreel.tables.sql import sql_text
 
 _PEOPLE, _MODELS, _PLACES = 5, 4, 5
 _TITLES, _NEAR = 1_500, 8
@@ -208,7 +208,7 @@ def _similar_titles(store: Store) -> dict[str, list[tuple[str, float]]]:
     run_id, run_date = store.serving
     asked = {item.item_id: item.name for item in store.popular(n=_TITLES)}
     names = dict(zip(store.items.ids, store.items.names, strict=True))
-    where = f"run_id = {literal(run_id)} AND run_date = DATE '{run_date}' AND rank <= {_NEAR}"
+    where = f"run_id = {sql_text(run_id)} AND run_date = DATE '{run_date}' AND rank <= {_NEAR}"
     rows = tables.rows("gold_similar_items", ("item_id", "similar_item_id", "similarity"), where=where, order="rank")
     found: dict[str, list[tuple[str, float]]] = {}
     for item_id, near, similarity in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True):

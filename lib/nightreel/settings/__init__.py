@@ -2,6 +2,7 @@
 
 from nightreel.settings.layers import load as load
 from nightreel.settings.layers import read_layers as read_layers
+from nightreel.settings.layers import refuse_secrets as refuse_secrets
 from nightreel.settings.sections import ColumnSettings as ColumnSettings
 from nightreel.settings.sections import DataSettings as DataSettings
 from nightreel.settings.sections import EvaluateSettings as EvaluateSettings

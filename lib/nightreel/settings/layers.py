@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -27,6 +28,12 @@ _MESSAGES = {
 """By pydantic's type of a fault, where its own message would not say it in the words of TOML."""
 
 
+_SECRET = re.compile(
+    r"://[^/?#@]*:[^/?#@]*@|[?&](sig|token|key|password|secret|x-amz-signature|[\w-]*(key|token|secret))=", re.I
+)
+"""Credentials in an address: user:password@, or a signed one. A container before an @, as abfss has it, is none."""
+
+
 class Layers(NamedTuple):
     """The merged tables, and for each dotted key the file or option that set it last."""
 
@@ -42,6 +49,7 @@ class Layers(NamedTuple):
 
     def settings(self, models: Mapping[str, type[Section]] | None) -> Settings:
         """See `load`."""
+        self._refuse_secrets(self.values)
         tables = self._table("models")
         if not isinstance(tables, dict):
             return self.parse(Settings)  # which says so
@@ -54,6 +62,15 @@ class Layers(NamedTuple):
                 raise ConfigurationError(f"[models.{name}] ({origin}): unknown model; known: {allowed}")
         params = {name: self.parse(section, prefix=f"models.{name}") for name, section in models.items()}
         return settings.model_copy(update={"models": params})
+
+    def _refuse_secrets(self, values: Mapping[str, Any], prefix: str = "") -> None:
+        """Raise ConfigurationError, without the value, for an address with credentials: tables would keep them."""
+        for key, value in values.items():
+            dotted = f"{prefix}{key}"
+            if isinstance(value, dict):
+                self._refuse_secrets(value, f"{dotted}.")
+            else:
+                refuse_secrets(f"{dotted} ({self._origin(dotted)})", *(value if isinstance(value, list) else [value]))
 
     def _table(self, dotted: str) -> Any:
         table: Any = self.values
@@ -92,6 +109,15 @@ class Layers(NamedTuple):
                 return self.origins[key]
             key = key.rpartition(".")[0]
         return "the configuration"
+
+
+def refuse_secrets(what: str, *values: object) -> None:
+    """Raise ConfigurationError, without the value, where one is an address with credentials."""
+    if any(_SECRET.search(str(value)) for value in values):
+        raise ConfigurationError(
+            f"{what}: holds credentials, which tables and logs would keep; give them to Spark, as --conf "
+            "spark.hadoop.fs... or from a secret scope"
+        )
 
 
 def load(

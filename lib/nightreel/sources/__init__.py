@@ -3,7 +3,7 @@
 from nightreel.sources.held_out import HeldOutPairs, held_out_file, read_held_out, read_pairs
 from nightreel.sources.ingest import IngestReport, check, ingest, pairs_to_score
 from nightreel.sources.inventory import BRONZE
-from nightreel.sources.quality import DataQuality, measure
+from nightreel.sources.quality import DataQuality, measure, unmeasured
 from nightreel.sources.quality import keep as keep_quality
 from nightreel.sources.recognise import configured
 
@@ -21,4 +21,5 @@ __all__ = [
     "pairs_to_score",
     "read_held_out",
     "read_pairs",
+    "unmeasured",
 ]

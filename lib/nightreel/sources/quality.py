@@ -51,6 +51,34 @@ def measure(tables: Tables, report: IngestReport) -> DataQuality:
     return describe(tables.read("bronze_ratings"), tables.read("bronze_items"), report)
 
 
+def unmeasured(tables: Tables) -> tuple[datetime, IngestReport] | None:
+    """The newest ingest, where it ended before its rows were measured: when it was, and what `measure` needs of it."""
+    if not tables.exists("bronze_files"):
+        return None
+    files = tables.few("bronze_files")
+    newest = max((row["ingested_at"] for row in files), default=None)
+    if newest is None or (
+        tables.exists("bronze_quality") and tables.read("bronze_quality").where(F.col("ingested_at") >= newest).take(1)
+    ):
+        return None
+    of_ingest = [row for row in files if row["ingested_at"] == newest]
+    rejected = tables.read("bronze_quarantine").where(F.col("file_id").isin([row["file_id"] for row in of_ingest]))
+    kept = {
+        kind: sum(row["rows"] for row in of_ingest if row["kind"] == kind) for kind in ("ratings", "items", "metadata")
+    }
+    return newest, IngestReport(
+        files_read=0,
+        files_unchanged=len(files),
+        files_gone=0,
+        rows_in=0,
+        rows_kept=kept["ratings"],
+        items=kept["items"],
+        metadata=kept["metadata"],
+        rejects=dict(rejected.groupBy("reason").count().collect()),
+        kept_without={},
+    )
+
+
 def describe(ratings: DataFrame, items: DataFrame, report: IngestReport) -> DataQuality:
     """Describe rows of bronze_ratings and bronze_items as the ingest left them."""
     # At once: of small data most of the time goes into planning, one query on one core.

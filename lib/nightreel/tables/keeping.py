@@ -15,7 +15,8 @@ from deltalake import DeltaTable
 from nightreel.errors import ConfigurationError
 from nightreel.tables.delta_rs import commit_rows, schema_json
 from nightreel.tables.schemas import SCHEMAS
-from nightreel.tables.snapshot import Snapshot, literal
+from nightreel.tables.snapshot import Snapshot
+from nightreel.tables.sql import sql_text
 
 _OF_RUN = ("gold_user_factors", "gold_item_factors", "gold_neighbours", "gold_predictions")
 _OF_LISTS = ("gold_recommendations", "gold_similar_items")
@@ -52,7 +53,7 @@ def rollback(snapshot: Snapshot, *, to: str | None = None, purpose: str = "lists
     ------
     ConfigurationError : there is none, or its lists are gone
     """
-    where = f"purpose = {literal(purpose)}"
+    where = f"purpose = {sql_text(purpose)}"
     served = snapshot.dicts("gold_champion", where=where, order="decided_at DESC")
     if not served:
         raise ConfigurationError(f"nothing serves {purpose} yet: the nightly job publishes")
@@ -80,7 +81,7 @@ def rollback(snapshot: Snapshot, *, to: str | None = None, purpose: str = "lists
         "figures": "{}",
         "decided_at": decided_at,
     }
-    put_rows(snapshot, "gold_champion", [row], f"decision_id = {literal(row['decision_id'])}")
+    put_rows(snapshot, "gold_champion", [row], f"decision_id = {sql_text(row['decision_id'])}")
     return row
 
 
@@ -112,7 +113,7 @@ def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: flo
     gone = {row["run_id"] for row in runs} - kept
     for table in (*_OF_RUN, *_OF_LISTS, "gold_runs"):
         if gone and snapshot.exists(table):
-            DeltaTable(snapshot.path(table)).delete(f"run_id IN ({', '.join(map(literal, sorted(gone)))})")
+            DeltaTable(snapshot.path(table)).delete(f"run_id IN ({', '.join(map(sql_text, sorted(gone)))})")
     _remove_networks(Path(snapshot.root) / snapshot.dataset / "networks", gone)
     _remove_checkpoints(Path(snapshot.root) / ".checkpoints")
     for table in snapshot.tables:

@@ -14,6 +14,7 @@ from deltalake.exceptions import TableNotFoundError
 from nightreel.errors import ConfigurationError, TableError
 from nightreel.tables.delta_rs import newest_stamp
 from nightreel.tables.schemas import SCHEMAS
+from nightreel.tables.sql import sql_text
 
 
 class Snapshot:
@@ -57,7 +58,7 @@ class Snapshot:
         Parameters
         ----------
         columns : names, or expressions of SQL; by default all
-        where, order : SQL; values in it come from `literal`
+        where, order : SQL; text in it comes from `sql_text`
         version : a Delta version of the table
 
         Raises
@@ -111,10 +112,7 @@ class Snapshot:
     def id_literal(self, table: str, column: str, value: object) -> str | None:
         """The external id as SQL has it in this table; None where it cannot be one, such as text for a number."""
         kind = next(field.type for field in self._open(table, None).schema().fields if field.name == column)
-        if "string" in str(kind):
-            return literal(str(value))
-        text = str(value).strip()
-        return str(int(text)) if text.removeprefix("-").isdecimal() and len(text) < 20 else None
+        return sql_id(str(kind), value)
 
     def _open(self, table: str, version: int | None) -> DeltaTable:
         key = (table, version)
@@ -131,9 +129,12 @@ class Snapshot:
         return f"{self.root}/{self.dataset}/{SCHEMAS[table].name}"
 
 
-def literal(value: str) -> str:
-    """The text as a literal of DataFusion's SQL."""
-    return "'" + value.replace("'", "''") + "'"
+def sql_id(kind: str, value: object) -> str | None:
+    """The external id as a literal for a column of this type; None where it cannot be one: text for a number."""
+    if "string" in kind:
+        return sql_text(str(value))
+    text = str(value).strip()
+    return str(int(text)) if text.removeprefix("-").isdecimal() and len(text) < 20 else None
 
 
 def _only_dataset(root: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -38,7 +37,6 @@ _ABSENT = {
     "SCHEMA_NOT_FOUND",
     "TABLE_OR_VIEW_NOT_FOUND",
 }
-_ESCAPED = re.compile(r"(['\\])")
 
 
 class Tables:
@@ -56,6 +54,7 @@ class Tables:
         self._local = root is not None
         self._root = settings.root.rstrip("/") if root is None else str(root)
         self._watched: dict[str, int | None] = {}
+        self._pinned: dict[str, int | None] = {}
 
     def name(self, table: str) -> str:
         """How Spark SQL names the table: delta.`<root>/<dataset>/<table>` or <catalog>.<dataset>.<table>."""
@@ -66,6 +65,10 @@ class Tables:
     def path(self, table: str) -> str:
         """Where the table lies, unless in a catalog; absolute on one machine."""
         return f"{self._root}/{self._settings.dataset}/{SCHEMAS[table].name}"
+
+    @property
+    def dataset(self) -> str:
+        return self._settings.dataset
 
     @property
     def is_local(self) -> bool:
@@ -111,7 +114,7 @@ class Tables:
         return None if newest is None else str(newest[0])
 
     def read(self, table: str, *, version: int | None = None) -> DataFrame:
-        """The table's rows, at a Delta version if one is given.
+        """The table's rows, at a Delta version if one is given, else at the one that is pinned, else the newest.
 
         Raises
         ------
@@ -119,7 +122,9 @@ class Tables:
         """
         if not self._checked_columns(table):
             raise TableError(f"{self.name(table)}: no such table; {SCHEMAS[table].owner} writes it")
-        return self._load(table, version).select(*SCHEMAS[table].columns)
+        return self._load(table, self._pinned.get(table) if version is None else version).select(
+            *SCHEMAS[table].columns
+        )
 
     def few(self, table: str, **equal: object) -> list[dict[str, Any]]:
         """Rows of a small table in memory, whose columns equal the values; on one machine without a Spark plan.
@@ -138,6 +143,16 @@ class Tables:
             return rows
         rows = opened.to_pyarrow_table().to_pylist()
         return [row for row in rows if all(row[name] == value for name, value in equal.items())]
+
+    def pin(self, *tables: str) -> None:
+        """Read these tables as they are now from here on, whatever another job writes, until they are pinned again.
+
+        What this object writes itself is read.
+        """
+        self._pinned |= {table: self.version(table) for table in tables}
+
+    def changed_since_pinned(self, *tables: str) -> list[str]:
+        return [table for table in tables if self.version(table) != self._pinned[table]]
 
     def watch(self, *tables: str) -> None:
         """Note the tables' versions now: `replace` refuses if another job has written one since."""
@@ -279,6 +294,7 @@ class Tables:
         self._written(table)
 
     def _written(self, table: str) -> None:
+        self._pinned.pop(table, None)
         if table in self._watched:
             self._watched[table] = self.version(table)
 
@@ -296,12 +312,6 @@ class Tables:
 def digest(parts: Any) -> str:
     """Sixteen hexadecimal digits that are equal for equal parts: settings as JSON types, versions, other digests."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def sql_text(text: str) -> str:
-    """The text as an SQL expression that Spark and DataFusion read alike, for conditions: they escape differently."""
-    parts = [f"chr({ord(part)})" if _ESCAPED.fullmatch(part) else f"'{part}'" for part in _ESCAPED.split(text) if part]
-    return f"concat({', '.join(parts)})" if len(parts) > 1 else parts[0] if parts else "''"
 
 
 def _check_schema(schema: TableSchema, columns: dict[str, str], where: str, *, exact_types: bool = True) -> None:
