@@ -67,6 +67,7 @@ EXPECTED_TO = {
     "slope_one": {Capability.PREDICT},
     "co_clustering": {Capability.PREDICT, Capability.RECOMMEND},
     "als": {Capability.PREDICT, Capability.RECOMMEND, Capability.SIMILAR},
+    "als_block": {Capability.PREDICT, Capability.RECOMMEND, Capability.SIMILAR},
     "als_implicit": {Capability.RECOMMEND, Capability.SIMILAR},
     "ease": {Capability.RECOMMEND, Capability.SIMILAR},
     "item_cosine": {Capability.RECOMMEND, Capability.SIMILAR},
@@ -79,7 +80,7 @@ EXPECTED_TO = {
 } | {name: set(Capability) for name in NETWORKS}
 
 FOLDED_EXACTLY = (
-    *("user_mean", "item_mean", "weighted_mean", "popular", "baseline", "als", "als_implicit"),
+    *("user_mean", "item_mean", "weighted_mean", "popular", "baseline", "als", "als_block", "als_implicit"),
     *("ease", "item_cosine", "content", "blend", "blend_lists"),
 )
 """A user added with the ratings of a trained one is the same."""
@@ -113,7 +114,9 @@ def in_this_process(_: SparkSession, spec: Any, __: object) -> str:
 
 def train(models: Iterable[str], interactions: DataFrame, folder: Path) -> Models:
     """With few and small steps."""
-    quick = [f"models.{model}={{iterations = 2, blocks = 2, rank = 4}}" for model in ("als", "als_implicit")]
+    quick = [
+        f"models.{model}={{iterations = 2, blocks = 2, rank = 4}}" for model in ("als", "als_block", "als_implicit")
+    ]
     quick += ["models.baseline.iterations=2", "training.epochs=2", "models.blend.members=['baseline', 'als']"]
     quick += ["models.svd.rank=4", "models.funk_svd.rank=4", "models.nmf.epochs=10"]
     quick += [f"models.{model}.min_rating=1.0" for model in RANKERS]

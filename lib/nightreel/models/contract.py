@@ -124,6 +124,7 @@ class TrainingContext:
     resume : go on from a checkpoint in the folder
     keep_history : called with the metrics of every epoch
     trained : the model of that name, trained on the same rows, for blends; raises where there is none
+    earlier : a model of the same algorithm from an earlier night with the same indices, to go on from
     """
 
     folder: str
@@ -135,6 +136,7 @@ class TrainingContext:
     resume: bool = False
     keep_history: Callable[[Sequence[EpochMetric]], None] = lambda _: None
     trained: Callable[[str], TrainedModel] | None = None
+    earlier: TrainedModel | None = None
 
 
 class EpochMetric(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nightreel.errors import ConfigurationError
-from nightreel.models.classical.als import Als, AlsImplicit
+from nightreel.models.classical.als import Als, AlsBlock, AlsImplicit
 from nightreel.models.classical.biases import Baseline, ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
 from nightreel.models.classical.blend import Blend, BlendAlgorithm, BlendLists
 from nightreel.models.classical.closed_forms import CoClustering, Random, Svd
@@ -34,6 +34,7 @@ _CLASSICAL: Mapping[str, type[Algorithm[Any]]] = {
             ItemKnn,
             SlopeOne,
             Als,
+            AlsBlock,
             AlsImplicit,
             Ease,
             ItemCosine,

@@ -1,7 +1,6 @@
-"""Alternating least squares of ratings in memory: one side's vectors at a time, compiled.
+"""Alternating least squares, the arithmetic: the vectors of some rows of a side, the other side's fixed; compiled.
 
-Imported where it is called, since loading numba takes a second. The objectives are Spark ML's, so that `fit` and
-`fit_arrays` of an algorithm differ by their starting vectors only.
+Imported where it is called, since loading numba takes a second. The objectives are Spark ML's.
 """
 
 from __future__ import annotations
@@ -10,15 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from nightreel.models.engine.catalogue import Floats
 from nightreel.models.engine.compiled import compiled
-from nightreel.models.forms.arrays import Lists, Numbers
+from nightreel.models.forms.arrays import Lists
+from nightreel.models.solve.loss import Loss
+
+_GATHERED = 8192
+"""Rows of the other side that are laid out at once, so that those of a long list stay in the cache."""
 
 
 def alternate(
     by_user: Lists, by_item: Lists, *, rank: int, reg: float, iterations: int, seed: int, implicit: bool = False,
     nonnegative: bool = False,
-) -> tuple[Numbers, Numbers]:  # fmt: skip
-    """The vectors of users and items, (rows, rank) float64; zeros where there is nothing to learn from.
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """The vectors of users and items, (rows, rank) float32; zeros where there is nothing to learn from.
 
     Explicit: minimises sum (r - x_u . y_i)^2 + reg (sum n_u |x_u|^2 + sum n_i |y_i|^2) over the entries. Implicit: over
     all pairs c (p - x_u . y_i)^2 with p = 1, c = 1 + value for an entry, and p = 0, c = 1 for every other pair.
@@ -27,48 +31,120 @@ def alternate(
     ----------
     by_user, by_item : the same entries; of `implicit`, values are alpha times the confidence
     """
-    random = np.random.default_rng(seed)
-    users, items = (_start(random, len(lists.starts) - 1, rank) for lists in (by_user, by_item))
+    users, items = start(len(by_user.starts) - 1, len(by_item.starts) - 1, rank=rank, seed=seed)
     for _ in range(iterations):
-        _solve(*by_item, users, items, reg, implicit, nonnegative)
-        _solve(*by_user, items, users, reg, implicit, nonnegative)
+        items, _ = solved(by_item, users, reg=reg, implicit=implicit, nonnegative=nonnegative)
+        users, _ = solved(by_user, items, reg=reg, implicit=implicit, nonnegative=nonnegative)
     return users, items
 
 
-def _start(random: np.random.Generator, rows: int, rank: int) -> Numbers:
+def start(n_users: int, n_items: int, *, rank: int, seed: int) -> tuple[Floats, Floats]:
     """Normal directions of length 1 with entries above 0, as Spark's."""
-    vectors = np.abs(random.normal(size=(rows, rank)))
-    lengths: Numbers = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / lengths
+    random = np.random.default_rng(seed)
+    vectors = [np.abs(random.normal(size=(rows, rank))) for rows in (n_users, n_items)]
+    users, items = ((part / np.linalg.norm(part, axis=1, keepdims=True)).astype(np.float32) for part in vectors)
+    return users, items
+
+
+def solved(
+    lists: Lists, other: Floats, *, reg: float, implicit: bool, nonnegative: bool = False, gramian: Floats | None = None
+) -> tuple[Floats, Loss]:  # fmt: skip
+    """The vectors of the lists' rows that minimise the objective with the other side's fixed.
+
+    Parameters
+    ----------
+    lists : of each row the ids of the other side, and values
+    other : (other rows, rank)
+    gramian : of `implicit`, other.T @ other; computed where it is not given
+    """
+    rank = other.shape[1]
+    if gramian is None:
+        gramian = other.T @ other if implicit else np.zeros((0, rank), np.float32)
+    found, squares = np.zeros((len(lists.counts), rank), np.float32), np.zeros(1)
+    starts = np.ascontiguousarray(lists.starts, np.int64)
+    _solve(starts, lists.ids, lists.values, other, found, reg, np.ascontiguousarray(gramian), nonnegative, squares)
+    lengths = np.einsum("ij,ij->i", found, found, dtype=np.float64)
+    return found, Loss(float(squares[0]), float(reg * (lists.counts * lengths).sum()))
 
 
 @compiled
 def _solve(
-    starts: Any, ids: Any, values: Any, other: Any, own: Any, reg: float, implicit: bool, nonnegative: bool
+    starts: Any, ids: Any, values: Any, other: Any, own: Any, reg: float, gramian: Any, nonnegative: bool, squares: Any
 ) -> None:
-    rank = other.shape[1]
-    gramian = other.T @ other if implicit else np.zeros((rank, rank))
+    rank, implicit = other.shape[1], gramian.shape[0] > 0
     for row in range(len(starts) - 1):
-        count = starts[row + 1] - starts[row]
+        first, last = starts[row], starts[row + 1]
+        count = last - first
         if count == 0:
             own[row] = 0.0
             continue
-        left, right = gramian.copy(), np.zeros(rank)
-        for entry in range(starts[row], starts[row + 1]):
-            vector, value = other[ids[entry]], values[entry]
-            weight, target = (value, 1.0 + value) if implicit else (1.0, value)
-            for a in range(rank):
-                right[a] += target * vector[a]
-                for b in range(a + 1):
-                    left[a, b] += weight * vector[a] * vector[b]
+        added = np.float32(reg * count)
+        if count < rank and not implicit and not nonnegative:
+            # With fewer entries than dimensions the entries' own system is smaller: x = V' (V V' + reg n I)^-1 r.
+            vectors = other[ids[first:last]]
+            left = np.dot(vectors, vectors.T)
+            for a in range(count):
+                left[a, a] += added
+            right = values[first:last].copy()
+            _solve_in_place(left, right)
+            own[row] = np.dot(right, vectors)
+            for a in range(count):  # what is left of each entry is reg n times its weight
+                squares[0] += (added * right[a]) ** 2
+            continue
+        left, right = np.zeros((rank, rank), np.float32), np.zeros(rank, np.float32)
+        if implicit:
+            left += gramian
+        for begin in range(first, last, _GATHERED):
+            end = min(begin + _GATHERED, last)
+            vectors, part = other[ids[begin:end]], values[begin:end]
+            if implicit:
+                weighted = vectors * part.reshape((-1, 1))
+                left += np.dot(weighted.T, vectors)
+                right += np.dot(part + np.float32(1.0), vectors)
+            else:
+                left += np.dot(vectors.T, vectors)
+                right += np.dot(part, vectors)
         for a in range(rank):
-            left[a, a] += reg * count
-            for b in range(a):
-                left[b, a] = left[a, b]
+            left[a, a] += added
         if nonnegative:
             _descend(left, right, own[row])
         else:
-            own[row] = np.linalg.solve(left, right)
+            _solve_in_place(left, right)
+            own[row] = right
+        for begin in range(first, last, _GATHERED):
+            end = min(begin + _GATHERED, last)
+            told = np.dot(other[ids[begin:end]], own[row])
+            for place in range(end - begin):
+                value = values[begin + place]
+                if implicit:  # over the entry what it has more than a pair without one
+                    squares[0] += (1.0 + value) * (1.0 - told[place]) ** 2 - told[place] ** 2
+                else:
+                    squares[0] += (value - told[place]) ** 2
+        if implicit:
+            squares[0] += np.dot(own[row], np.dot(gramian, own[row]))
+
+
+@compiled
+def _solve_in_place(left: Any, right: Any) -> None:
+    """The solution in `right`, by Cholesky; only the upper triangle of `left` is read, and it is overwritten."""
+    rank = len(right)
+    for a in range(rank):
+        scale = np.float32(1.0) / np.sqrt(left[a, a])
+        for c in range(a, rank):
+            left[a, c] *= scale
+        for b in range(a + 1, rank):
+            factor = left[a, b]
+            for c in range(b, rank):
+                left[b, c] -= factor * left[a, c]
+    for a in range(rank):
+        right[a] /= left[a, a]
+        for c in range(a + 1, rank):
+            right[c] -= left[a, c] * right[a]
+    for a in range(rank - 1, -1, -1):
+        rest = right[a]
+        for c in range(a + 1, rank):
+            rest -= left[a, c] * right[c]
+        right[a] = rest / left[a, a]
 
 
 @compiled
