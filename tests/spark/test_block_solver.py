@@ -53,16 +53,16 @@ def sides(model: FactorModel) -> list[Side]:
     ]
 
 
-@pytest.mark.parametrize("model", ["als_block", "als_implicit"])
+@pytest.mark.parametrize(("model", "rank"), [("als_block", 4), ("als_implicit", 4), ("als_implicit", 40)])
 def test_any_number_of_blocks_gives_what_training_in_memory_gives(
-    model: str, interactions: DataFrame, tmp_path: Path
+    model: str, rank: int, interactions: DataFrame, tmp_path: Path
 ) -> None:
     user, item, rating = rows().T
-    here = algorithm(model, rank=4, iterations=4)
+    here = algorithm(model, rank=rank, iterations=4)
     assert isinstance(here, FitsArrays)
     expected: Any = here.fit_arrays(Ratings.of(user.astype(int), item.astype(int), rating), seed=3)
     for n_blocks, folder in ((1, ""), (7, str(tmp_path / "shared"))):
-        found = algorithm(model, rank=4, iterations=4, blocks=n_blocks).fit(
+        found = algorithm(model, rank=rank, iterations=4, blocks=n_blocks).fit(
             interactions, seed=3, context=context(folder)
         )
         for told, side in zip(sides(found), (expected.users, expected.items), strict=True):
@@ -126,5 +126,5 @@ def test_it_stops_when_validation_rows_are_told_no_better(interactions: DataFram
 
 def test_more_vectors_than_a_driver_holds_are_refused(interactions: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "MOST_FLOATS", 100)
-    with pytest.raises(DataError, match="^60 users of rank 4"):
+    with pytest.raises(DataError, match=r"^60 users of rank 4: their vectors would"):
         algorithm("als_block", rank=4).fit(interactions, seed=3)

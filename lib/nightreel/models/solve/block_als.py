@@ -12,7 +12,7 @@ from nightreel.models.contract import EpochMetric, TrainingContext
 from nightreel.models.engine.catalogue import Floats, Ints, factor_matrix
 from nightreel.models.forms.arrays import Lists
 from nightreel.models.forms.factors import FactorModel
-from nightreel.models.solve.blocks import as_rows, pack, shipping, solve_side
+from nightreel.models.solve.blocks import Side, as_rows, pack, shipping, solve_side
 from nightreel.models.solve.loss import Loss
 from nightreel.settings.sections import Penalty, PositiveInt, Section
 
@@ -68,19 +68,18 @@ def factorise_in_blocks(
     history, best = list[EpochMetric](), _Best(np.inf, 0, users, items)
     with shipping("" if context is None else context.folder) as ship:
 
-        def solve(side: str, other: Floats) -> tuple[Floats, Loss]:
-            gramian = other.T @ other if implicit else None
+        def solve(side: Side, other: Floats, own: Floats, *, exact: bool = False) -> tuple[Floats, Loss]:
+            def of_block(lists: Lists, vectors: Floats, mine: Floats) -> tuple[Floats, Loss]:
+                return solved(lists, vectors, mine, reg=reg, implicit=implicit, exact=exact)
 
-            def of_block(lists: Lists, vectors: Floats) -> tuple[Floats, Loss]:
-                return solved(lists, vectors, reg=reg, implicit=implicit, gramian=gramian)
-
-            return solve_side(getattr(packed, side), ship(other), of_block, rank=rank)
+            return solve_side(side, ship(other), ship(own), of_block, rank=rank)
 
         if isinstance(earlier, FactorModel) and earlier.rank == rank:
-            users, _ = solve("users", _laid_over(earlier.items, items))
+            items = _laid_over(earlier.items, items)
+            users, _ = solve(packed.users, items, users, exact=True)
         for number in range(1, params.iterations + 1):
-            items, of_items = solve("items", users)
-            users, of_users = solve("users", items)
+            items, of_items = solve(packed.items, users, items)
+            users, of_users = solve(packed.users, items, users, exact=number == params.iterations)
             loss = of_users.squares + of_users.penalty + of_items.penalty
             history.append(EpochMetric("train", f"loss@epoch{number}", loss, packed.rows))
             if held_out is None:

@@ -105,19 +105,20 @@ def _packed(rows: DataFrame, own: str, other: str, n_blocks: int) -> DataFrame:
     return cut(grouped.applyInArrow(lists, _PACKED).repartitionById(n_blocks, F.col("block")))
 
 
-Solve = Callable[[Lists, Floats], tuple[Floats, Loss]]
-"""From a block's lists and the other side's vectors: the block's vectors, and what they leave."""
+Solve = Callable[[Lists, Floats, Floats], tuple[Floats, Loss]]
+"""From a block's lists, the other side's vectors and the block's own: its new ones, and what they leave."""
 
 
-def solve_side(side: Side, other: Vectors, solve: Solve, *, rank: int) -> tuple[Floats, Loss]:
-    """The vectors of a side, (rows, rank), and what they leave."""
+def solve_side(side: Side, other: Vectors, own: Vectors, solve: Solve, *, rank: int) -> tuple[Floats, Loss]:
+    """The new vectors of a side, (rows, rank), and what they leave."""
     n_blocks = side.n_blocks
 
     def each(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in range(batch.num_rows):
                 block = batch.column("block")[row].as_py()
-                vectors, loss = solve(_unpacked(batch, row), other.load())
+                mine = np.ascontiguousarray(own.load()[block::n_blocks])
+                vectors, loss = solve(_unpacked(batch, row), other.load(), mine)
                 yield pa.RecordBatch.from_pydict(
                     {
                         "block": pa.array([block], pa.int32()),

@@ -14,6 +14,7 @@ from nightreel.models.engine.compiled import compiled
 from nightreel.models.forms.arrays import Lists
 from nightreel.models.solve.loss import Loss
 
+_EXACT_UP_TO, _STEPS = 32, 3
 _GATHERED = 8192
 """Rows of the other side that are laid out at once, so that those of a long list stay in the cache."""
 
@@ -32,9 +33,10 @@ def alternate(
     by_user, by_item : the same entries; of `implicit`, values are alpha times the confidence
     """
     users, items = start(len(by_user.starts) - 1, len(by_item.starts) - 1, rank=rank, seed=seed)
-    for _ in range(iterations):
-        items, _ = solved(by_item, users, reg=reg, implicit=implicit, nonnegative=nonnegative)
-        users, _ = solved(by_user, items, reg=reg, implicit=implicit, nonnegative=nonnegative)
+    for number in range(1, iterations + 1):
+        how: Any = {"reg": reg, "implicit": implicit, "nonnegative": nonnegative}
+        items, _ = solved(by_item, users, items, **how)
+        users, _ = solved(by_user, items, users, **how, exact=number == iterations)
     return users, items
 
 
@@ -47,22 +49,29 @@ def start(n_users: int, n_items: int, *, rank: int, seed: int) -> tuple[Floats, 
 
 
 def solved(
-    lists: Lists, other: Floats, *, reg: float, implicit: bool, nonnegative: bool = False, gramian: Floats | None = None
+    lists: Lists, other: Floats, own: Floats, *, reg: float, implicit: bool, nonnegative: bool = False,
+    exact: bool = False,
 ) -> tuple[Floats, Loss]:  # fmt: skip
     """The vectors of the lists' rows that minimise the objective with the other side's fixed.
+
+    Of `implicit` and a rank above 32 they are brought nearer, by three steps of conjugate gradients from where they
+    stand: that costs the square of the rank, the exact solution the cube (Takacs, Pilaszy and Tikk, RecSys 2011).
 
     Parameters
     ----------
     lists : of each row the ids of the other side, and values
     other : (other rows, rank)
-    gramian : of `implicit`, other.T @ other; computed where it is not given
+    own : (at least as many as rows, rank), where they stand
+    exact : the exact solution at any rank
     """
     rank = other.shape[1]
-    if gramian is None:
-        gramian = other.T @ other if implicit else np.zeros((0, rank), np.float32)
-    found, squares = np.zeros((len(lists.counts), rank), np.float32), np.zeros(1)
-    starts = np.ascontiguousarray(lists.starts, np.int64)
-    _solve(starts, lists.ids, lists.values, other, found, reg, np.ascontiguousarray(gramian), nonnegative, squares)
+    gramian = other.T @ other if implicit else np.zeros((0, rank), np.float32)
+    found, squares = own[: len(lists.counts)].copy(), np.zeros(1)
+    starts, gramian = np.ascontiguousarray(lists.starts, np.int64), np.ascontiguousarray(gramian)
+    if implicit and rank > _EXACT_UP_TO and not exact:
+        _approach(starts, lists.ids, lists.values, other, found, reg, gramian, squares)
+    else:
+        _solve(starts, lists.ids, lists.values, other, found, reg, gramian, nonnegative, squares)
     lengths = np.einsum("ij,ij->i", found, found, dtype=np.float64)
     return found, Loss(float(squares[0]), float(reg * (lists.counts * lengths).sum()))
 
@@ -122,6 +131,36 @@ def _solve(
                     squares[0] += (value - told[place]) ** 2
         if implicit:
             squares[0] += np.dot(own[row], np.dot(gramian, own[row]))
+
+
+@compiled
+def _approach(starts: Any, ids: Any, values: Any, other: Any, own: Any, reg: float, gramian: Any, squares: Any) -> None:
+    for row in range(len(starts) - 1):
+        first, last = starts[row], starts[row + 1]
+        if first == last:
+            own[row] = 0.0
+            continue
+        vectors, weights, added = other[ids[first:last]], values[first:last], np.float32(reg * (last - first))
+        solution = own[row].copy()
+        told = np.dot(vectors, solution)
+        rest = np.dot(weights * (np.float32(1.0) - told) + np.float32(1.0), vectors)
+        rest -= np.dot(gramian, solution) + added * solution
+        direction, length = rest.copy(), np.dot(rest, rest)
+        for _ in range(_STEPS):
+            if length < 1e-20:
+                break
+            along = np.dot(vectors, direction)
+            image = np.dot(gramian, direction) + np.dot(weights * along, vectors) + added * direction
+            step = length / np.dot(direction, image)
+            solution += step * direction
+            rest -= step * image
+            before, length = length, np.dot(rest, rest)
+            direction = rest + (length / before) * direction
+        own[row] = solution
+        told = np.dot(vectors, solution)
+        for place in range(last - first):
+            squares[0] += (1.0 + weights[place]) * (1.0 - told[place]) ** 2 - told[place] ** 2
+        squares[0] += np.dot(solution, np.dot(gramian, solution))
 
 
 @compiled
