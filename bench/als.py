@@ -70,7 +70,7 @@ def in_blocks(rows: DataFrame, folder: str, *, implicit: bool) -> Fit:
         kept = list[EpochMetric]()
         context = TrainingContext(folder, settings.scale, settings.neural, keep_history=kept.extend)
         started = time.perf_counter()
-        params = BlockParams(rank=rank, reg=REG, iterations=iterations, blocks=0)
+        params = BlockParams(rank=rank, reg=REG, iterations=iterations, warm_iterations=1, blocks=0)
         factorise_in_blocks(rows, params, seed=1, context=context, implicit=implicit)
         return Fitted(time.perf_counter() - started, None if implicit else kept[-1].value)
 

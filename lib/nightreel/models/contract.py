@@ -153,6 +153,8 @@ class Algorithm(ABC, Generic[ParamsT]):
 
     name: str
     params_type: type[ParamsT]
+    goes_on: ClassVar[bool] = False
+    """Whether `fit` makes use of an earlier model (TrainingContext.earlier)."""
 
     def __init__(self, params: ParamsT) -> None:
         self.params = params

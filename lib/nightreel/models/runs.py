@@ -52,12 +52,14 @@ def save(
     finished_at: datetime,
     code_version: str,
     members: Mapping[str, str] | None = None,
+    earlier: str | None = None,
 ) -> Run:
     """Write the model, and its run last, so that a listed run is whole. Saving a run again replaces it.
 
     Parameters
     ----------
     members : of a blend, the run_id of each member
+    earlier : the run whose vectors the training went on from
     started_at, finished_at : with their time zone
     """
     if not isinstance(model, FactorModel | NeighbourModel | NetworkModel | RatingBlend | ListBlend):
@@ -75,7 +77,9 @@ def save(
         finished_at=finished_at,
         status=FINISHED,
         form=model.form,
-        header=model.header() | ({"members": dict(members)} if members else {}),
+        header=model.header()
+        | ({"members": dict(members)} if members else {})
+        | ({"earlier": earlier} if earlier else {}),
     )
     this_run = f"run_id = {sql_text(run_id)}"
     named = F.lit(run_id).alias("run_id")

@@ -6,7 +6,8 @@ from typing import Any
 
 from nightreel import __version__, sources
 from nightreel.errors import TableError
-from nightreel.settings import Settings
+from nightreel.prepare import Known
+from nightreel.settings import Settings, SplitSettings
 from nightreel.tables.tables import Tables, digest
 
 SILVER = (
@@ -17,6 +18,7 @@ SILVER = (
     "silver_item_text",
     "silver_vocabulary",
 )
+INDEX = ("silver_user_index", "silver_item_index")
 _STAMPED = SILVER[:3]
 """Their stamps are compared: prepare writes silver_users first and silver_interactions last. Another table may keep an
 earlier stamp, because replacing an empty table by an empty one makes no commit."""
@@ -31,9 +33,38 @@ def prepare_settings(settings: Settings) -> list[Any]:
 
 
 def new_prepare_id(tables: Tables, settings: Settings) -> str:
-    """The id of a prepare of the current bronze tables: equal ids mean equal rows and indices."""
+    """The id of a prepare of the current bronze tables: equal ids mean equal rows and indices.
+
+    After the dots stand the id of the index tables, which only grow, so that users and items keep their index, and a
+    digest of how rows are split.
+    """
     bronze = {table: tables.state(table) for table in BRONZE_READ}
-    return digest({"code": __version__, "settings": prepare_settings(settings), "bronze": bronze})
+    rest = {"code": __version__, "settings": prepare_settings(settings), "bronze": bronze}
+    known = tables.stamp(INDEX[0]) if known_indices(tables) is not None else None
+    return f"{digest(rest)}.{known or digest(rest)[:8]}.{digest(settings.split.model_dump())[:4]}"
+
+
+def index_id(prepare_id: str) -> str:
+    """The id of the index tables that a prepare numbered users and items by."""
+    return prepare_id.split(".")[1]
+
+
+def may_go_on(earlier: str, now: str, split: SplitSettings) -> bool:
+    """Whether vectors of the earlier prepare hold in this one, and have learnt nothing of its held-out rows.
+
+    With the same indices, and a split by which a row that once trained is never held out: by the rows' own hashes or
+    pairs, or the latest rows. A number or a share of each user's rows takes in others as rows come.
+    """
+    by_count = split.strategy == "per_user" or (
+        split.strategy == "random" and (split.test_rows or split.validation_rows)
+    )
+    return not by_count and earlier.split(".")[1:] == now.split(".")[1:]
+
+
+def known_indices(tables: Tables) -> Known | None:
+    """The index tables; None where there are none yet, or one of two was never written: both are made anew."""
+    users, items = (tables.read(name) if tables.exists(name) else None for name in INDEX)
+    return None if users is None or items is None else Known(users, items)
 
 
 def current_prepare_id(tables: Tables) -> str:

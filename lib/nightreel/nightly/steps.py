@@ -20,10 +20,10 @@ from nightreel.evaluate.comparison import lower_is_better
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly import champion
-from nightreel.nightly.silver import SILVER, current_prepare_id, new_prepare_id
+from nightreel.nightly.silver import INDEX, SILVER, current_prepare_id, index_id, known_indices, new_prepare_id
 from nightreel.recommend.pairs import read_pairs_to_score
+from nightreel.tables import Tables, sql_text
 from nightreel.tables.schemas import EPOCH_METRICS
-from nightreel.tables.sql import sql_text
 
 AUTO = "auto"
 _SUMMARY_METRICS = ("rmse", "mae", "ndcg@", "recall@")
@@ -73,17 +73,18 @@ def _labelled(rejects: Mapping[str, int]) -> dict[str, int]:
 
 def prepare(job: Job) -> Summary:
     """bronze -> silver: repeats resolved, sparse users and items dropped, dense indices, splits."""
-    job.tables.watch(*SILVER)
+    job.tables.watch(*SILVER, *INDEX)
     ratings, items = job.tables.read("bronze_ratings"), job.tables.read("bronze_items")
     held_out = sources.read_held_out(job.spark, job.settings)
     pairs, rejects = (held_out.pairs, _by_reason(held_out.rejects)) if held_out else (None, {})
     metadata = job.tables.read("bronze_metadata") if job.settings.metadata.path else None
+    known = known_indices(job.tables)
     prepare_id = new_prepare_id(job.tables, job.settings)
     with (
         job.step("prepare"),
-        preparation.prepare(ratings, items, job.settings, metadata=metadata, pairs=pairs) as silver,
+        preparation.prepare(ratings, items, job.settings, metadata=metadata, pairs=pairs, known=known) as silver,
     ):
-        _write_silver(job, silver, prepare_id)
+        _write_silver(job, silver, prepare_id, grows=known is not None)
     matched = {} if metadata is None else _matched(job)
     return Summary(rows={**silver.counts, **matched, **rejects}, tables=SILVER)
 
@@ -100,8 +101,13 @@ def _matched(job: Job) -> dict[str, int]:
     return {"items matched to films": matched, "items with ambiguous titles": ambiguous}
 
 
-def _write_silver(job: Job, silver: preparation.Silver, prepare_id: str) -> None:
-    """Users first and interactions last, so that an interrupted prepare is recognised; the others in parallel."""
+def _write_silver(job: Job, silver: preparation.Silver, prepare_id: str, *, grows: bool) -> None:
+    """Users first and interactions last, so that an interrupted prepare is recognised; the others in parallel.
+
+    Parameters
+    ----------
+    grows : whether the index tables are there: new rows are added to them
+    """
     job.tables.replace("silver_users", silver.users, stamp=prepare_id)
     small = {
         "silver_items": silver.items,
@@ -109,10 +115,21 @@ def _write_silver(job: Job, silver: preparation.Silver, prepare_id: str) -> None
         "silver_item_text": silver.text.weights,
         "silver_vocabulary": silver.text.vocabulary,
     }
-    with ThreadPoolExecutor(len(small)) as pool:
-        for write in [pool.submit(job.tables.replace, name, rows, stamp=prepare_id) for name, rows in small.items()]:
+    new = dict(zip(INDEX, (silver.new_users, silver.new_items), strict=True))
+    with ThreadPoolExecutor(len(small) + len(new)) as pool:
+        writes = [pool.submit(job.tables.replace, name, rows, stamp=prepare_id) for name, rows in small.items()]
+        writes += [pool.submit(_grow, job.tables, name, rows, prepare_id, grows) for name, rows in new.items()]
+        for write in writes:
             write.result()
     job.tables.replace("silver_interactions", silver.interactions, stamp=prepare_id)
+
+
+def _grow(tables: Tables, name: str, rows: DataFrame, prepare_id: str, grows: bool) -> None:
+    """Add the rows to an index table, or make it of them."""
+    if not grows:
+        tables.replace(name, rows, stamp=index_id(prepare_id))
+    elif (first := rows.agg(F.min(rows.columns[0])).collect()[0][0]) is not None:
+        tables.replace_where(name, rows, f"{rows.columns[0]} >= {first}", stamp=index_id(prepare_id))
 
 
 def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:

@@ -16,7 +16,7 @@ from nightreel import __version__, models
 from nightreel.errors import ConfigurationError, DataError
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
-from nightreel.nightly.silver import current_prepare_id
+from nightreel.nightly.silver import current_prepare_id, may_go_on
 from nightreel.session.spark_session import local_path
 from nightreel.tables import digest, sql_text
 
@@ -110,10 +110,19 @@ def _train(
     folder = networks and networks / f"{run_id}-v{version}-{made_from}"
     members = {name: planned_run_id(job, name) for name in models.members(algorithm.name, job.settings)}
 
+    earlier = _earlier(job, algorithm, prepare_id)
+
     def trained(name: str) -> models.TrainedModel:
         return runs.load(job.tables, runs.find(job.tables, run_id=members[name]))
 
-    run_context = replace(context, folder=str(folder or ""), resume=resume, keep_history=epochs.extend, trained=trained)
+    run_context = replace(
+        context,
+        folder=str(folder or ""),
+        resume=resume,
+        keep_history=epochs.extend,
+        trained=trained,
+        earlier=None if earlier is None else runs.load(job.tables, earlier),
+    )
     model = algorithm.fit(ratings, seed=job.settings.train.seed, context=run_context)
     runs.save(
         job.tables,
@@ -128,13 +137,28 @@ def _train(
         finished_at=datetime.now(UTC),
         code_version=__version__,
         members=members,
+        earlier=None if earlier is None else earlier.run_id,
     )
-    if not folder or not epochs:
+    if not epochs:
         return runs.tables_of(model)
     labels = {"run_id": run_id, "run_date": job.run_date, "model": algorithm.name}
     job.tables.put("gold_metrics", [labels | epoch._asdict() for epoch in epochs], f"run_id = {sql_text(run_id)}")
-    _remove_leftovers(folder, run_id)
+    if folder:
+        _remove_leftovers(folder, run_id)
     return [*runs.tables_of(model), "gold_metrics"]
+
+
+def _earlier(job: Job, algorithm: models.Algorithm[Any], prepare_id: str) -> runs.Run | None:
+    """The newest run of an earlier date whose vectors the training can go on from."""
+    if not (algorithm.goes_on and job.settings.train.warm_start and job.tables.exists("gold_runs")):
+        return None
+    rows = [
+        row
+        for row in job.tables.few("gold_runs", status=runs.FINISHED, model=algorithm.name)
+        if row["run_date"] < job.run_date and may_go_on(row["prepare_id"], prepare_id, job.settings.split)
+    ]
+    newest = max(rows, key=lambda row: (row["run_date"], row["finished_at"]), default=None)
+    return None if newest is None else runs.Run.of(newest)
 
 
 def _rows(job: Job, version: int) -> tuple[DataFrame, models.TrainingContext]:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
 from nightreel.prepare.cache import Cache
-from nightreel.prepare.dense import Dense, densify
+from nightreel.prepare.dense import Dense, Known, densify
 from nightreel.prepare.filters import deduplicate, keep_active, nothing_left
 from nightreel.prepare.matching import BY_ID, Unmatched, films, match, match_rates
 from nightreel.prepare.splits import split
@@ -35,6 +35,7 @@ class Silver(NamedTuple):
     match_rates : grain rule, or reason for no match; as silver_match_rates; empty without metadata
     text : as silver_item_text and silver_vocabulary
     counts : how many ratings came in, were dropped and were kept, with labels for a person
+    new_users, new_items : what silver_user_index and silver_item_index do not have yet
     """
 
     interactions: DataFrame
@@ -43,6 +44,8 @@ class Silver(NamedTuple):
     match_rates: DataFrame
     text: ItemText
     counts: Mapping[str, int]
+    new_users: DataFrame
+    new_items: DataFrame
 
 
 @contextmanager
@@ -53,6 +56,7 @@ def prepare(
     *,
     metadata: DataFrame | None = None,
     pairs: DataFrame | None = None,
+    known: Known | None = None,
 ) -> Iterator[Silver]:
     """Resolve duplicates, drop sparse users and items, split, assign dense indices, and match items to films.
 
@@ -65,6 +69,7 @@ def prepare(
     settings : its sections filter, split, metadata and text
     metadata : grain metadata row; as bronze_metadata. Without it no item is matched
     pairs : the pairs to test, for strategies probe and published; columns user_id, item_id
+    known : the indices of earlier nights
 
     Raises
     ------
@@ -82,7 +87,7 @@ def prepare(
             if not rows:
                 raise nothing_left(unique, settings.filter)
             _check_split(rows, settings.split)
-            dense = densify(marked, cache=cache)
+            dense = densify(marked, cache=cache, known=known)
             counts = {
                 "ratings in": rows_in,
                 "repeats resolved": rows_in - distinct,
@@ -129,6 +134,8 @@ def _silver(
         match_rates(details if metadata is not None else details.limit(0)),
         item_text(details, settings.text, n_items=dense.n_items, cache=cache),
         counts,
+        dense.new_users,
+        dense.new_items,
     )
 
 

@@ -226,6 +226,8 @@ class TrainSettings(Section):
     """What every training shares; hyperparameters are in conf/models.toml."""
 
     seed: Seed
+    warm_start: bool
+    """Whether als_block and als_implicit go on from the vectors of an earlier night."""
 
 
 class Recipe(Section):

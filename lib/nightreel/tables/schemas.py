@@ -111,6 +111,14 @@ _TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
         "metadata_id": "bigint",  # the row of bronze_metadata found for it
         "matched_by": "string",  # the rule that found it, or why none was found
     },
+    ("silver_user_index", "user ever kept", "prepare"): {
+        "user_idx": "int",  # stays the user's for as long as the table is there
+        "user_id": ID,
+    },
+    ("silver_item_index", "item ever kept", "prepare"): {
+        "item_idx": "int",
+        "item_id": ID,
+    },
     ("silver_match_rates", "rule, or reason for no match", "prepare"): {
         "matched_by": "string",
         "matched": "boolean",

@@ -165,8 +165,8 @@ class Tables:
         writer = self._writer(table, rows).mode("overwrite").option("overwriteSchema", "true")
         self._save(table, writer if stamp is None else writer.option("userMetadata", stamp))
 
-    def replace_where(self, table: str, rows: DataFrame, condition: str) -> None:
-        """The rows matching the SQL condition, which every new row must match too, in one commit.
+    def replace_where(self, table: str, rows: DataFrame, condition: str, *, stamp: str | None = None) -> None:
+        """The rows matching the SQL condition, which every new row must match too, in one commit that has the stamp.
 
         Raises
         ------
@@ -181,6 +181,7 @@ class Tables:
                     "data.ids was another when the table was made; remove it, or name another tables.dataset"
                 )
         writer = self._writer(table, rows).mode("overwrite")
+        writer = writer if stamp is None else writer.option("userMetadata", stamp)
         self._save(table, writer.option("replaceWhere", condition) if there else writer)
 
     def put(self, table: str, rows: Sequence[Mapping[str, Any]], condition: str) -> None:

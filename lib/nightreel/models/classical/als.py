@@ -149,6 +149,7 @@ class AlsBlock(_Explicit[AlsBlockParams]):
     """
 
     name = "als_block"
+    goes_on = True
     params_type = AlsBlockParams
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:
@@ -215,6 +216,7 @@ class AlsImplicit(FitsArrays, Algorithm[AlsImplicitParams]):
     """
 
     name = "als_implicit"
+    goes_on = True
     params_type = AlsImplicitParams
 
     def fit(self, interactions: DataFrame, *, seed: int, context: TrainingContext | None = None) -> FactorModel:

@@ -24,6 +24,8 @@ class BlockParams(Section):
     reg: Penalty
     """Multiplied by the number of ratings of each user and item (ALS-WR, Zhou et al. 2008)."""
     iterations: PositiveInt
+    warm_iterations: PositiveInt
+    """Iterations of a training that goes on from an earlier one."""
     blocks: Annotated[int, Field(ge=0)]
     """Blocks of users and of items, the unit of a task; 0: one for each million ratings, and two more."""
 
@@ -74,12 +76,14 @@ def factorise_in_blocks(
 
             return solve_side(side, ship(other), ship(own), of_block, rank=rank)
 
+        iterations = params.iterations
         if isinstance(earlier, FactorModel) and earlier.rank == rank:
+            iterations = params.warm_iterations
             items = _laid_over(earlier.items, items)
             users, _ = solve(packed.users, items, users, exact=True)
-        for number in range(1, params.iterations + 1):
+        for number in range(1, iterations + 1):
             items, of_items = solve(packed.items, users, items)
-            users, of_users = solve(packed.users, items, users, exact=number == params.iterations)
+            users, of_users = solve(packed.users, items, users, exact=number == iterations)
             loss = of_users.squares + of_users.penalty + of_items.penalty
             history.append(EpochMetric("train", f"loss@epoch{number}", loss, packed.rows))
             if held_out is None:
