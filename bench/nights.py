@@ -43,7 +43,12 @@ def run(folder: Path, number: int, models: Sequence[str], settings: Sequence[str
         [
             "data.source=own",
             f"data.path={folder.parent / 'ratings'}",
-            *("data.columns.user=userId", "data.columns.item=movieId", "data.columns.rating=rating", "data.columns.time=timestamp"),
+            *(
+                "data.columns.user=userId",
+                "data.columns.item=movieId",
+                "data.columns.rating=rating",
+                "data.columns.time=timestamp",
+            ),
             *("scale.lowest=0.5", "scale.highest=5.0"),
             f"tables.root={folder}",
             *("filter.min_ratings_per_user=5", "filter.min_ratings_per_item=3", "ingest.measure=false"),

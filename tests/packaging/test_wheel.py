@@ -41,7 +41,8 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
         f"nightreel/conf/{file.relative_to(HOME / 'conf')}" for file in (HOME / "conf").rglob("*") if file.is_file()
     }
     metadata = {name for name in names if ".dist-info/" in name}
-    assert names - metadata == library | conf | {"nightreel/py.typed", "nightreel/report/page.html"}
+    jobs = {f"nightreel/jobs/{file.name}" for file in (HOME / "jobs").glob("*.py")}
+    assert names - metadata == library | conf | jobs | {"nightreel/py.typed", "nightreel/report/page.html"}
     assert any(name.endswith("licenses/LICENSE") for name in metadata)
 
 

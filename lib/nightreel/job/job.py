@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from nightreel.arguments import Parser
-from nightreel.errors import DONE, INTERRUPTED, NightreelError
+from nightreel.errors import DONE, GATE_REFUSED, INTERRUPTED, NightreelError
+from nightreel.job import observe
 from nightreel.job.faults import explain
 from nightreel.job.lease import lease
 from nightreel.models import HYPERPARAMETERS
@@ -66,7 +67,9 @@ class Job:
         started = time.monotonic()
         with show_step(name, tasks=lambda: spark_session.tasks(self.spark)):
             yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+        seconds = time.monotonic() - started
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        observe.tell(self.settings.observe, "step", run_date=self.run_date, step=name, seconds=round(seconds, 3))
 
     def skip(self, name: str) -> None:
         """Say that the step is left out."""
@@ -94,12 +97,13 @@ def run(
 
 
 def _execute(name: str, main: Main, parser: Parser, check: Check | None, *, alone: bool) -> int:
-    root = "the tables"
+    root, settings = "the tables", None
     try:
         _find_standard_error()
         parsed = parser.parse_args()
         settings = configured(parsed.env, parsed.set, models=HYPERPARAMETERS)
         root = settings.tables.catalog or settings.tables.root
+        observe.check(settings.observe)
         if check is not None:
             check(settings, parsed)
         started = time.monotonic()
@@ -107,7 +111,10 @@ def _execute(name: str, main: Main, parser: Parser, check: Check | None, *, alon
         try:
             with lease(job.tables, name) if alone else nullcontext():
                 summary = main(job)
-            _print(name, job, summary, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            _print(name, job, summary, seconds)
+            told = {"rows": dict(summary.rows), "tables": list(summary.tables), "seconds": round(seconds, 3)}
+            observe.tell(settings.observe, "done", run_date=job.run_date, job=name, **told)
         finally:
             if job.owns_session:
                 spark_session.close(job.spark)
@@ -118,6 +125,11 @@ def _execute(name: str, main: Main, parser: Parser, check: Check | None, *, alon
     except Exception as error:
         explained = explain(error, root=root)
         log = None if isinstance(error, NightreelError) else log_line(traceback.format_exc())
+        if settings is not None:
+            event = "refused" if explained.exit_code == GATE_REFUSED else "failed"
+            told = {"job": name, "run_date": parsed.run_date, "error": str(explained), "exit_code": explained.exit_code}
+            observe.tell(settings.observe, event, **told)
+            observe.call_hook(settings.observe, event, **told)
         _complain(name, f"{explained} (details in {log})" if log else str(explained))
         return explained.exit_code
 

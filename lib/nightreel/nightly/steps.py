@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from nightreel import prepare as preparation
 from nightreel import recommend as recommending
 from nightreel.errors import ConfigurationError, TableError
 from nightreel.evaluate.comparison import lower_is_better
+from nightreel.job import observe
 from nightreel.job.job import Job, Summary
 from nightreel.models import runs
 from nightreel.nightly import champion
@@ -28,6 +30,7 @@ from nightreel.tables.schemas import EPOCH_METRICS
 AUTO = "auto"
 _SUMMARY_METRICS = ("rmse", "mae", "ndcg@", "recall@")
 
+_NIGHTS = 7
 _RUNS_AT_ONCE = 4
 """Runs evaluated together. On small data most of the time is planning, one query on one core; on large data it is each
 query's last tasks."""
@@ -150,16 +153,38 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
             measured = list(chain.from_iterable(pool.map(measure, chosen)))
     ids = ", ".join(sql_text(run.run_id) for run in chosen)
     replaced = f"run_id IN ({ids}) AND split = '{split}' AND NOT {EPOCH_METRICS}"
+    earlier = _of_last_nights(job) if job.tables.exists("gold_metrics") else {}
     job.tables.put("gold_metrics", measured, replaced)
-    return Summary(rows={"runs evaluated": len(chosen)}, tables=("gold_metrics",), notes=_metric_lines(measured))
+    params = {run.run_id: json.dumps(dict(run.params)) for run in chosen}
+    observe.keep_in_mlflow(job.settings.observe, measured, params=params)
+    lines = _metric_lines(measured, earlier)
+    return Summary(rows={"runs evaluated": len(chosen)}, tables=("gold_metrics",), notes=lines)
 
 
-def _metric_lines(measured: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One line per run: RMSE, MAE, nDCG and recall."""
+def _of_last_nights(job: Job) -> dict[tuple[str, str, str], float]:
+    """By model, split and metric, the mean of the last seven nights before this one that have it."""
+    rows = [
+        row
+        for row in job.tables.read("gold_metrics").where(f"NOT {EPOCH_METRICS} AND value IS NOT NULL").collect()
+        if row["run_date"] < job.run_date
+    ]
+    by_metric: dict[tuple[str, str, str], dict[date, float]] = {}
+    for row in rows:
+        by_metric.setdefault((row["model"], row["split"], row["metric"]), {})[row["run_date"]] = row["value"]
+    return {
+        name: sum(values[night] for night in sorted(values)[-_NIGHTS:]) / min(len(values), _NIGHTS)
+        for name, values in by_metric.items()
+    }
+
+
+def _metric_lines(measured: Sequence[Mapping[str, Any]], earlier: Mapping[tuple[str, str, str], float]) -> list[str]:
+    """One line per run: RMSE, MAE, nDCG and recall, each with the mean of the last seven nights where there are any."""
     lines: dict[tuple[str, str], list[str]] = {}
     for row in measured:
         if row["value"] is not None and row["metric"].startswith(_SUMMARY_METRICS):
-            lines.setdefault((row["run_id"], row["model"]), []).append(f"{row['metric']} {row['value']:.4f}")
+            mean = earlier.get((row["model"], row["split"], row["metric"]))
+            before = "" if mean is None else f" (last {_NIGHTS} nights {mean:.4f})"
+            lines.setdefault((row["run_id"], row["model"]), []).append(f"{row['metric']} {row['value']:.4f}{before}")
     return [f"{model}: {', '.join(values)}" for (_, model), values in lines.items()]
 
 

@@ -30,7 +30,7 @@ def train(job: Job, names: Sequence[str], *, resume: bool = False) -> Summary:
     names = _in_order(names, job, prepare_id)
     algorithms = {name: models.create(name, job.settings) for name in names}
     version = job.tables.version("silver_interactions") or 0
-    ratings, context = _rows(job, version)
+    ratings, context = rows_and_context(job, version)
     finished = runs.finished(job.tables) if resume else {}
     trained, written = 0, list[str]()
     for name, algorithm in algorithms.items():
@@ -161,7 +161,7 @@ def _earlier(job: Job, algorithm: models.Algorithm[Any], prepare_id: str) -> run
     return None if newest is None else runs.Run.of(newest)
 
 
-def _rows(job: Job, version: int) -> tuple[DataFrame, models.TrainingContext]:
+def rows_and_context(job: Job, version: int) -> tuple[DataFrame, models.TrainingContext]:
     """The rows to train on, and the context that all models share."""
     rows = job.tables.read("silver_interactions", version=version)
     ratings, validation = (

@@ -335,6 +335,19 @@ class RetentionSettings(Section):
     """Days that files of older versions of a table stay."""
 
 
+class ObserveSettings(Section):
+    """Who else is told of a job, and how."""
+
+    log: Literal["text", "json"]
+    """json: each step and the end of a job also as a JSON object on standard error; the log file always has them."""
+    hook: Names
+    """A command with its arguments, or one http(s) address, told as JSON of a refusal or failure; empty: nobody."""
+    mlflow: str
+    """The tracking URI to which a night's metrics go; empty: nowhere."""
+    experiment: Annotated[str, Field(min_length=1)]
+    """MLflow's experiment."""
+
+
 class GateSettings(Section):
     """What a night has to reach before its result serves."""
 
@@ -382,6 +395,7 @@ class Settings(Section):
     nightly: NightlySettings
     gate: GateSettings
     retention: RetentionSettings
+    observe: ObserveSettings
     models: Mapping[str, SerializeAsAny[Section]]
     """Each model's hyperparameters, of its own type (nightreel.models.HYPERPARAMETERS); empty where `load` is given
     no types."""

@@ -33,6 +33,8 @@ def alternate(
     by_user, by_item : the same entries; of `implicit`, values are alpha times the confidence
     """
     users, items = start(len(by_user.starts) - 1, len(by_item.starts) - 1, rank=rank, seed=seed)
+    if nonnegative:
+        users, items = np.abs(users), np.abs(items)
     for number in range(1, iterations + 1):
         how: Any = {"reg": reg, "implicit": implicit, "nonnegative": nonnegative}
         items, _ = solved(by_item, users, items, **how)
@@ -41,9 +43,9 @@ def alternate(
 
 
 def start(n_users: int, n_items: int, *, rank: int, seed: int) -> tuple[Floats, Floats]:
-    """Normal directions of length 1 with entries above 0, as Spark's."""
+    """Normal directions of length 1, as Spark's."""
     random = np.random.default_rng(seed)
-    vectors = [np.abs(random.normal(size=(rows, rank))) for rows in (n_users, n_items)]
+    vectors = [random.normal(size=(rows, rank)) for rows in (n_users, n_items)]
     users, items = ((part / np.linalg.norm(part, axis=1, keepdims=True)).astype(np.float32) for part in vectors)
     return users, items
 
