@@ -14,7 +14,7 @@ ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
 $(shell rm -f $(READY) $(NEURAL))
 endif
 
-.PHONY: help install neural demo test check format wheel bench clean distclean
+.PHONY: help install neural demo test check audit format wheel bench clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ check: $(NEURAL) ## Lint, formatting and types
 	@$(VENV) -m ruff check
 	@$(VENV) -m ruff format --check
 	@$(VENV) -m mypy
+
+audit: $(READY) ## Look the pinned versions up in PyPI's database of vulnerabilities
+	@$(VENV) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet pip-audit
+	@.venv/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 format: $(READY) ## Format the code and mend what ruff can
 	@$(VENV) -m ruff check --fix-only

@@ -2,7 +2,7 @@
 
 Reads silver_interactions, gold_runs and the runs' tables. Writes gold_metrics.
 
-    ./spark-submit.sh evaluate --model als --model baseline --set evaluate.k='[5, 10]'
+    ./spark-submit.sh evaluate --model als_block --model baseline --set evaluate.k='[5, 10]'
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Reads silver_interactions, silver_users, silver_items, gold_runs and the run's tables. Writes gold_recommendations,
 gold_similar_items.
 
-    ./spark-submit.sh recommend --model als --set recommend.n=20
+    ./spark-submit.sh recommend --model ease --set recommend.n=20
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Reads the pairs (the Prize's probe.txt or qualifying.txt; or CSV, Parquet or a Delta table with the columns user_id and
 item_id), silver_users, silver_items, gold_runs and the run's tables. Writes gold_predictions and, when asked, a file.
 
-    ./spark-submit.sh score --model als --pairs /data/netflix/qualifying.txt --text predictions.txt
+    ./spark-submit.sh score --model als_block --pairs /data/netflix/qualifying.txt --text predictions.txt
 """
 
 import argparse

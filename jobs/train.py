@@ -3,7 +3,7 @@
 Reads silver_interactions, silver_item_text. Writes gold_runs and the model's own tables (gold_user_factors,
 gold_item_factors); of a network also its weights, next to the tables, and its epochs to gold_metrics.
 
-    ./spark-submit.sh train --model als --set models.als.rank=32
+    ./spark-submit.sh train --model als_block --set models.als_block.rank=32
     ./spark-submit.sh train --model ncf --set neural.processes=2
 """
 

@@ -1,4 +1,4 @@
-"""The command `nightreel`: answers from the tables, and generated ratings; no Spark. Jobs run by spark-submit.sh."""
+"""The command `nightreel`: answers from the tables and generated ratings, without Spark; and runs trained again."""
 
 from __future__ import annotations
 
@@ -114,6 +114,18 @@ def _clean(store: Store, flags: argparse.Namespace) -> Shown:
     return kept._asdict(), [said]
 
 
+def _reproduce(flags: argparse.Namespace) -> None:
+    """The job, with Spark, in this process."""
+    from nightreel.job.entry import main as run_job
+
+    settings = [*flags.set]
+    settings += [
+        f"tables.{name}={value}" for name, value in (("root", flags.tables), ("dataset", flags.dataset)) if value
+    ]
+    env = ["--env", flags.env] if flags.env else []
+    run_job(["reproduce", flags.run_id, *env, *(word for text in settings for word in ("--set", text))])
+
+
 def _summary(dump: Dump) -> str:
     first, last = (file.relative_to(dump.folder) for file in (dump.files[0], dump.files[-1]))
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in dump.broken.items())
@@ -145,6 +157,15 @@ def _parser() -> Parser:
     for flag, what in _KEPT.items():
         kind = float if flag == "--versions-days" else int
         keep.add_argument(flag, type=kind, metavar="N", help=f"{what} (default: that of [retention])")
+    again = commands.add_parser(
+        "reproduce", help="train a run again and compare its metrics", description="As ./spark-submit.sh reproduce."
+    )
+    again.add_argument("run_id", metavar="RUN_ID")
+    again.add_argument("--tables", metavar="ROOT", help="the tables' folder (default: tables.root)")
+    again.add_argument("--dataset", help="of --tables (default: that of the settings)")
+    again.add_argument("--env", help="as the jobs take it")
+    again.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="as the jobs take it")
+    again.set_defaults(command=_reproduce)
     sample = commands.add_parser("sample", help="write generated ratings", description=_SAMPLE, epilog=_FILES)
     number = partial(sample.add_argument, type=_number, metavar="N")
     number("--ratings", default=200_000, help="good ratings, exactly: 200_000, 200k, 22M (default: 200k)")

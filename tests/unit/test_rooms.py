@@ -15,7 +15,7 @@ ORDER = (
 )
 ALLOWED = {room: {room, *ORDER[:place]} for place, room in enumerate(ORDER)} | {
     "sample": {"errors", "sample"},
-    "cli": {"errors", "arguments", "progress", "sample", "settings", "ask", "report", "tables"},
+    "cli": {"errors", "arguments", "progress", "sample", "settings", "ask", "report", "tables", "job"},
 }
 
 
@@ -47,7 +47,7 @@ def test_a_room_imports_only_rooms_to_its_left() -> None:
         ("prepare/text.py", "from nightreel import models, __version__", ["models"]),
         ("models/als.py", "def fit():\n    import nightreel.nightly.steps", ["nightly"]),
         ("settings/layers.py", "from nightreel.session.java import require_java", ["session"]),
-        ("cli.py", "from nightreel.sample import generate\nfrom nightreel.job import run", ["job"]),
+        ("cli.py", "from nightreel.sample import generate\nfrom nightreel.nightly import train", ["nightly"]),
         ("sample/world.py", "from nightreel.progress import step", ["progress"]),
         ("report/html.py", "from nightreel.models.contract import TrainedModel\nimport numpy", []),
     ],

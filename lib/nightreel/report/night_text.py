@@ -26,7 +26,7 @@ _LABELS = {"rmse": "RMSE", "mae": "MAE", "ndcg": "nDCG", "recall": "recall", "ca
 _LOWER_IS_BETTER = ("rmse", "mae")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters that act on a terminal: C0, C1, line separators and changes of the writing direction."""
-_LARGER = {"als": 32, "als_implicit": 64}
+_LARGER = {"als": 32, "als_block": 32, "als_implicit": 64}
 """Larger ranks than in conf/models.toml."""
 
 
