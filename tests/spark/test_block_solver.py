@@ -61,7 +61,7 @@ def test_any_number_of_blocks_gives_what_training_in_memory_gives(
     here = algorithm(model, rank=rank, iterations=4)
     assert isinstance(here, FitsArrays)
     expected: Any = here.fit_arrays(Ratings.of(user.astype(int), item.astype(int), rating), seed=3)
-    for n_blocks, folder in ((1, ""), (7, str(tmp_path / "shared"))):
+    for n_blocks, folder in ((0, ""), (1, ""), (3, str(tmp_path / "shared"))):
         found = algorithm(model, rank=rank, iterations=4, blocks=n_blocks).fit(
             interactions, seed=3, context=context(folder)
         )

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+import json
+from collections.abc import Callable, Iterator
+from typing import Annotated, NamedTuple, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 from pyspark.sql import DataFrame
 
 from nightreel.models.contract import EpochMetric, TrainingContext
 from nightreel.models.engine.catalogue import Floats, Ints, factor_matrix
-from nightreel.models.forms.arrays import Lists
+from nightreel.models.forms.arrays import Lists, Ratings
 from nightreel.models.forms.factors import FactorModel
-from nightreel.models.solve.blocks import Side, as_rows, pack, shipping, solve_side
+from nightreel.models.solve.blocks import as_rows, pack, shipping, size_of, solve_side
 from nightreel.models.solve.loss import Loss
 from nightreel.settings.sections import Penalty, PositiveInt, Section
+
+IN_ONE_TASK = 1_000_000
+"""Rows up to which one task does all iterations, where the number of blocks is not given."""
 
 
 class BlockParams(Section):
@@ -64,42 +70,104 @@ def factorise_in_blocks(
     from nightreel.models.solve.least_squares import solved, start
 
     rank, reg = params.rank, params.reg
-    packed = pack(rows, rank=rank, blocks=params.blocks)
-    users, items = start(packed.users.n_rows, packed.items.n_rows, rank=rank, seed=seed)
+    size = size_of(rows, rank=rank)
+    vectors = start(size.users, size.items, rank=rank, seed=seed)
     earlier = None if context is None else context.earlier
-    history, best = list[EpochMetric](), _Best(np.inf, 0, users, items)
-    with shipping("" if context is None else context.folder) as ship:
+    goes_on = isinstance(earlier, FactorModel) and earlier.rank == rank
+    if isinstance(earlier, FactorModel) and goes_on:
+        vectors = vectors[0], _laid_over(earlier.items, vectors[1])
+    plan = _Plan(params.warm_iterations if goes_on else params.iterations, goes_on, held_out, patience, size.rows)
 
-        def solve(side: Side, other: Floats, own: Floats, *, exact: bool = False) -> tuple[Floats, Loss]:
-            def of_block(lists: Lists, vectors: Floats, mine: Floats) -> tuple[Floats, Loss]:
-                return solved(lists, vectors, mine, reg=reg, implicit=implicit, exact=exact)
+    def solve(lists: Lists, other: Floats, own: Floats, exact: bool) -> tuple[Floats, Loss]:
+        return solved(lists, other, own, reg=reg, implicit=implicit, exact=exact)
 
-            return solve_side(side, ship(other), ship(own), of_block, rank=rank)
+    if params.blocks == 0 and size.rows <= IN_ONE_TASK:
+        users, items, history = _in_one_task(rows, solve, plan, *vectors)
+    else:
+        packed = pack(rows, size, blocks=params.blocks)
+        with shipping("" if context is None else context.folder) as ship:
 
-        iterations = params.iterations
-        if isinstance(earlier, FactorModel) and earlier.rank == rank:
-            iterations = params.warm_iterations
-            items = _laid_over(earlier.items, items)
-            users, _ = solve(packed.users, items, users, exact=True)
-        for number in range(1, iterations + 1):
-            items, of_items = solve(packed.items, users, items)
-            users, of_users = solve(packed.users, items, users, exact=number == iterations)
-            loss = of_users.squares + of_users.penalty + of_items.penalty
-            history.append(EpochMetric("train", f"loss@epoch{number}", loss, packed.rows))
-            if held_out is None:
-                continue
-            rmse = _rmse(held_out, users, items)
-            history.append(EpochMetric("validation", f"rmse@epoch{number}", rmse, len(held_out.target)))
-            if rmse < best.rmse:
-                best = _Best(rmse, number, users, items)
-            elif patience and number - best.iteration >= patience:
-                break
-    if patience and best.iteration:
-        users, items = best.users, best.items
+            def on_executors(side: str, other: Floats, own: Floats, exact: bool) -> tuple[Floats, Loss]:
+                def of_block(lists: Lists, vectors: Floats, mine: Floats) -> tuple[Floats, Loss]:
+                    return solve(lists, vectors, mine, exact)
+
+                return solve_side(getattr(packed, side), ship(other), ship(own), of_block, rank=rank)
+
+            users, items, history = _alternate(on_executors, plan, *vectors)
     if context is not None:
-        context.keep_history(history)
+        context.keep_history([EpochMetric(*metric) for metric in history])
     spark = rows.sparkSession
     return as_rows(spark, users, "user_idx", zeros=not implicit), as_rows(spark, items, "item_idx", zeros=not implicit)
+
+
+History: TypeAlias = list[tuple[str, str, float, int]]
+
+
+class _Plan(NamedTuple):
+    """goes_on : the items' vectors are those of an earlier run, and the users' are solved for first"""
+
+    iterations: int
+    goes_on: bool
+    held_out: HeldOut | None
+    patience: int
+    rows: int
+
+
+def _alternate(
+    solve: Callable[[str, Floats, Floats, bool], tuple[Floats, Loss]], plan: _Plan, users: Floats, items: Floats
+) -> tuple[Floats, Floats, History]:
+    """The vectors of users and items, and what each iteration left.
+
+    Parameters
+    ----------
+    solve : from a side, the other side's vectors, its own and whether exactly, to its new ones and what they leave
+    """
+    history, best, held_out = History(), _Best(np.inf, 0, users, items), plan.held_out
+    if plan.goes_on:
+        users, _ = solve("users", items, users, True)
+    for number in range(1, plan.iterations + 1):
+        items, of_items = solve("items", users, items, False)
+        users, of_users = solve("users", items, users, number == plan.iterations)
+        loss = of_users.squares + of_users.penalty + of_items.penalty
+        history.append(("train", f"loss@epoch{number}", loss, plan.rows))
+        if held_out is None:
+            continue
+        rmse = _rmse(held_out, users, items)
+        history.append(("validation", f"rmse@epoch{number}", rmse, len(held_out.target)))
+        if rmse < best.rmse:
+            best = _Best(rmse, number, users, items)
+        elif plan.patience and number - best.iteration >= plan.patience:
+            break
+    if plan.patience and best.iteration:
+        users, items = best.users, best.items
+    return users, items, history
+
+
+def _in_one_task(
+    rows: DataFrame, solve: Callable[[Lists, Floats, Floats, bool], tuple[Floats, Loss]], plan: _Plan, users: Floats,
+    items: Floats,
+) -> tuple[Floats, Floats, History]:  # fmt: skip
+    """All iterations of few rows at once: each would take longer to plan than to compute."""
+
+    def train(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        given = pa.Table.from_batches(batches)
+        if not given.num_rows:
+            return
+        columns = (given.column(name).to_numpy() for name in ("user_idx", "item_idx", "rating"))
+        ratings = Ratings.of(*columns, n_users=len(users), n_items=len(items))
+        lists = {"users": ratings.by_user, "items": ratings.by_item}
+
+        def of_side(side: str, other: Floats, own: Floats, exact: bool) -> tuple[Floats, Loss]:
+            return solve(lists[side], other, own, exact)
+
+        found = _alternate(of_side, plan, users, items)
+        parts = [part.astype(np.float32).tobytes() for part in found[:2]]
+        yield pa.RecordBatch.from_pydict({"users": parts[:1], "items": parts[1:], "history": [json.dumps(found[2])]})
+
+    trained = rows.repartition(1).mapInArrow(train, "users binary, items binary, history string").toArrow()
+    rank = users.shape[1]
+    vectors = [np.frombuffer(trained[name][0].as_buffer(), np.float32).reshape(-1, rank) for name in ("users", "items")]
+    return vectors[0], vectors[1], [tuple(metric) for metric in json.loads(trained["history"][0].as_py())]
 
 
 class _Best(NamedTuple):

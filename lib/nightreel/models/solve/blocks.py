@@ -48,7 +48,6 @@ class Packed(NamedTuple):
 
     users: Side
     items: Side
-    rows: int
 
 
 class Vectors(NamedTuple):
@@ -64,14 +63,16 @@ class Vectors(NamedTuple):
         return np.asarray(np.load(self.path, mmap_mode="c"))
 
 
-def pack(rows: DataFrame, *, rank: int, blocks: int = 0) -> Packed:
-    """The rows by user and by item, computed once.
+class Size(NamedTuple):
+    """users, items: one more than the largest index."""
 
-    Parameters
-    ----------
-    rows : grain user x item; columns user_idx int, item_idx int, rating float
-    rank : of the vectors that are to be found
-    blocks : of each side; 0: one for each million rows, and two more
+    rows: int
+    users: int
+    items: int
+
+
+def size_of(rows: DataFrame, *, rank: int) -> Size:
+    """How much there is to factorise.
 
     Raises
     ------
@@ -85,9 +86,20 @@ def pack(rows: DataFrame, *, rank: int, blocks: int = 0) -> Packed:
             raise DataError(
                 f"{last + 1:,} {what} of rank {rank}: their vectors would take more than {4 * MOST_FLOATS >> 30} GiB"
             )
-    n_blocks = blocks or 2 + count // _ROWS_A_BLOCK
-    of_users = Side(_packed(rows, "user_idx", "item_idx", n_blocks), n_blocks, users + 1)
-    return Packed(of_users, Side(_packed(rows, "item_idx", "user_idx", n_blocks), n_blocks, items + 1), count)
+    return Size(count, users + 1, items + 1)
+
+
+def pack(rows: DataFrame, size: Size, *, blocks: int = 0) -> Packed:
+    """The rows by user and by item, computed once.
+
+    Parameters
+    ----------
+    rows : grain user x item; columns user_idx int, item_idx int, rating float
+    blocks : of each side; 0: one for each million rows, and two more
+    """
+    n_blocks = blocks or 2 + size.rows // _ROWS_A_BLOCK
+    of_users = Side(_packed(rows, "user_idx", "item_idx", n_blocks), n_blocks, size.users)
+    return Packed(of_users, Side(_packed(rows, "item_idx", "user_idx", n_blocks), n_blocks, size.items))
 
 
 def _packed(rows: DataFrame, own: str, other: str, n_blocks: int) -> DataFrame:
