@@ -86,10 +86,9 @@ def main() -> None:
         generate(base / "raw", format="netflix", ratings=arguments.ratings, seed=1, broken_lines=5, duplicates=0)
         code, seconds = whole(base, first)
         assert code == 0, code
-        more = (base / "raw" / "combined_data_1.txt").read_text(encoding="utf-8")
-        (base / "raw" / "combined_data_2.txt").write_text(
-            more[: len(more) // 4].rpartition("\n")[0].replace(",1,", ",2,")
-        )
+        more = (base / "raw" / "combined_data_1.txt").read_text(encoding="latin-1")
+        part = more[: len(more) // 4].rpartition("\n")[0].replace(",1,", ",2,")
+        (base / "raw" / "combined_data_2.txt").write_text(part, encoding="latin-1")
         copytree(base, Path(temporary) / "reference")
         code, seconds = whole(Path(temporary) / "reference", second)
         expected = lists_of(Path(temporary) / "reference")

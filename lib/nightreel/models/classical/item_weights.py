@@ -85,6 +85,8 @@ class ItemWeights(InMemory[ItemParamsT]):
                 f"model {self.name}: {items:,} items, and it compares each with each, of at most {self.most_items:,}; "
                 "raise filter.min_ratings_per_item, or rank by als_implicit"
             )
+        if items > self.most_dense_items:
+            super().check_size(users=users, items=items, ratings=ratings)
 
     @abstractmethod
     def sparse_weights(self, lists: Lists, n_items: int, share: Share) -> Lists:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Annotated, NamedTuple, TypeAlias
+from functools import partial
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,23 +18,21 @@ from nightreel.models.forms.arrays import Lists, Ratings
 from nightreel.models.forms.factors import FactorModel
 from nightreel.models.solve.blocks import as_rows, pack, shipping, size_of, solve_side
 from nightreel.models.solve.loss import Loss
-from nightreel.settings.sections import Penalty, PositiveInt, Section
+from nightreel.models.solve.spark_als import AlternatingParams
+from nightreel.settings.sections import PositiveInt
 
 IN_ONE_TASK = 1_000_000
 """Rows up to which one task does all iterations, where the number of blocks is not given."""
 
 
-class BlockParams(Section):
-    """Hyperparameters of what the block solver trains."""
+class BlockParams(AlternatingParams):
+    """What the block solver takes besides."""
 
-    rank: PositiveInt
-    reg: Penalty
-    """Multiplied by the number of ratings of each user and item (ALS-WR, Zhou et al. 2008)."""
-    iterations: PositiveInt
     warm_iterations: PositiveInt
     """Iterations of a training that goes on from an earlier one."""
     blocks: Annotated[int, Field(ge=0)]
-    """Blocks of users and of items, the unit of a task; 0: one for each million ratings, and two more."""
+    """Blocks of users and of items, the unit of a task; 0: one for each million ratings, and two more. Up to a million
+    ratings one task then does all iterations."""
 
 
 class HeldOut(NamedTuple):
@@ -71,36 +70,34 @@ def factorise_in_blocks(
 
     rank, reg = params.rank, params.reg
     size = size_of(rows, rank=rank)
-    vectors = start(size.users, size.items, rank=rank, seed=seed)
+    users, items = start(size.users, size.items, rank=rank, seed=seed)
     earlier = None if context is None else context.earlier
-    goes_on = isinstance(earlier, FactorModel) and earlier.rank == rank
-    if isinstance(earlier, FactorModel) and goes_on:
-        vectors = vectors[0], _laid_over(earlier.items, vectors[1])
-    plan = _Plan(params.warm_iterations if goes_on else params.iterations, goes_on, held_out, patience, size.rows)
+    plan = _Plan(params.iterations, False, held_out, patience, size.rows)
+    if isinstance(earlier, FactorModel) and earlier.rank == rank:
+        items = _laid_over(earlier.items, items)
+        plan = plan._replace(iterations=params.warm_iterations, goes_on=True)
 
     def solve(lists: Lists, other: Floats, own: Floats, exact: bool) -> tuple[Floats, Loss]:
         return solved(lists, other, own, reg=reg, implicit=implicit, exact=exact)
 
     if params.blocks == 0 and size.rows <= IN_ONE_TASK:
-        users, items, history = _in_one_task(rows, solve, plan, *vectors)
+        users, items, history = _in_one_task(rows, solve, plan, users, items)
     else:
         packed = pack(rows, size, blocks=params.blocks)
         with shipping("" if context is None else context.folder) as ship:
 
             def on_executors(side: str, other: Floats, own: Floats, exact: bool) -> tuple[Floats, Loss]:
-                def of_block(lists: Lists, vectors: Floats, mine: Floats) -> tuple[Floats, Loss]:
-                    return solve(lists, vectors, mine, exact)
+                loads = ship(_OTHER[side], other), ship(side, own)
+                return solve_side(getattr(packed, side), *loads, partial(solve, exact=exact), rank=rank)
 
-                return solve_side(getattr(packed, side), ship(other), ship(own), of_block, rank=rank)
-
-            users, items, history = _alternate(on_executors, plan, *vectors)
+            users, items, history = _alternate(on_executors, plan, users, items)
     if context is not None:
-        context.keep_history([EpochMetric(*metric) for metric in history])
+        context.keep_history(history)
     spark = rows.sparkSession
     return as_rows(spark, users, "user_idx", zeros=not implicit), as_rows(spark, items, "item_idx", zeros=not implicit)
 
 
-History: TypeAlias = list[tuple[str, str, float, int]]
+_OTHER = {"users": "items", "items": "users"}
 
 
 class _Plan(NamedTuple):
@@ -115,25 +112,25 @@ class _Plan(NamedTuple):
 
 def _alternate(
     solve: Callable[[str, Floats, Floats, bool], tuple[Floats, Loss]], plan: _Plan, users: Floats, items: Floats
-) -> tuple[Floats, Floats, History]:
+) -> tuple[Floats, Floats, list[EpochMetric]]:
     """The vectors of users and items, and what each iteration left.
 
     Parameters
     ----------
     solve : from a side, the other side's vectors, its own and whether exactly, to its new ones and what they leave
     """
-    history, best, held_out = History(), _Best(np.inf, 0, users, items), plan.held_out
+    history, best, held_out = list[EpochMetric](), _Best(np.inf, 0, users, items), plan.held_out
     if plan.goes_on:
         users, _ = solve("users", items, users, True)
     for number in range(1, plan.iterations + 1):
         items, of_items = solve("items", users, items, False)
         users, of_users = solve("users", items, users, number == plan.iterations)
         loss = of_users.squares + of_users.penalty + of_items.penalty
-        history.append(("train", f"loss@epoch{number}", loss, plan.rows))
+        history.append(EpochMetric("train", f"loss@epoch{number}", loss, plan.rows))
         if held_out is None:
             continue
         rmse = _rmse(held_out, users, items)
-        history.append(("validation", f"rmse@epoch{number}", rmse, len(held_out.target)))
+        history.append(EpochMetric("validation", f"rmse@epoch{number}", rmse, len(held_out.target)))
         if rmse < best.rmse:
             best = _Best(rmse, number, users, items)
         elif plan.patience and number - best.iteration >= plan.patience:
@@ -146,7 +143,7 @@ def _alternate(
 def _in_one_task(
     rows: DataFrame, solve: Callable[[Lists, Floats, Floats, bool], tuple[Floats, Loss]], plan: _Plan, users: Floats,
     items: Floats,
-) -> tuple[Floats, Floats, History]:  # fmt: skip
+) -> tuple[Floats, Floats, list[EpochMetric]]:  # fmt: skip
     """All iterations of few rows at once: each would take longer to plan than to compute."""
 
     def train(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -167,7 +164,7 @@ def _in_one_task(
     trained = rows.repartition(1).mapInArrow(train, "users binary, items binary, history string").toArrow()
     rank = users.shape[1]
     vectors = [np.frombuffer(trained[name][0].as_buffer(), np.float32).reshape(-1, rank) for name in ("users", "items")]
-    return vectors[0], vectors[1], [tuple(metric) for metric in json.loads(trained["history"][0].as_py())]
+    return vectors[0], vectors[1], [EpochMetric(*metric) for metric in json.loads(trained["history"][0].as_py())]
 
 
 class _Best(NamedTuple):

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,17 +51,8 @@ class Packed(NamedTuple):
     items: Side
 
 
-class Vectors(NamedTuple):
-    """A side's vectors for the tasks of the other: in a file that all reach, or as they are."""
-
-    path: str | None
-    array: Floats | None
-
-    def load(self) -> Floats:
-        if self.path is None:
-            assert self.array is not None
-            return self.array
-        return np.asarray(np.load(self.path, mmap_mode="c"))
+Load = Callable[[], Floats]
+"""Gives a side's vectors in a task."""
 
 
 class Size(NamedTuple):
@@ -121,7 +113,7 @@ Solve = Callable[[Lists, Floats, Floats], tuple[Floats, Loss]]
 """From a block's lists, the other side's vectors and the block's own: its new ones, and what they leave."""
 
 
-def solve_side(side: Side, other: Vectors, own: Vectors, solve: Solve, *, rank: int) -> tuple[Floats, Loss]:
+def solve_side(side: Side, other: Load, own: Load, solve: Solve, *, rank: int) -> tuple[Floats, Loss]:
     """The new vectors of a side, (rows, rank), and what they leave."""
     n_blocks = side.n_blocks
 
@@ -129,8 +121,8 @@ def solve_side(side: Side, other: Vectors, own: Vectors, solve: Solve, *, rank: 
         for batch in batches:
             for row in range(batch.num_rows):
                 block = batch.column("block")[row].as_py()
-                mine = np.ascontiguousarray(own.load()[block::n_blocks])
-                vectors, loss = solve(_unpacked(batch, row), other.load(), mine)
+                mine = np.ascontiguousarray(own()[block::n_blocks])
+                vectors, loss = solve(_unpacked(batch, row), other(), mine)
                 yield pa.RecordBatch.from_pydict(
                     {
                         "block": pa.array([block], pa.int32()),
@@ -155,20 +147,32 @@ def _unpacked(batch: pa.RecordBatch, row: int) -> Lists:
 
 
 @contextmanager
-def shipping(folder: str) -> Iterator[Callable[[Floats], Vectors]]:
-    """How vectors reach the tasks: in files of a folder that all reach, gone afterwards; without one, with the task."""
+def shipping(folder: str) -> Iterator[Callable[[str, Floats], Load]]:
+    """How the vectors of a side, by its name, reach the tasks: with the task, or by a folder that all reach.
+
+    There each side has a file with its newest vectors, written once; they are gone afterwards.
+    """
     if not folder:
-        yield lambda vectors: Vectors(None, vectors)
+        yield lambda _, vectors: lambda: vectors
         return
     Path(folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vectors-", dir=folder) as files:
+        sent: dict[str, Floats] = {}
 
-        def ship(vectors: Floats) -> Vectors:
-            with tempfile.NamedTemporaryFile(dir=files, suffix=".npy", delete=False) as file:
-                np.save(file, vectors)
-            return Vectors(file.name, None)
+        def ship(side: str, vectors: Floats) -> Load:
+            path = Path(files) / f"{side}.npy"
+            if sent.get(side) is not vectors:
+                with path.with_suffix(".new").open("wb") as file:
+                    np.save(file, vectors)
+                path.with_suffix(".new").replace(path)
+                sent[side] = vectors
+            return partial(_mapped, str(path))
 
         yield ship
+
+
+def _mapped(path: str) -> Floats:
+    return np.asarray(np.load(path, mmap_mode="c"))
 
 
 def as_rows(spark: SparkSession, vectors: Floats, key: str, *, zeros: bool) -> DataFrame:

@@ -14,13 +14,18 @@ from nightreel.settings.sections import Penalty, PositiveInt, Section
 _CHECKPOINTS = "spark.checkpoint.dir"
 
 
-class FactorisationParams(Section):
-    """What explicit and implicit ALS share."""
+class AlternatingParams(Section):
+    """What alternating least squares take, whoever solves them."""
 
     rank: PositiveInt
     reg: Penalty
     """Multiplied by the number of ratings of each user and item (ALS-WR, Zhou et al. 2008)."""
     iterations: PositiveInt
+
+
+class FactorisationParams(AlternatingParams):
+    """What Spark ML's ALS takes besides."""
+
     blocks: Annotated[int, Field(ge=0)]
     """Blocks of users and of items, the unit of a task; 0: Spark's 10. Other blocks, other starting vectors."""
     checkpoint_interval: PositiveInt

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
-from scipy.sparse import csr_matrix
 
 from nightreel.models.engine.catalogue import Floats, Ints
 from nightreel.models.engine.compiled import compiled
 from nightreel.models.engine.row_blocks import WHOLE, Share, by_blocks
-from nightreel.models.forms.arrays import Lists, strongest
+from nightreel.models.forms.arrays import Lists
+from nightreel.models.solve.similarities import cosines
 
 NEAREST = 100
 """Items that an item has weights with; solving for them takes time in the cube of it."""
@@ -50,19 +50,10 @@ def sparse_ease(lists: Lists, n_items: int, *, reg: float, kept: int, share: Sha
 
 def _strongest_pairs(lists: Lists, n_items: int) -> Lists:
     """Of each item the products with others, those with the highest cosine first."""
-    matrix = csr_matrix((lists.values, lists.ids, lists.starts), (len(lists.counts), n_items))
-    items, columns = matrix.T.tocsr(), matrix.tocsc()
+    by_item = lists.transposed(n_items)
+    found = cosines(by_item, len(lists.counts), kept=_STORED)
     lengths = np.sqrt(np.bincount(lists.ids, lists.values**2, minlength=n_items)).astype(np.float32)
-
-    def products(asked: Ints) -> Lists:
-        tile = (items[asked] @ columns).toarray()
-        tile[np.arange(len(asked)), asked] = 0.0
-        cosines = np.divide(tile, lengths, out=np.zeros_like(tile), where=tile > 0)
-        chosen = strongest(cosines, _STORED)
-        owners = np.repeat(np.arange(len(asked)), chosen.counts)
-        return chosen._replace(values=tile[owners, chosen.ids])
-
-    return by_blocks(WHOLE, n_items, products)
+    return found._replace(values=found.values * np.repeat(lengths, found.counts) * lengths[found.ids])
 
 
 def _weights_of(item: int, pairs: Lists, diagonal: Floats, place: Ints, kept: int) -> tuple[Ints, Floats]:
