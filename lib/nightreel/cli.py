@@ -11,8 +11,8 @@ from typing import Any, NoReturn, get_args
 
 from nightreel import __version__
 from nightreel.arguments import Parser
-from nightreel.ask.commands import Shown, add_command, add_commands
-from nightreel.ask.store import Store
+from nightreel.ask.commands import Shown, add_command, add_commands, add_place
+from nightreel.ask.store import Store, open_store
 from nightreel.errors import DONE, INTERRUPTED, ConfigurationError, NightreelError
 from nightreel.sample import Dump, Format, Layout, generate
 from nightreel.settings import load
@@ -119,11 +119,11 @@ def _reproduce(flags: argparse.Namespace) -> None:
     from nightreel.job.entry import main as run_job
 
     settings = [*flags.set]
-    settings += [
-        f"tables.{name}={value}" for name, value in (("root", flags.tables), ("dataset", flags.dataset)) if value
-    ]
-    env = ["--env", flags.env] if flags.env else []
-    run_job(["reproduce", flags.run_id, *env, *(word for text in settings for word in ("--set", text))])
+    if flags.tables:
+        dataset = open_store(flags.tables, flags.dataset).snapshot.dataset
+        settings += [f"tables.root={flags.tables}", f"tables.dataset={dataset}"]
+    options = [word for text in settings for word in ("--set", text)]
+    run_job(["reproduce", flags.run_id, "--env", flags.env, *options])
 
 
 def _summary(dump: Dump) -> str:
@@ -161,10 +161,7 @@ def _parser() -> Parser:
         "reproduce", help="train a run again and compare its metrics", description="As ./spark-submit.sh reproduce."
     )
     again.add_argument("run_id", metavar="RUN_ID")
-    again.add_argument("--tables", metavar="ROOT", help="the tables' folder (default: tables.root)")
-    again.add_argument("--dataset", help="of --tables (default: that of the settings)")
-    again.add_argument("--env", help="as the jobs take it")
-    again.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="as the jobs take it")
+    add_place(again)
     again.set_defaults(command=_reproduce)
     sample = commands.add_parser("sample", help="write generated ratings", description=_SAMPLE, epilog=_FILES)
     number = partial(sample.add_argument, type=_number, metavar="N")

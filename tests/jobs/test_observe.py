@@ -120,6 +120,7 @@ def test_a_run_trained_again_has_the_same_metrics(
         assert ended.code == 0, ended.err
         assert "the same metrics" in ended.out and "ndcg@10: recorded 0." in ended.out
     assert tables.state("gold_runs") == before
+    assert not list((tmp_path / "tables").rglob("again-*"))
     row = next(row for row in tables.few("gold_metrics", run_id=runs["item_mean"]) if row["metric"] == "rmse")
     tables.put(
         "gold_metrics",

@@ -58,6 +58,8 @@ def test_sparse_weights_are_the_dense_ones(model: str, monkeypatch: pytest.Monke
     assert sum(share.values.sum() for share in shares) == pytest.approx(sparse.table.values.sum(), rel=1e-5)
     with pytest.raises(DataError, match="100,001 items, and it compares each with each, of at most 100,000"):
         algorithm(model).check_size(users=1, items=100_001, ratings=1)  # type: ignore[attr-defined]
+    with pytest.raises(DataError, match="200,000,000 ratings, and a task holds them all, of at most 100,000,000"):
+        algorithm(model).check_size(users=1, items=30_000, ratings=200_000_000)  # type: ignore[attr-defined]
 
 
 def test_sparse_ease_that_lacks_pairs_uses_fewer_items(monkeypatch: pytest.MonkeyPatch) -> None:

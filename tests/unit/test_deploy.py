@@ -80,6 +80,11 @@ def test_an_unknown_job_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_help_names_the_jobs(capsys: pytest.CaptureFixture[str]) -> None:
+    entry.main(["--help"])
+    assert "reproduce" in capsys.readouterr().out
+
+
 def test_schedules_name_jobs_that_are_there() -> None:
     dag = (HOME / "deploy" / "airflow_dag.py").read_text(encoding="utf-8")
     ast.parse(dag)

@@ -54,15 +54,20 @@ def add_commands(commands: Any) -> None:
 def add_command(commands: Any, name: str, run: Callable[[Store, argparse.Namespace], Shown], what: str) -> Any:
     """Add a sub-parser with what all commands on the tables take; `run` gives what JSON and a terminal show."""
     parser = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. Needs no Spark.")
-    parser.add_argument("--tables", metavar="ROOT", help="the tables' folder (default: tables.root)")
-    parser.add_argument("--dataset", help="of --tables (default: the only one)")
-    parser.add_argument("--env", default=os.environ.get("NIGHTREEL_ENV", "local"), help="as the jobs take it")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="as the jobs take it")
+    add_place(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     if name not in ("explain", "tables", "report", "rollback", "clean"):
         parser.add_argument("-n", type=_count, default=10, metavar="N", help="how many (default: 10)")
     parser.set_defaults(command=partial(_run, run))
     return parser
+
+
+def add_place(parser: Any) -> None:
+    """Add the arguments that say where the tables are."""
+    parser.add_argument("--tables", metavar="ROOT", help="the tables' folder (default: tables.root)")
+    parser.add_argument("--dataset", help="of --tables (default: the only one)")
+    parser.add_argument("--env", default=os.environ.get("NIGHTREEL_ENV", "local"), help="as the jobs take it")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="as the jobs take it")
 
 
 def _count(text: str) -> int:

@@ -20,6 +20,9 @@ def names() -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the job that the first argument names with the others. A job that ends well returns, any other exits."""
     name, *rest = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
+    if name in ("-h", "--help"):
+        print(f"usage: nightreel-job JOB [arguments of the job]\njobs: {', '.join(names())}")
+        return
     if name not in names():
         print(f"nightreel-job: {name}: no such job; there are: {', '.join(names())}", file=sys.stderr)
         sys.exit(BAD_USAGE)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pandas as pd
+from pyspark.sql import functions as F
 
 from nightreel import __version__, models
 from nightreel import evaluate as evaluation
@@ -42,11 +44,16 @@ def reproduce(job: Job, run_id: str) -> Reproduced:
     DataError : its rows, or the run it went on from, are gone
     """
     run = runs.find(job.tables, run_id=run_id)
-    recorded = _recorded(job, run)
-    model = _trained_again(job, run)
-    interactions = job.tables.read("silver_interactions", version=run.interactions_version)
-    with job.step("measure again"), evaluation.hold_out(interactions, job.settings.evaluate) as held_out:
-        again = {row["metric"]: row["value"] for row in evaluation.evaluate(model, held_out, job.settings.scale)}
+    recorded, folder = _recorded(job, run), networks_folder(job)
+    made_in = "" if folder is None else str(folder / f"again-{run.run_id}")
+    try:
+        model = _trained_again(job, run, made_in)
+        interactions = job.tables.read("silver_interactions", version=run.interactions_version)
+        with job.step("measure again"), evaluation.hold_out(interactions, job.settings.evaluate) as held_out:
+            again = {row["metric"]: row["value"] for row in evaluation.evaluate(model, held_out, job.settings.scale)}
+    finally:
+        if made_in:
+            shutil.rmtree(made_in, ignore_errors=True)
     rows = [(name, value, again[name]) for name, value in sorted(recorded.items()) if again.get(name) is not None]
     table = pd.DataFrame(rows, columns=["metric", "recorded", "again"])
     table["difference"] = (table["again"] - table["recorded"]) / table["recorded"].abs().clip(lower=1e-12)
@@ -58,18 +65,15 @@ def reproduce(job: Job, run_id: str) -> Reproduced:
 
 def _recorded(job: Job, run: runs.Run) -> dict[str, float]:
     split = job.settings.evaluate.split
-    measured = job.tables.read("gold_metrics").where(f"NOT {EPOCH_METRICS} AND value IS NOT NULL")
-    found = {
-        row["metric"]: row["value"]
-        for row in measured.collect()
-        if (row["run_id"], row["split"]) == (run.run_id, split)
-    }
+    of_run = (F.col("run_id") == F.lit(run.run_id)) & (F.col("split") == F.lit(split))
+    measured = job.tables.read("gold_metrics").where(f"NOT {EPOCH_METRICS} AND value IS NOT NULL").where(of_run)
+    found = {row["metric"]: row["value"] for row in measured.collect()}
     if not found:
         raise ConfigurationError(f"run {run.run_id}: was not measured on split {split}: nothing to compare with")
     return found
 
 
-def _trained_again(job: Job, run: runs.Run) -> models.TrainedModel:
+def _trained_again(job: Job, run: runs.Run, folder: str) -> models.TrainedModel:
     params = HYPERPARAMETERS[run.model].model_validate_json(json.dumps(run.params))
     settings = job.settings.model_copy(update={"models": {**job.settings.models, run.model: params}})
     algorithm: models.Algorithm[Any] = models.create(run.model, settings)
@@ -77,12 +81,12 @@ def _trained_again(job: Job, run: runs.Run) -> models.TrainedModel:
     def load(run_id: str) -> models.TrainedModel:
         return runs.load(job.tables, runs.find(job.tables, run_id=run_id))
 
-    folder, earlier = networks_folder(job), run.header.get("earlier")
+    earlier = run.header.get("earlier")
     try:
         ratings, context = rows_and_context(job, run.interactions_version)
         context = replace(
             context,
-            folder="" if folder is None else str(folder / f"again-{run.run_id}"),
+            folder=folder,
             trained=lambda name: load(run.header["members"][name]),
             earlier=load(earlier) if earlier else None,
         )

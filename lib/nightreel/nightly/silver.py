@@ -40,7 +40,7 @@ def new_prepare_id(tables: Tables, settings: Settings) -> str:
     """
     bronze = {table: tables.state(table) for table in BRONZE_READ}
     rest = {"code": __version__, "settings": prepare_settings(settings), "bronze": bronze}
-    known = tables.stamp(INDEX[0]) if known_indices(tables) is not None else None
+    known = tables.stamp(INDEX[0]) if all(map(tables.exists, INDEX)) else None
     return f"{digest(rest)}.{known or digest(rest)[:8]}.{digest(settings.split.model_dump())[:4]}"
 
 
@@ -53,7 +53,8 @@ def may_go_on(earlier: str, now: str, split: SplitSettings) -> bool:
     """Whether vectors of the earlier prepare hold in this one, and have learnt nothing of its held-out rows.
 
     With the same indices, and a split by which a row that once trained is never held out: by the rows' own hashes or
-    pairs, or the latest rows. A number or a share of each user's rows takes in others as rows come.
+    pairs, or, where what comes is newer than what is there, the latest rows. A number or a share of each user's rows
+    takes in others as rows come.
     """
     by_count = split.strategy == "per_user" or (
         split.strategy == "random" and (split.test_rows or split.validation_rows)
@@ -63,8 +64,7 @@ def may_go_on(earlier: str, now: str, split: SplitSettings) -> bool:
 
 def known_indices(tables: Tables) -> Known | None:
     """The index tables; None where there are none yet, or one of two was never written: both are made anew."""
-    users, items = (tables.read(name) if tables.exists(name) else None for name in INDEX)
-    return None if users is None or items is None else Known(users, items)
+    return Known(*map(tables.read, INDEX)) if all(map(tables.exists, INDEX)) else None
 
 
 def current_prepare_id(tables: Tables) -> str:

@@ -137,8 +137,8 @@ def _grow(tables: Tables, name: str, rows: DataFrame, prepare_id: str, grows: bo
 
 def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
     """Runs -> their metrics on the held-out split."""
-    interactions = job.tables.read("silver_interactions", version=job.tables.version("silver_interactions"))
     prepare_id = current_prepare_id(job.tables)
+    interactions = job.tables.read("silver_interactions")
     for run in chosen:
         _require_prepare(run, prepare_id)
     split = job.settings.evaluate.split
@@ -163,13 +163,9 @@ def evaluate(job: Job, chosen: Sequence[runs.Run]) -> Summary:
 
 def _of_last_nights(job: Job) -> dict[tuple[str, str, str], float]:
     """By model, split and metric, the mean of the last seven nights before this one that have it."""
-    rows = [
-        row
-        for row in job.tables.read("gold_metrics").where(f"NOT {EPOCH_METRICS} AND value IS NOT NULL").collect()
-        if row["run_date"] < job.run_date
-    ]
+    measured = job.tables.read("gold_metrics").where(f"NOT {EPOCH_METRICS} AND value IS NOT NULL")
     by_metric: dict[tuple[str, str, str], dict[date, float]] = {}
-    for row in rows:
+    for row in measured.where(F.col("run_date") < F.lit(job.run_date)).collect():
         by_metric.setdefault((row["model"], row["split"], row["metric"]), {})[row["run_date"]] = row["value"]
     return {
         name: sum(values[night] for night in sorted(values)[-_NIGHTS:]) / min(len(values), _NIGHTS)

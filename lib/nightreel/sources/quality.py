@@ -57,9 +57,8 @@ def unmeasured(tables: Tables) -> tuple[datetime, IngestReport] | None:
         return None
     files = tables.few("bronze_files")
     newest = max((row["ingested_at"] for row in files), default=None)
-    if newest is None or (
-        tables.exists("bronze_quality") and tables.read("bronze_quality").where(F.col("ingested_at") >= newest).take(1)
-    ):
+    measured = tables.few("bronze_quality") if tables.exists("bronze_quality") else []
+    if newest is None or any(row["ingested_at"] >= newest for row in measured):
         return None
     of_ingest = [row for row in files if row["ingested_at"] == newest]
     rejected = tables.read("bronze_quarantine").where(F.col("file_id").isin([row["file_id"] for row in of_ingest]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +11,6 @@ from pyspark.sql import functions as F
 
 from nightreel.errors import TableError
 from nightreel.settings.sections import TablesSettings
-from nightreel.tables.schemas import SCHEMAS
 from nightreel.tables.snapshot import Snapshot, sql_id
 from nightreel.tables.tables import Tables
 
@@ -24,6 +23,8 @@ def snapshot_of(tables: Tables, settings: TablesSettings) -> Snapshot:
 class CatalogSnapshot(Snapshot):
     """A dataset's tables in a catalog. Conditions and queries are SQL that Spark and DataFusion read alike."""
 
+    _quote = "`"
+
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self.dataset = tables.dataset
@@ -31,26 +32,9 @@ class CatalogSnapshot(Snapshot):
     def exists(self, table: str) -> bool:
         return self._tables.exists(table)
 
-    def rows(
-        self,
-        table: str,
-        columns: Iterable[str] | None = None,
-        *,
-        where: str = "true",
-        order: str = "",
-        version: int | None = None,
-    ) -> pa.Table:
-        named = columns or [f"`{name}`" for name in SCHEMAS[table].columns]
-        self._tables.read(table, version=version).createOrReplaceTempView("rows")
-        query = f"SELECT {', '.join(named)} FROM rows WHERE {where}"
-        return self._collected(query + (f" ORDER BY {order}" if order else ""))
-
-    def query(self, query: str, *tables: str) -> pa.Table:
-        for table in tables:
-            self._tables.read(table).createOrReplaceTempView(table)
-        return self._collected(query)
-
-    def _collected(self, query: str) -> pa.Table:
+    def _execute(self, query: str, named: Mapping[str, tuple[str, int | None]]) -> pa.Table:
+        for name, (table, version) in named.items():
+            self._tables.read(table, version=version).createOrReplaceTempView(name)
         try:
             return self._tables.spark.sql(query).toArrow()
         except PySparkException as error:

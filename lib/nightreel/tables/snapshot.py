@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
@@ -29,6 +29,9 @@ class Snapshot:
     ------
     ConfigurationError : there are no tables, or those of several datasets
     """
+
+    _quote: ClassVar[str] = '"'
+    """Around a column's name."""
 
     def __init__(self, root: str, dataset: str | None = None) -> None:
         self.root, self.dataset = root.rstrip("/"), dataset or _only_dataset(root)
@@ -65,16 +68,17 @@ class Snapshot:
         ------
         TableError : there is no such table, or it cannot be read
         """
-        named = columns or [f'"{name}"' for name in SCHEMAS[table].columns]
+        named = columns or [f"{self._quote}{name}{self._quote}" for name in SCHEMAS[table].columns]
         query = f"SELECT {', '.join(named)} FROM rows WHERE {where}"
-        return self._execute(query + (f" ORDER BY {order}" if order else ""), {"rows": self._open(table, version)})
+        return self._execute(query + (f" ORDER BY {order}" if order else ""), {"rows": (table, version)})
 
     def query(self, query: str, *tables: str) -> pa.Table:
         """What DataFusion's SQL makes of the tables, by their names."""
-        return self._execute(query, {name: self._open(name, None) for name in tables})
+        return self._execute(query, {name: (name, None) for name in tables})
 
-    def _execute(self, query: str, tables: Mapping[str, DeltaTable]) -> pa.Table:
-        builder = QueryBuilder()
+    def _execute(self, query: str, named: Mapping[str, tuple[str, int | None]]) -> pa.Table:
+        """The query's rows; `named` gives its tables, each at a version, by the names they have in it."""
+        builder, tables = QueryBuilder(), {name: self._open(*table) for name, table in named.items()}
         for name, table in tables.items():
             builder.register(name, table)
         try:

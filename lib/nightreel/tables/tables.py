@@ -151,6 +151,10 @@ class Tables:
         """
         self._pinned |= {table: self.version(table) for table in tables}
 
+    def pinned(self, table: str) -> int:
+        """The version at which the pinned table is read; 0 where it was not there."""
+        return self._pinned[table] or 0
+
     def changed_since_pinned(self, *tables: str) -> list[str]:
         return [table for table in tables if self.version(table) != self._pinned[table]]
 
