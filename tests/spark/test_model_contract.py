@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -69,6 +69,7 @@ EXPECTED_TO = {
     "als": {Capability.PREDICT, Capability.RECOMMEND, Capability.SIMILAR},
     "als_block": {Capability.PREDICT, Capability.RECOMMEND, Capability.SIMILAR},
     "als_implicit": {Capability.RECOMMEND, Capability.SIMILAR},
+    "bayes_mf": set(Capability),
     "ease": {Capability.RECOMMEND, Capability.SIMILAR},
     "item_cosine": {Capability.RECOMMEND, Capability.SIMILAR},
     "user_cosine": {Capability.RECOMMEND},
@@ -84,7 +85,7 @@ FOLDED_EXACTLY = (
     *("ease", "item_cosine", "content", "blend", "blend_lists"),
 )
 """A user added with the ratings of a trained one is the same."""
-FOLDED_NEARLY = ("baseline_sgd", "funk_svd", "svd_pp", "nmf", "bpr", "warp", *NETWORKS)
+FOLDED_NEARLY = ("bayes_mf", "baseline_sgd", "funk_svd", "svd_pp", "nmf", "bpr", "warp", *NETWORKS)
 ADDED = 500
 """What the contract adds to a user's index when it adds its ratings again."""
 
@@ -118,6 +119,7 @@ def train(models: Iterable[str], interactions: DataFrame, folder: Path) -> Model
         f"models.{model}={{iterations = 2, blocks = 2, rank = 4}}" for model in ("als", "als_block", "als_implicit")
     ]
     quick += ["models.baseline.iterations=2", "training.epochs=2", "models.blend.members=['baseline', 'als']"]
+    quick += ["models.bayes_mf={rank = 3, sweeps = 8, burn_in = 4, samples = 3, links = true, blocks = 0}"]
     quick += ["models.svd.rank=4", "models.funk_svd.rank=4", "models.nmf.epochs=10"]
     quick += [f"models.{model}.min_rating=1.0" for model in RANKERS]
     settings = load("local", quick, models=HYPERPARAMETERS)
@@ -165,10 +167,11 @@ def ask(models: Models, question: Callable[[Any], DataFrame], *needed: Capabilit
     named = [answer.select(F.lit(name).alias("_model"), "*") for name, answer in frames.items()]
     # Each join of a model is a broadcast: those of all models at once do not fit the session's memory.
     parts = [named[start : start + _ASKED_AT_ONCE] for start in range(0, len(named), _ASKED_AT_ONCE)]
-    answers = [reduce(DataFrame.union, part).toArrow() for part in parts]
+    together = partial(DataFrame.unionByName, allowMissingColumns=True)
+    answers = [reduce(together, part).toArrow() for part in parts]
     rows = pa.concat_tables(answers, promote_options="permissive")  # they differ in what may be null
     return {
-        name: Answer(answer.dtypes, rows.filter(pc.equal(rows["_model"], name)).drop_columns("_model"))
+        name: Answer(answer.dtypes, rows.filter(pc.equal(rows["_model"], name)).select(answer.columns))
         for name, answer in frames.items()
     }
 
@@ -346,7 +349,8 @@ class TestEveryModel:
         self, name: str, model: TrainedModel, pairs: DataFrame, predicted: Answers
     ) -> None:
         needs(model, Capability.PREDICT)
-        assert predicted[name].dtypes == [*pairs.dtypes, ("prediction", "float"), ("cold", "boolean")]
+        told = [("uncertainty", "float")] if model.tells_uncertainty else []
+        assert predicted[name].dtypes == [*pairs.dtypes, ("prediction", "float"), ("cold", "boolean"), *told]
         rows = predicted[name].by("odd.name")
         assert [(row["user_idx"], row["item_idx"]) for row in rows] == ASKED_PAIRS
         assert [row["cold"] for row in rows] == [False, False] + [True] * 6
@@ -354,7 +358,11 @@ class TestEveryModel:
         of_item = np.mean([rating for _, item, rating in ratings() if item == 0])
         of_all = np.mean([rating for _, _, rating in ratings()])
         expected = [of_user, of_item, of_all, of_item, of_user, of_all]
-        assert [row["prediction"] for row in rows[2:]] == pytest.approx(expected, abs=1e-5)
+        if model.tells_uncertainty:  # who is unknown is drawn from the prior, less certainly
+            assert [row["prediction"] for row in rows[2:]] == pytest.approx(expected, abs=2.0)
+            assert rows[4]["uncertainty"] > rows[0]["uncertainty"] > 0
+        else:
+            assert [row["prediction"] for row in rows[2:]] == pytest.approx(expected, abs=1e-5)
         again = rows[1]["prediction"]  # of the same pair; networks round the last bit by a row's place in its batch
         assert rows[0]["prediction"] == (pytest.approx(again, abs=1e-6) if isinstance(model, NetworkModel) else again)
         assert 0 < rows[0]["prediction"] < 6

@@ -18,6 +18,7 @@ from nightreel.models.forms.blend_arrays import ListBlendArrays, RatingBlendArra
 from nightreel.models.forms.factor_arrays import FactorArrays
 from nightreel.models.forms.fold_in import FoldIn
 from nightreel.models.forms.neighbour_arrays import NeighbourArrays, NeighbourRule
+from nightreel.models.forms.samples import Samples
 from nightreel.models.run import FINISHED, Run
 from nightreel.tables.snapshot import Snapshot
 from nightreel.tables.sql import sql_text
@@ -92,6 +93,7 @@ def _factors(snapshot: Snapshot, run: Run, n_items: int, users: Side) -> FactorA
         global_mean=header["global_mean"],
         capabilities=_can(run),
         fold_in=FoldIn.of(header),
+        samples=Samples.of(header),
     )
 
 

@@ -32,6 +32,11 @@ class TrainedModel(ABC):
     algorithm: str
     capabilities: frozenset[Capability]
 
+    @property
+    def tells_uncertainty(self) -> bool:
+        """Whether `predict` has a column uncertainty."""
+        return False
+
     @abstractmethod
     def predict(self, pairs: DataFrame) -> DataFrame:
         """Ratings for pairs.
@@ -43,7 +48,8 @@ class TrainedModel(ABC):
         Returns
         -------
         the pairs' columns, then prediction float in rating units, unclipped, never null, and cold boolean: the
-        user or the item was unknown, and the prediction is the item's mean, else the user's, else the global mean
+        user or the item was unknown, and the prediction is the item's mean, else the user's, else the global mean.
+        Of models that know it then uncertainty float, the standard deviation of a rating around the prediction
 
         Raises
         ------

@@ -7,6 +7,7 @@ from typing import Any
 
 from nightreel.errors import ConfigurationError
 from nightreel.models.classical.als import Als, AlsBlock, AlsImplicit
+from nightreel.models.classical.bayes import BayesMf
 from nightreel.models.classical.biases import Baseline, ItemMean, MeanOfMeans, Popular, UserMean, WeightedMean
 from nightreel.models.classical.blend import Blend, BlendAlgorithm, BlendLists
 from nightreel.models.classical.closed_forms import CoClustering, Random, Svd
@@ -36,6 +37,7 @@ _CLASSICAL: Mapping[str, type[Algorithm[Any]]] = {
             Als,
             AlsBlock,
             AlsImplicit,
+            BayesMf,
             Ease,
             ItemCosine,
             UserCosine,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -226,7 +227,8 @@ def score(job: Job, run: runs.Run, *, pairs: str, csv: str | None, text: str | N
         job.tables.replace_where("gold_predictions", scored.withColumns(labels), replaced)
     of_run = (F.col("run_id") == F.lit(run.run_id)) & (F.col("pairs") == F.lit(pairs))
     predictions = job.tables.read("gold_predictions").where(of_run)
-    for path, write in ((csv, recommending.write_csv), (text, recommending.write_prize_format)):
+    write_csv = partial(recommending.write_csv, uncertainty=model.tells_uncertainty)
+    for path, write in ((csv, write_csv), (text, recommending.write_prize_format)):
         if path is not None:
             with job.step(f"write {path}"):
                 write(predictions, path)

@@ -86,7 +86,8 @@ def score_pairs(
     Returns
     -------
     grain row; columns position bigint, user_id, item_id, prediction float, cold boolean (the user or the item is
-    unknown to the model, and the prediction a fallback mean)
+    unknown to the model, and the prediction a fallback mean), uncertainty float (standard deviation of a rating around
+    the prediction; null of models without it)
 
     Raises
     ------
@@ -98,6 +99,6 @@ def score_pairs(
         .join(items.select("item_id", "item_idx"), "item_id", "left")
     )
     clipped = F.greatest(F.least("prediction", F.lit(scale.highest)), F.lit(scale.lowest))
-    return model.predict(indexed).select(
-        "position", "user_id", "item_id", clipped.cast("float").alias("prediction"), "cold"
-    )
+    told = model.predict(indexed)
+    uncertainty = F.col("uncertainty") if model.tells_uncertainty else F.lit(None).cast("float").alias("uncertainty")
+    return told.select("position", "user_id", "item_id", clipped.cast("float").alias("prediction"), "cold", uncertainty)

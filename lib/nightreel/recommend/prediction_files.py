@@ -43,24 +43,25 @@ def write_prize_format(predictions: DataFrame, path: str, *, decimals: int = _DE
             before = block["last"]
 
 
-def write_csv(predictions: DataFrame, path: str, *, decimals: int = _DECIMALS) -> None:
+def write_csv(predictions: DataFrame, path: str, *, uncertainty: bool = False, decimals: int = _DECIMALS) -> None:
     """Write user_id,item_id,prediction with a header, in the order of position, as `write_prize_format` writes.
 
     Parameters
     ----------
-    predictions : grain pair; columns position bigint, user_id, item_id, prediction float
+    predictions : grain pair; columns position bigint, user_id, item_id, prediction float, and uncertainty if wanted
+    uncertainty : whether it is a fourth column
     """
-    lines = predictions.orderBy("position").select(
-        F.to_csv(F.struct("user_id", "item_id", _number(decimals))).alias("line")
-    )
+    names = ["prediction", "uncertainty"][: 1 + uncertainty]
+    numbers = [_number(decimals, name) for name in names]
+    lines = predictions.orderBy("position").select(F.to_csv(F.struct("user_id", "item_id", *numbers)).alias("line"))
     with _replacing(path) as file:
-        file.write(b"user_id,item_id,prediction\n")
+        file.write(f"user_id,item_id,{','.join(names)}\n".encode())
         for block in lines.mapInArrow(_lines, "text string").toLocalIterator(prefetchPartitions=True):
             file.write(block["text"].encode())
 
 
-def _number(decimals: int) -> Column:
-    return F.format_string(f"%.{decimals}f", "prediction").alias("prediction")
+def _number(decimals: int, name: str = "prediction") -> Column:
+    return F.format_string(f"%.{decimals}f", name).alias(name)
 
 
 def _prize_text(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -332,7 +332,7 @@ class RetentionSettings(Section):
     rollbacks: Annotated[int, Field(ge=0)]
     """Published runs that stay whatever their age."""
     versions_days: Penalty
-    """Days that files of older versions of a table stay."""
+    """Days that the log and the files of older versions of a table stay."""
 
 
 class ObserveSettings(Section):

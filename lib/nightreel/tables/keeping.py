@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from nightreel.errors import ConfigurationError
 from nightreel.tables.delta_rs import commit_rows, schema_json
-from nightreel.tables.schemas import SCHEMAS
+from nightreel.tables.schemas import LOG_RETENTION, SCHEMAS
 from nightreel.tables.snapshot import Snapshot
 from nightreel.tables.sql import sql_text
 
@@ -97,7 +97,7 @@ def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: flo
     Parameters
     ----------
     rollbacks : published runs, the newest, that stay whatever their age
-    versions_days : days that files of older versions of a table stay; a reader of an older version needs them
+    versions_days : days that the log and the files of older versions of a table stay; a reader of one needs them
     """
     before = _bytes(Path(snapshot.root) / snapshot.dataset)
     runs = snapshot.dicts("gold_runs", ("run_id", "run_date", "header")) if snapshot.exists("gold_runs") else []
@@ -121,9 +121,12 @@ def clean(snapshot: Snapshot, *, nights: int, rollbacks: int, versions_days: flo
         if len(opened.file_uris()) >= _COMPACTED_FROM and table.startswith("gold_"):
             opened.optimize.compact()
         hours = int(versions_days * _HOURS_A_DAY)
+        if opened.metadata().configuration.get(LOG_RETENTION) != f"interval {hours} hours":
+            opened.alter.set_table_properties({LOG_RETENTION: f"interval {hours} hours"})
         opened.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
         opened.create_checkpoint()
         opened.cleanup_metadata()
+        _remove_checksums(Path(snapshot.path(table)))
     after = _bytes(Path(snapshot.root) / snapshot.dataset)
     return Kept(len(kept), len(gone), before - after)
 
@@ -135,6 +138,15 @@ def _members(header: str) -> Collection[str]:
 def _remove_networks(folder: Path, gone: Collection[str]) -> None:
     for run_id in gone:
         shutil.rmtree(folder / run_id, ignore_errors=True)
+
+
+def _remove_checksums(table: Path) -> None:
+    """Those that Hadoop (.<file>.crc) and Delta (<version>.crc) have written of files that are no more."""
+    for checksum in sorted(table.rglob("*.crc"), key=lambda file: file.name.startswith(".")):
+        of = checksum.name.removesuffix(".crc")
+        file = of.removeprefix(".") if of.startswith(".") else f"{of}.json"
+        if not (checksum.parent / file).exists():
+            checksum.unlink()
 
 
 def _remove_checkpoints(folder: Path) -> None:

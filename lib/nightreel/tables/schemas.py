@@ -233,6 +233,7 @@ _TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
         "item_id": ID,
         "prediction": "float",
         "cold": "boolean",  # the user or the item was unknown: a fallback mean
+        "uncertainty": "float",  # standard deviation of a rating around the prediction; null of models without it
     },
     ("gold_comparison", "comparison x fold x candidate x metric", "compare"): {
         "comparison_id": "string",  # digest of the rows, the folds and the measures
@@ -260,10 +261,14 @@ _TABLES: Mapping[tuple[str, ...], Mapping[str, str]] = {
 }
 """(name, grain, owner, columns it is partitioned by) and columns."""
 
+LOG_RETENTION = "delta.logRetentionDuration"
+"""The property of a table that says how long Delta keeps the log of older versions."""
+
+_OF_ALL = {LOG_RETENTION: "interval 168 hours"}
 _PROPERTIES = {"bronze_ratings": {"delta.dataSkippingStatsColumns": "file_id"}}
 
 SCHEMAS: Mapping[str, TableSchema] = {
-    name: TableSchema(name, grain, columns, owner, tuple(partitions), _PROPERTIES.get(name, {}))
+    name: TableSchema(name, grain, columns, owner, tuple(partitions), _OF_ALL | _PROPERTIES.get(name, {}))
     for (name, grain, owner, *partitions), columns in _TABLES.items()
 }
 

@@ -158,6 +158,7 @@ def as_rows(model: Arrays, share: Share = WHOLE) -> Iterator[pa.RecordBatch]:
     if isinstance(model, FactorArrays):
         header |= {"mean": model.mean, "rank": model.items.factors.shape[1]}
         header |= {"fold_in": asdict(model.fold_in) if model.fold_in else None}
+        header |= {"samples": model.samples.header() if model.samples else None}
     else:
         header |= {"rule": asdict(model.rule)}
         yield from _table_rows(model.table, model, share)

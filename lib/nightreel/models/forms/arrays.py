@@ -185,10 +185,14 @@ def _means(index: Ints, rating: Floats, n: int) -> Floats:
 
 
 class Predicted(NamedTuple):
-    """prediction : (pairs,) float32, unclipped; cold : (pairs,), the user or the item was unknown."""
+    """prediction : (pairs,) float32, unclipped; cold : (pairs,), the user or the item was unknown.
+
+    uncertainty : (pairs,) float32, the standard deviation of a rating around the prediction; of models that know it
+    """
 
     prediction: Floats
     cold: Bools
+    uncertainty: Floats | None = None
 
 
 class Explanation(NamedTuple):

@@ -67,7 +67,7 @@ def member_predictions(members: Mapping[str, TrainedModel], pairs: DataFrame) ->
     """The pairs' columns, then _<name> double for each member, and _cold boolean."""
     for place, (name, member) in enumerate(members.items()):
         pairs = member.predict(pairs).withColumnsRenamed({"prediction": f"_{name}"})
-        pairs = pairs.withColumnsRenamed({"cold": "_cold"}) if place == 0 else pairs.drop("cold")
+        pairs = (pairs.withColumnsRenamed({"cold": "_cold"}) if place == 0 else pairs.drop("cold")).drop("uncertainty")
     return pairs
 
 

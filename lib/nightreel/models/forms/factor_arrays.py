@@ -9,11 +9,13 @@ import numpy as np
 
 from nightreel.errors import CapabilityError
 from nightreel.models.contract import Capability
-from nightreel.models.engine.catalogue import Catalogue, Ints, Ranked, Users
+from nightreel.models.engine.catalogue import Catalogue, Floats, Ints, Ranked, Users
 from nightreel.models.forms.arrays import (
     ArrayModel,
+    Bools,
     Explanation,
     Lists,
+    Numbers,
     Predicted,
     Ratings,
     Side,
@@ -22,6 +24,9 @@ from nightreel.models.forms.arrays import (
     within,
 )
 from nightreel.models.forms.fold_in import FixedItems, FoldIn
+from nightreel.models.forms.samples import Samples, Unknown
+
+_PAIRS_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class FactorArrays(ArrayModel):
     """score = mean + user bias + item bias + user factors . item factors.
 
     fold_in : how users are added; None where they cannot be
+    samples : where the factors are a chain's samples, what they are
     """
 
     users: Side
@@ -37,15 +43,29 @@ class FactorArrays(ArrayModel):
     global_mean: float
     capabilities: frozenset[Capability]
     fold_in: FoldIn | None = None
+    samples: Samples | None = None
 
     def predict(self, user_idx: Ints, item_idx: Ints) -> Predicted:
         self.require(Capability.PREDICT)
+        if self.samples is not None:
+            return self._by_samples(user_idx, item_idx, self.samples)
         user, item = within(user_idx, self.users.known), within(item_idx, self.items.known)
         products = np.einsum("ij,ij->i", self.users.factors[user], self.items.factors[item])
         score = self.mean + self.users.bias[user].astype(np.float64) + self.items.bias[item] + products
         return with_fallback(
             score, user_idx, item_idx, users=self.users, items=self.items, global_mean=self.global_mean
         )
+
+    def _by_samples(self, user_idx: Ints, item_idx: Ints, samples: Samples) -> Predicted:
+        """As predict; who or what is unknown is drawn from the prior, and so the least certain."""
+        found: list[Predicted] = []
+        for start in range(0, max(len(user_idx), 1), _PAIRS_AT_ONCE):
+            part = slice(start, start + _PAIRS_AT_ONCE)
+            users, user_bias, new_user = _laid(self.users, user_idx[part], samples.user)
+            items, item_bias, new_item = _laid(self.items, item_idx[part], samples.item)
+            score = self.mean + user_bias + item_bias + np.einsum("ij,ij->i", users, items)
+            found.append(Predicted(score.astype(np.float32), new_user | new_item, samples.deviation(users, items)))
+        return Predicted(*(np.concatenate([getattr(part, name) for part in found]) for name in Predicted._fields))
 
     def recommend(self, user_idx: Ints, *, n: int, seen: Lists) -> Ranked:
         self.require(Capability.RECOMMEND)
@@ -81,9 +101,18 @@ class FactorArrays(ArrayModel):
     def _fixed_items(self) -> FixedItems:
         if self.fold_in is None:
             raise CapabilityError("the model cannot take users that it was not trained on, and has no explanations")
-        return FixedItems(self.fold_in, self.items, mean=self.mean)
+        around = None if self.samples is None else self.samples.user
+        return FixedItems(self.fold_in, self.items, mean=self.mean, around=around)
 
     @cached_property
     def _catalogue(self) -> Catalogue:
         known = np.flatnonzero(self.items.known)
         return Catalogue(known.astype(np.int32), self.items.bias[known], self.items.factors[known])
+
+
+def _laid(side: Side, index: Ints, unknown: Unknown) -> tuple[Floats, Numbers, Bools]:
+    """The vectors and biases of these indices, and which of them are unknown."""
+    new, place = ~is_known(index, side.known), within(index, side.known)
+    vectors, bias = side.factors[place], side.bias[place].astype(np.float64)
+    vectors[new], bias[new] = unknown.vector, unknown.bias
+    return vectors, bias, new

@@ -18,6 +18,7 @@ from nightreel.models.engine.catalogue import factor_matrix
 from nightreel.models.engine.top_n import similar_items, top_n
 from nightreel.models.forms.arrays import Side
 from nightreel.models.forms.fold_in import FixedItems, FoldIn
+from nightreel.models.forms.samples import Samples
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,18 @@ class FactorModel(TrainedModel):
     capabilities: frozenset[Capability]
     fold_in: FoldIn | None = None
     """How users are added; None where they cannot be."""
+    samples: Samples | None = None
+    """Where the vectors are a chain's samples, what they are."""
+
+    @property
+    def tells_uncertainty(self) -> bool:
+        return self.samples is not None
 
     def predict(self, pairs: DataFrame) -> DataFrame:
         self.require(Capability.PREDICT)
         joined = join_sides(pairs, users=self.users, items=self.items)
+        if self.samples is not None:
+            return _by_samples(joined, pairs.columns, self.samples, mean=self.mean)
         score = F.lit(self.mean) + F.col("_user_bias") + F.col("_item_bias")
         if self.rank:
             score += _dot("_user_factors", "_item_factors", rank=self.rank).cast("double")
@@ -81,7 +90,9 @@ class FactorModel(TrainedModel):
     def with_users(self, ratings: DataFrame) -> FactorModel:
         if self.fold_in is None:
             raise self.cannot_add_users()
-        fixed = FixedItems(self.fold_in, Side.laid_out(self.items.toArrow(), "item_idx"), mean=self.mean)
+        items = Side.laid_out(self.items.toArrow(), "item_idx")
+        around = None if self.samples is None else self.samples.user
+        fixed = FixedItems(self.fold_in, items, mean=self.mean, around=around)
         lists = ratings.select("user_idx", "item_idx", F.col("rating").cast("float").alias("rating"))
         grouped = lists.groupBy("user_idx").agg(
             F.collect_list("item_idx").alias("items"), F.collect_list("rating").alias("ratings")
@@ -123,6 +134,7 @@ class FactorModel(TrainedModel):
             "rank": self.rank,
             "capabilities": sorted(self.capabilities),
             "fold_in": asdict(self.fold_in) if self.fold_in else None,
+            "samples": self.samples.header() if self.samples else None,
         }
 
     @classmethod
@@ -137,6 +149,7 @@ class FactorModel(TrainedModel):
             rank=header["rank"],
             capabilities=frozenset(map(Capability, header["capabilities"])),
             fold_in=FoldIn.of(header),
+            samples=Samples.of(header),
         )
 
 
@@ -179,6 +192,32 @@ def join_sides(pairs: DataFrame, *, users: DataFrame, items: DataFrame) -> DataF
         )
         pairs = pairs.join(columns, f"{side}_idx", "left")
     return pairs
+
+
+def _by_samples(joined: DataFrame, columns: list[str], samples: Samples, *, mean: float) -> DataFrame:
+    """The columns, then prediction, cold and uncertainty; who or what is unknown is drawn from the prior."""
+
+    def told(user_bias: pa.Array, item_bias: pa.Array, users: pa.Array, items: pa.Array) -> pa.Array:
+        sides = []
+        for bias, vectors, unknown in ((user_bias, users, samples.user), (item_bias, items, samples.item)):
+            new, laid = (
+                vectors.is_null().to_numpy(zero_copy_only=False),
+                factor_matrix(vectors, len(unknown.vector)).copy(),
+            )
+            laid[new] = unknown.vector
+            sides.append((laid, np.where(new, unknown.bias, bias.to_numpy(zero_copy_only=False))))
+        (user, of_user), (item, of_item) = sides
+        score = mean + of_user + of_item + np.einsum("ij,ij->i", user, item)
+        columns = [pa.array(values, pa.float32()) for values in (score, samples.deviation(user, item))]
+        return pa.StructArray.from_arrays(columns, ["prediction", "uncertainty"])
+
+    both = F.arrow_udf(told, "prediction float, uncertainty float")(  # type: ignore[attr-defined]
+        "_user_bias", "_item_bias", "_user_factors", "_item_factors"
+    )
+    unknown = F.col("_user_factors").isNull() | F.col("_item_factors").isNull()
+    own = [F.col(f"`{name}`") for name in columns]
+    told_of = joined.select(*own, unknown.alias("cold"), both.alias("_told"))
+    return told_of.select(*own, "_told.prediction", "cold", "_told.uncertainty")
 
 
 def with_fallback(joined: DataFrame, score: Column, *, columns: list[str], global_mean: float) -> DataFrame:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from nightreel.models.engine.catalogue import Ints
 from nightreel.models.forms.arrays import Side
+from nightreel.models.forms.samples import Unknown
 
 Doubles = npt.NDArray[np.float64]
 
@@ -26,15 +27,17 @@ class FoldIn:
     `bias`: no vector. `explicit`: sum (r - mean - b - b_i - x . y_i)^2 + reg n |x|^2. `joint`: the same with b found
     together with x, + reg n b^2. `implicit`: over all items c (p - x . y_i)^2, + reg n |x|^2 with n positives; p = 1
     and c = 1 + alpha for a positive (alpha times its rating if by_rating), else p = 0 and c = 1.
-    But for `joint`, b = weight * sum (r - mean - b_i) / (n + bias_reg). Of `implicit`, mean and biases are 0.
+    `prior`: sum (r - mean - b - b_i - x . y_i)^2 + reg |x - x_0|^2 + bias_reg (b - b_0)^2, with b_0 and x_0 of a user
+    without ratings. But for `joint` and `prior`, b = weight * sum (r - mean - b_i) / (n + bias_reg). Of `implicit`,
+    mean and biases are 0.
     """
 
-    kind: Literal["bias", "explicit", "joint", "implicit"] = "bias"
+    kind: Literal["bias", "explicit", "joint", "prior", "implicit"] = "bias"
     reg: float = 0.0
     weight: float = 0.0
     """0: users have no bias."""
     bias_reg: float = 0.0
-    """In ratings."""
+    """In ratings; of `prior`, in squared ratings."""
     alpha: float = 0.0
     by_rating: bool = False
     min_rating: float = 0.0
@@ -72,9 +75,12 @@ class FixedItems:
     Parameters
     ----------
     items : those that are known are those the model was trained on
+    around : of `prior`, the user without ratings
     """
 
-    def __init__(self, rule: FoldIn, items: Side, *, mean: float) -> None:
+    def __init__(self, rule: FoldIn, items: Side, *, mean: float, around: Unknown | None = None) -> None:
+        self._start_bias = around.bias if around else 0.0
+        self._start = np.array(around.vector if around else np.zeros(items.factors.shape[1]), np.float64)
         self.rule, self.mean, self.known = rule, mean, items.known
         self.bias, self.factors = items.bias.astype(np.float64), items.factors.astype(np.float64)
         trained = self.factors[self.known]
@@ -88,24 +94,29 @@ class FixedItems:
         if rule.kind == "implicit":
             used &= ratings >= rule.min_rating
         items, ratings, count = items[used], ratings[used], int(used.sum())
-        rest, rows = ratings - self.mean - self.bias[items], self.factors[items]
+        rows = self.factors[items]
+        rest = ratings - self.mean - self.bias[items] - self._start_bias - rows @ self._start
         divisor = count + rule.bias_reg
         bias_parts = rest * (rule.weight / divisor if divisor > 0 else 0.0)
-        bias, left = float(bias_parts.sum()), np.zeros((rows.shape[1] + (rule.kind == "joint"),) * 2)
+        joint = rule.kind in ("joint", "prior")
+        bias, left = self._start_bias + float(bias_parts.sum()), np.zeros((rows.shape[1] + joint,) * 2)
         weights = np.ones(count)
         if rule.kind == "bias" or not count:
-            return Folded(used, bias, bias_parts, np.zeros(rows.shape[1]), np.zeros((rows.shape[1], count)))
-        if rule.kind == "joint":
+            return Folded(used, bias, bias_parts, self._start, np.zeros((rows.shape[1], count)))
+        if joint:
             rows = np.column_stack([rows, weights])
         elif self._gramian is not None:
             weights = rule.alpha * (ratings if rule.by_rating else weights)
             left += self._gramian
         left += (rows * weights[:, None]).T @ rows
-        left[np.diag_indices(len(left))] += rule.reg * count
+        left[np.diag_indices(len(left))] += rule.reg * (1 if rule.kind == "prior" else count)
+        if rule.kind == "prior":
+            left[-1, -1] += rule.bias_reg - rule.reg
         of_unit = np.linalg.solve(left, rows.T)  # the solution where one target is 1 and all others are 0
-        if rule.kind == "joint":
+        if joint:
             parts = of_unit * rest
-            return Folded(used, float(parts[-1].sum()), parts[-1], parts[:-1].sum(axis=1), parts[:-1])
+            whole = self._start + parts[:-1].sum(axis=1)
+            return Folded(used, self._start_bias + float(parts[-1].sum()), parts[-1], whole, parts[:-1])
         if rule.kind == "implicit":
             parts = of_unit * (1.0 + weights)
         else:  # the bias is taken off every target, and is itself a sum over the ratings

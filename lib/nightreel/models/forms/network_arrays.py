@@ -139,8 +139,9 @@ def item_parts(weights: Weights, item_idx: pa.Array) -> Floats:
     """The items' part of the first layer: (n,) int32 -> (n, width)."""
     import torch
 
+    network = _network(weights)  # loaded in inference mode it could never be trained, which adding users does
     with torch.inference_mode():
-        parts: Floats = _network(weights).item_tower(_tensor(item_idx)).numpy()
+        parts: Floats = network.item_tower(_tensor(item_idx)).numpy()
     return parts
 
 

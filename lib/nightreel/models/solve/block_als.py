@@ -80,6 +80,9 @@ def factorise_in_blocks(
     def solve(lists: Lists, other: Floats, own: Floats, exact: bool) -> tuple[Floats, Loss]:
         return solved(lists, other, own, reg=reg, implicit=implicit, exact=exact)
 
+    def of_block(lists: Lists, other: Floats, own: Floats, _: Ints, exact: bool) -> tuple[Floats, Loss]:
+        return solve(lists, other, own, exact)
+
     if params.blocks == 0 and size.rows <= IN_ONE_TASK:
         users, items, history = _in_one_task(rows, solve, plan, users, items)
     else:
@@ -88,7 +91,7 @@ def factorise_in_blocks(
 
             def on_executors(side: str, other: Floats, own: Floats, exact: bool) -> tuple[Floats, Loss]:
                 loads = ship(_OTHER[side], other), ship(side, own)
-                return solve_side(getattr(packed, side), *loads, partial(solve, exact=exact), rank=rank)
+                return solve_side(getattr(packed, side), *loads, partial(of_block, exact=exact), width=rank)
 
             users, items, history = _alternate(on_executors, plan, users, items)
     if context is not None:

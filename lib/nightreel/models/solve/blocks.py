@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from nightreel.errors import DataError
-from nightreel.models.engine.catalogue import Floats, float_lists
+from nightreel.models.engine.catalogue import Floats, Ints, float_lists
 from nightreel.models.forms.arrays import Lists, lists_of
 from nightreel.models.solve.loss import Loss
 from nightreel.models.solve.spark_als import cut
@@ -29,7 +29,7 @@ MOST_FLOATS = 1 << 30
 """Of one side's vectors, which the driver holds and every task maps: 4 GiB."""
 _ROWS_A_BLOCK = 1_000_000
 _PACKED = "block int, starts binary, ids binary, values binary"
-_SOLVED = "block int, vectors binary, squares double, penalty double"
+_SOLVED = "block int, rows binary, squares double, penalty double"
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,13 @@ def _packed(rows: DataFrame, own: str, other: str, n_blocks: int) -> DataFrame:
     return cut(grouped.applyInArrow(lists, _PACKED).repartitionById(n_blocks, F.col("block")))
 
 
-Solve = Callable[[Lists, Floats, Floats], tuple[Floats, Loss]]
-"""From a block's lists, the other side's vectors and the block's own: its new ones, and what they leave."""
+Solve = Callable[[Lists, Floats, Floats, Ints], tuple[Floats, Loss]]
+"""From a block's lists, the other side's vectors, the block's own and the indices of its rows: the new ones, and what
+they leave."""
 
 
-def solve_side(side: Side, other: Load, own: Load, solve: Solve, *, rank: int) -> tuple[Floats, Loss]:
-    """The new vectors of a side, (rows, rank), and what they leave."""
+def solve_side(side: Side, other: Load, own: Load, solve: Solve, *, width: int) -> tuple[Floats, Loss]:
+    """What is found for the rows of a side, (rows, width), and what it leaves."""
     n_blocks = side.n_blocks
 
     def each(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -122,22 +123,24 @@ def solve_side(side: Side, other: Load, own: Load, solve: Solve, *, rank: int) -
             for row in range(batch.num_rows):
                 block = batch.column("block")[row].as_py()
                 mine = np.ascontiguousarray(own()[block::n_blocks])
-                vectors, loss = solve(_unpacked(batch, row), other(), mine)
+                lists = _unpacked(batch, row)
+                rows = np.arange(len(lists.counts)) * n_blocks + block
+                found, loss = solve(lists, other(), mine, rows)
                 yield pa.RecordBatch.from_pydict(
                     {
                         "block": pa.array([block], pa.int32()),
-                        "vectors": [vectors.tobytes()],
+                        "rows": [found.tobytes()],
                         "squares": [loss.squares],
                         "penalty": [loss.penalty],
                     }
                 )
 
     found = side.blocks.mapInArrow(each, _SOLVED).toArrow()
-    vectors = np.zeros((side.n_rows, rank), np.float32)
-    for block, part in zip(found["block"].to_pylist(), found["vectors"], strict=True):
-        rows = np.frombuffer(part.as_buffer(), np.float32).reshape(-1, rank)
-        vectors[block::n_blocks][: len(rows)] = rows
-    return vectors, Loss(sum(found["squares"].to_pylist()), sum(found["penalty"].to_pylist()))
+    whole = np.zeros((side.n_rows, width), np.float32)
+    for block, part in zip(found["block"].to_pylist(), found["rows"], strict=True):
+        rows = np.frombuffer(part.as_buffer(), np.float32).reshape(-1, width)
+        whole[block::n_blocks][: len(rows)] = rows
+    return whole, Loss(sum(found["squares"].to_pylist()), sum(found["penalty"].to_pylist()))
 
 
 def _unpacked(batch: pa.RecordBatch, row: int) -> Lists:
