@@ -68,6 +68,16 @@ elif [[ $remote ]]; then
     exit
 fi
 
+# What is wrong with settings, names and paths is said before Java starts, by a job that runs as the others do.
+if grep -q '^from nightreel\.job import' "$home/jobs/$job.py"; then
+    said=$(NIGHTREEL_CHECK=yes library "$home/jobs/$job.py" --env "$env" ${arguments[@]+"${arguments[@]}"} 2>&1) || {
+        code=$?
+        [[ $said != *ModuleNotFoundError* ]] || refuse "$python: ${said##*ModuleNotFoundError: }: run \`make install\` in $home"
+        printf '%s\n' "$said" >&2
+        exit "$code"
+    }
+fi
+
 submit=${SPARK_SUBMIT:-}
 check_java=()
 if [[ -z $submit ]]; then

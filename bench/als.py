@@ -1,6 +1,7 @@
 """Seconds an iteration of ALS takes on generated long-tailed ratings, and the loss, by solver and rank.
 
-Explicit: Spark ML's ALS and als_block; implicit feedback: als_implicit and the implicit library (conjugate gradients).
+Explicit: Spark ML's ALS, als_block and a sweep of bayes_mf; implicit feedback: als_implicit and the implicit library
+(conjugate gradients).
 The difference between a fit of many iterations and one of few, so that start-up and preparation drop out. Peak memory
 is that of the largest Python worker so far.
 
@@ -23,12 +24,15 @@ from pyspark.sql import functions as F
 from nightreel.models.contract import EpochMetric, TrainingContext
 from nightreel.models.engine.catalogue import factor_matrix
 from nightreel.models.solve.block_als import BlockParams, factorise_in_blocks
+from nightreel.models.solve.blocks import size_of
+from nightreel.models.solve.sampling import SamplingParams
 from nightreel.models.solve.spark_als import FactorisationParams, factorise
 from nightreel.session import spark_session
 from nightreel.settings import load
 
 USERS, ITEMS = 465_000, 4_500
 FEW, MANY, REG, ALPHA = 1, 3, 0.1, 10.0
+SOLVERS = ["spark_ml", "als_block", "bayes_mf", "als_implicit", "implicit"]
 
 
 def long_tailed(spark: SparkSession, ratings: int, *, seed: int) -> DataFrame:
@@ -73,6 +77,23 @@ def in_blocks(rows: DataFrame, folder: str, *, implicit: bool) -> Fit:
         params = BlockParams(rank=rank, reg=REG, iterations=iterations, warm_iterations=1, blocks=0)
         factorise_in_blocks(rows, params, seed=1, context=context, implicit=implicit)
         return Fitted(time.perf_counter() - started, None if implicit else kept[-1].value)
+
+    return fit
+
+
+def by_sampling(rows: DataFrame, folder: str) -> Fit:
+    from nightreel.models.solve.sampling_blocks import sample_in_blocks
+
+    settings = load("local")
+    context = TrainingContext(folder, settings.scale, settings.neural)
+    mean = rows.agg(F.avg("rating")).collect()[0][0]
+    left = rows.withColumn("rating", (F.col("rating") - mean).cast("float"))
+
+    def fit(rank: int, iterations: int) -> Fitted:
+        started = time.perf_counter()
+        params = SamplingParams(rank=rank, sweeps=iterations + 1, burn_in=1, samples=1, links=True)
+        sample_in_blocks(left, size_of(left, rank=rank), params, seed=1, blocks=0, context=context)
+        return Fitted(time.perf_counter() - started, None)
 
     return fit
 
@@ -129,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ratings", type=int, default=22_000_000)
     parser.add_argument("--ranks", type=int, nargs="+", default=[16, 64])
-    parser.add_argument("--solvers", nargs="+", default=["spark_ml", "als_block", "als_implicit", "implicit"])
+    parser.add_argument("--solvers", nargs="+", default=SOLVERS)
     parser.add_argument("--master", default="local[2]")
     parser.add_argument("--memory", default="12g")
     arguments = parser.parse_args()
@@ -154,6 +175,7 @@ def main() -> None:
                 "spark_ml": lambda: by_spark_ml(rows, arrays),
                 "als_block": lambda: in_blocks(rows, f"{folder}/run", implicit=False),
                 "als_implicit": lambda: in_blocks(positives, f"{folder}/run", implicit=True),
+                "bayes_mf": lambda: by_sampling(rows, f"{folder}/run"),
                 "implicit": lambda: by_implicit(arrays),
             }[name]()
         for rank in arguments.ranks:

@@ -8,7 +8,7 @@ same rows; a step whose settings and inputs are unchanged is not repeated.
 
 import argparse
 
-from nightreel import report, sources
+from nightreel import sources
 from nightreel.job import Job, Summary, run
 from nightreel.nightly.night import check_models, run_night
 from nightreel.settings import Settings
@@ -24,6 +24,8 @@ def check(settings: Settings, _: argparse.Namespace) -> None:
 
 
 def main(job: Job) -> Summary:
+    from nightreel import report  # it loads pandas and plotly, which no refusal should wait for
+
     summary = run_night(job)
     night = report.gather(job.tables, run_date=job.run_date, split=job.settings.evaluate.split)
     report.show(night, options=job.options, pairs=sources.pairs_to_score(job.settings))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -140,6 +141,31 @@ def test_what_spark_submit_is_given(submit: Submit, checkout: Path, recorder: st
     (library,) = (checkout / "build").iterdir()
     assert given[given.index("--py-files") + 1] == library.as_uri()
     assert f"spark.executorEnv.PYTHONPATH={library.name}:{library}" in given
+
+
+def test_wrong_settings_are_refused_before_spark_is_started(submit: Submit, checkout: Path, recorder: str) -> None:
+    """All of them at once, each with the name that was probably meant, and with the job's own exit code."""
+    shutil.copy(Path(__file__).parents[2] / "jobs" / "nightly.py", checkout / "jobs")
+    wrong = ("--set", "tabels.root=x", "--set", "models.als.rnk=3", "--set", "gate.margin=-1")
+    ended = submit("nightly", *wrong, SPARK_SUBMIT=recorder)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    said = ended.stderr
+    assert "tabels (--set): unknown key; did you mean tables? known here: " in said and said.count("\n") == 1
+    assert "models.als.rnk (--set): unknown key; did you mean rank?" in said and "gate.margin = -1 (--set): " in said
+    raw = checkout / "raw"
+    raw.mkdir()
+    (raw / "combined_data_1.txt").write_text("1:\n7,4,2005-01-01\n", encoding="utf-8")
+    given = json.loads(submit("nightly", "--set", f"data.path={raw}", SPARK_SUBMIT=recorder).stdout)
+    assert given[-2:] == ["--set", f"data.path={raw}"]
+
+
+def test_a_package_that_is_missing_is_one_line(submit: Submit, checkout: Path, tmp_path: Path) -> None:
+    (checkout / "jobs" / "probe.py").write_text(
+        "from nightreel.job import run\nimport nosuchpackage\n", encoding="utf-8"
+    )
+    ended = submit("probe", SPARK_SUBMIT="/no/such/program")
+    assert ended.returncode == 2 and ended.stderr.count("\n") == 1
+    assert "No module named 'nosuchpackage': run `make install` in " in ended.stderr
 
 
 def test_env_stands_above_its_variable(submit: Submit, recorder: str) -> None:

@@ -8,10 +8,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from pydantic import ValidationError
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -21,6 +20,9 @@ from nightreel.models import create, members
 from nightreel.models.contract import Algorithm
 from nightreel.settings import Settings
 from nightreel.settings.sections import CompareSettings, Section
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RATING_METRICS = ("rmse", "mae", "coverage", "cold_rows")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -15,6 +15,9 @@ from nightreel.evaluate.comparison import RATING_METRICS, Candidate, Standing, s
 from nightreel.models import TrainingContext
 from nightreel.models.engine.one_task import FitsArrays, item_text_lists
 from nightreel.settings.sections import CompareSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RANKING_METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate", "catalogue_coverage", "novelty")
 SAMPLED_METRICS = ("sampled_hit_rate", "sampled_ndcg")
@@ -51,6 +54,8 @@ class Comparison:
                 row |= {"predict_seconds": one.predict_seconds, "peak_bytes": one.peak_bytes}
         for label, error in self.failures().items():
             found.setdefault(label, {})["error"] = error
+        import pandas as pd  # half of what a job loads before it checks its settings
+
         return pd.DataFrame.from_dict(found, orient="index").rename_axis("candidate").reset_index()
 
     def failures(self) -> dict[str, str]:
@@ -140,6 +145,8 @@ def check_metric(metric: str, measures: Measures) -> None:
 def as_frame(cells: Iterable[Cell]) -> pd.DataFrame:
     """Grain fold x candidate x metric; columns COLUMNS."""
     rows = [row for cell in cells for row in rows_of(cell)]
+    import pandas as pd
+
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

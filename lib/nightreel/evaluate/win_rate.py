@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from nightreel.errors import ConfigurationError
 from nightreel.evaluate.cells import Measures, fit_candidate
@@ -14,6 +13,9 @@ from nightreel.evaluate.comparison import Candidate
 from nightreel.models import Capability
 from nightreel.models.engine.catalogue import Ints
 from nightreel.models.forms.arrays import ArrayModel, Bools, Ratings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEAST_RATINGS = 100
 """Of a user who is asked."""
@@ -43,6 +45,8 @@ def win_rates(ratings: Ratings, candidates: Sequence[Candidate], measures: Measu
     places = {
         one.label: _places(fit_candidate(one, train, measures.seed, None), train, asked)[loved] for one in candidates
     }
+    import pandas as pd
+
     return pd.DataFrame(
         {
             column: {

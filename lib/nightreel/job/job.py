@@ -76,6 +76,9 @@ class Job:
         print(f"{name}: already done for this date", file=sys.stderr)
 
 
+ONLY_CHECK = "NIGHTREEL_CHECK"
+"""Set in the environment, a job ends after its settings and arguments are checked: spark-submit.sh asks so first."""
+
 Flags = Callable[[argparse.ArgumentParser], Any]
 Check = Callable[[Settings, argparse.Namespace], None]
 Main = Callable[[Job], Summary]
@@ -106,6 +109,8 @@ def _execute(name: str, main: Main, parser: Parser, check: Check | None, *, alon
         observe.check(settings.observe)
         if check is not None:
             check(settings, parsed)
+        if os.environ.get(ONLY_CHECK):
+            return DONE
         started = time.monotonic()
         job = start(settings, parsed)
         try:

@@ -19,6 +19,7 @@ from nightreel.models.contract import Algorithm
 from nightreel.models.neural import NeuralAlgorithm
 from nightreel.neural.spec import PARAMS, hyperparameters_type
 from nightreel.settings import Settings
+from nightreel.settings.layers import known
 from nightreel.settings.sections import Section
 
 _CLASSICAL: Mapping[str, type[Algorithm[Any]]] = {
@@ -64,7 +65,7 @@ def create(name: str, settings: Settings) -> Algorithm[Any]:
     ConfigurationError : no such algorithm
     """
     if name not in HYPERPARAMETERS:
-        raise ConfigurationError(f"model {name}: unknown; known: {', '.join(HYPERPARAMETERS)}")
+        raise ConfigurationError(f"model {name}: unknown; {known(name, HYPERPARAMETERS)}")
     params: Any = settings.models[name]
     algorithms = {**_CLASSICAL, **_BLENDS}
     return algorithms[name](params) if name in algorithms else NeuralAlgorithm(name, params)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from pyspark.sql import functions as F
 
 from nightreel import __version__
@@ -24,6 +24,9 @@ from nightreel.nightly.silver import current_prepare_id
 from nightreel.nightly.training import networks_folder
 from nightreel.settings import Settings
 from nightreel.tables import digest, sql_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def check_comparison(settings: Settings, *, models: Sequence[str], grid: Sequence[str]) -> list[Candidate]:
@@ -106,6 +109,8 @@ def comparison(job: Job, wanted: Sequence[Candidate]) -> tuple[str, Comparison]:
             found = compare(rows, wanted, how)
     finally:
         rows.unpersist()
+    import pandas as pd
+
     frames = [frame for frame in (known, found.results) if len(frame)]
     return comparison_id, Comparison(pd.concat(frames) if frames else as_frame([]), settings.compare.metric)
 

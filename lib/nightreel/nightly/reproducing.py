@@ -6,9 +6,8 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
 from pyspark.sql import functions as F
 
 from nightreel import __version__, models
@@ -18,6 +17,9 @@ from nightreel.job.job import Job
 from nightreel.models import HYPERPARAMETERS, runs
 from nightreel.nightly.training import networks_folder, rows_and_context
 from nightreel.tables import EPOCH_METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SAME = 1e-3
 """Relative: sums added up in another order differ in their last digits, and change places with their like."""
@@ -55,6 +57,8 @@ def reproduce(job: Job, run_id: str) -> Reproduced:
         if made_in:
             shutil.rmtree(made_in, ignore_errors=True)
     rows = [(name, value, again[name]) for name, value in sorted(recorded.items()) if again.get(name) is not None]
+    import pandas as pd
+
     table = pd.DataFrame(rows, columns=["metric", "recorded", "again"])
     table["difference"] = (table["again"] - table["recorded"]) / table["recorded"].abs().clip(lower=1e-12)
     by_other = run.code_version != __version__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -41,11 +42,12 @@ class Layers(NamedTuple):
     origins: Mapping[str, str]
 
     def parse(self, section: type[SectionT], prefix: str = "") -> SectionT:
-        """The table at `prefix` as `section`; raises ConfigurationError with one line for its first fault."""
+        """The table at `prefix` as `section`; raises ConfigurationError with one line for all its faults."""
         try:
             return section.model_validate(self._with_defaults(section, self._table(prefix)))
         except ValidationError as error:
-            raise ConfigurationError(self._complaint(section, prefix, error.errors()[0])) from None
+            faults = [self._complaint(section, prefix, fault) for fault in error.errors()]
+            raise ConfigurationError("; ".join(faults)) from None
 
     def settings(self, models: Mapping[str, type[Section]] | None) -> Settings:
         """See `load`."""
@@ -53,14 +55,25 @@ class Layers(NamedTuple):
         tables = self._table("models")
         if not isinstance(tables, dict):
             return self.parse(Settings)  # which says so
-        settings = self._replace(values={**self.values, "models": {}}).parse(Settings)
         if models is None:
-            return settings
+            return self._replace(values={**self.values, "models": {}}).parse(Settings)
+        faults = list[str]()
         for name in tables:
             if name not in models:
-                origin, allowed = self._origin(f"models.{name}"), ", ".join(models)
-                raise ConfigurationError(f"[models.{name}] ({origin}): unknown model; known: {allowed}")
-        params = {name: self.parse(section, prefix=f"models.{name}") for name, section in models.items()}
+                origin = self._origin(f"models.{name}")
+                faults.append(f"[models.{name}] ({origin}): unknown model; {known(name, models)}")
+        params = dict[str, Section]()
+        for name, section in models.items():
+            try:
+                params[name] = self.parse(section, prefix=f"models.{name}")
+            except ConfigurationError as error:
+                faults.append(str(error))
+        try:
+            settings = self._replace(values={**self.values, "models": {}}).parse(Settings)
+        except ConfigurationError as error:
+            faults.insert(0, str(error))
+        if faults:
+            raise ConfigurationError("; ".join(faults))
         return settings.model_copy(update={"models": params})
 
     def _refuse_secrets(self, values: Mapping[str, Any], prefix: str = "") -> None:
@@ -92,8 +105,8 @@ class Layers(NamedTuple):
         location = [str(part) for part in fault["loc"]]
         key = ".".join([*filter(None, prefix.split(".")), *location])
         if fault["type"] == "extra_forbidden":
-            allowed = ", ".join(_fields_at(section, location[:-1]))
-            return f"{key} ({self._origin(key)}): unknown key; known here: {allowed}"
+            allowed = _fields_at(section, location[:-1])
+            return f"{key} ({self._origin(key)}): unknown key; {known(location[-1], allowed, 'known here')}"
         if fault["type"] == "missing":
             return f"{key}: not set in any layer, and has no default"
         message = fault["msg"].removeprefix("Value error, ")
@@ -109,6 +122,13 @@ class Layers(NamedTuple):
                 return self.origins[key]
             key = key.rpartition(".")[0]
         return "the configuration"
+
+
+def known(name: str, names: Iterable[str], what: str = "known") -> str:
+    """The names there are, after the one that was probably meant."""
+    allowed = list(names)
+    near = get_close_matches(name, allowed, n=1)
+    return (f"did you mean {near[0]}? " if near else "") + f"{what}: {', '.join(allowed)}"
 
 
 def refuse_secrets(what: str, *values: object) -> None:
@@ -152,7 +172,7 @@ def read_layers(env: str, overrides: Sequence[str] = (), *, conf: Path | None = 
         if file.name.endswith(".toml") and file.name not in DEFAULTS
     )
     if env not in environments:
-        raise ConfigurationError(f"--env {env}: unknown environment; known: {', '.join(environments)}")
+        raise ConfigurationError(f"--env {env}: unknown environment; {known(env, environments)}")
     above = [(f"conf/{env}.toml", _read(folder / f"{env}.toml"))]
     above.extend(("--set", _override(text)) for text in overrides)
     data = _merge([*defaults, *above]).values.get("data")
