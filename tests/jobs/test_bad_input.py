@@ -218,7 +218,7 @@ def test_rows_that_a_killed_ingest_did_not_measure_are_measured_by_the_next(
 @pytest.mark.parametrize(
     ("names", "complaint"),
     [
-        ('["als", "alz"]', "nightly: model alz: unknown; known: "),
+        ('["als", "alz"]', "nightly: model alz: unknown; did you mean als? known: "),
         ('["popular", "blend_lists"]', "nightly: model blend_lists: needs ease in nightly.models too"),
     ],
 )

@@ -96,8 +96,11 @@ def test_it_goes_on_where_it_was_and_shows_what_failed(compare: Compare, tmp_pat
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
-        (models("svdpp"), "compare: model svdpp: unknown; known: random, "),
-        ([*models("als"), "--grid", "als.rnk=3"], "compare: --grid als.rnk: unknown key; known here: baseline, "),
+        (models("svdpp"), "compare: model svdpp: unknown; did you mean svd_pp? known: random, "),
+        (
+            [*models("als"), "--grid", "als.rnk=3"],
+            "compare: --grid als.rnk: unknown key; did you mean rank? known here: baseline, ",
+        ),
         (["--set", "compare.metric=ndcg@3"], "compare: compare.metric = ndcg@3: unknown; measured here: rmse, "),
         (["--tune", "als", "--model", "als"], "compare: --tune: chooses one model's hyperparameters; --model, "),
         (["--write", "als.toml"], "compare: --write: goes with --tune"),

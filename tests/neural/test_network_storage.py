@@ -71,7 +71,7 @@ def test_hybrid_without_its_text(tmp_path: Path) -> None:
     ("change", "error", "complaint"),
     [
         ({"format": 1}, DataError, r"model\.json: not the header of a network"),
-        ({"network": "nfc"}, ConfigurationError, "network nfc: unknown; known: mf"),
+        ({"network": "nfc"}, ConfigurationError, "network nfc: unknown; did you mean ncf\\? known: mf"),
         ({"params": {"rank": 4}}, ConfigurationError, "network mf: init_std: field required"),
     ],
 )

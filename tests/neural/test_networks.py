@@ -96,7 +96,7 @@ def test_hybrid_wants_text() -> None:
 @pytest.mark.parametrize(
     ("name", "change", "complaint"),
     [
-        ("nfc", {}, r"network nfc: unknown; known: mf, mf_bias, deep, ncf, neumf, hybrid$"),
+        ("nfc", {}, r"network nfc: unknown; did you mean ncf\? known: mf, mf_bias, deep, ncf, neumf, hybrid$"),
         ("mf", {"rnak": 3}, r"network mf: rnak: extra inputs are not permitted$"),
         ("mf", {"rank": 0}, r"network mf: rank: input should be greater than or equal to 1$"),
         ("ncf", {"hidden": []}, r"network ncf: hidden: tuple should have at least 1 item"),

@@ -125,7 +125,7 @@ def test_wrong_usage_is_one_line(arguments: list[str], text: str, capsys: pytest
         ("recipe", {}, "spec.json: recipe.batch_size: Field required"),
         ("train", [], "spec.json: train: Tuple should have at least 1 item"),
         ("params", {"embedding": 4}, "network ncf: init_std: field required"),
-        ("network", "nfc", "network nfc: unknown; known: mf, "),
+        ("network", "nfc", "network nfc: unknown; did you mean ncf? known: mf, "),
     ],
 )
 def test_a_wrong_specification_is_one_line(

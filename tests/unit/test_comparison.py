@@ -73,11 +73,11 @@ def test_a_grid_is_all_combinations_of_typed_values() -> None:
 @pytest.mark.parametrize(
     ("grid", "complaint"),
     [
-        ("als.rnk=2", r"^--grid als.rnk: unknown key; known here: baseline, blocks, .*rank"),
+        ("als.rnk=2", r"^--grid als.rnk: unknown key; did you mean rank\? known here: baseline, blocks, .*rank"),
         ("als.rank=0", r"^--grid als.rank: input should be greater than or equal to 1"),
         ("als.rank=two", r"^--grid als.rank: input should be a valid integer"),
         ("als", r"^--grid als: must have the form model.key=value,value,...$"),
-        ("alz.rank=2", r"^model alz: unknown; known: random, "),
+        ("alz.rank=2", r"^model alz: unknown; did you mean als\? known: random, "),
         ("svd.rank=2", r"^--grid svd: the model is not compared; add --model svd$"),
     ],
 )

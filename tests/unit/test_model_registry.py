@@ -21,7 +21,7 @@ def test_every_model_has_its_hyperparameters_in_the_configuration() -> None:
 def test_an_unknown_model_is_told_the_known_ones() -> None:
     with pytest.raises(
         ConfigurationError,
-        match=r"^model svdpp: unknown; known: random, user_mean, .*als_implicit, .*hybrid, .*blend_lists$",
+        match=r"^model svdpp: unknown; did you mean svd_pp\? known: random, .*als_implicit, .*hybrid, .*blend_lists$",
     ):
         create("svdpp", settings())
 
@@ -29,7 +29,10 @@ def test_an_unknown_model_is_told_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [
-        ("models.als.rnak=3", r"models\.als\.rnak \(--set\): unknown key; known here: baseline, blocks, .*residuals"),
+        (
+            "models.als.rnak=3",
+            r"models\.als\.rnak \(--set\): unknown key; did you mean rank\? known here: baseline, blocks, .*residuals",
+        ),
         ("models.als.rank=0", r"models\.als\.rank = 0 \(--set\): input should be greater than or equal to 1"),
         ("models.als.rank=many", r"models\.als\.rank = 'many' \(--set\): input should be a valid integer"),
         ("models.als.baseline.user_reg=-1.0", r"models\.als\.baseline\.user_reg = -1\.0 \(--set\): .* equal to 0"),
@@ -41,7 +44,7 @@ def test_an_unknown_model_is_told_the_known_ones() -> None:
         ),
         ("models.weighted_mean.prior_weight=-1.0", r"models\.weighted_mean\.prior_weight = -1\.0 \(--set\): "),
         ("models.user_mean.rank=3", r"models\.user_mean\.rank \(--set\): unknown key"),
-        ("models.asl.rank=3", r"\[models\.asl\] \(--set\): unknown model; known: random, "),
+        ("models.asl.rank=3", r"\[models\.asl\] \(--set\): unknown model; did you mean als\? known: random, "),
     ],
 )
 def test_a_wrong_hyperparameter_is_one_line_that_names_the_key(override: str, complaint: str) -> None:

@@ -140,8 +140,15 @@ def test_settings_cannot_be_changed_once_loaded(conf: Path) -> None:
         ("filter.min_ratings_per_user=many", ["filter.min_ratings_per_user = 'many' (--set)", "valid integer"]),
         ("filter.min_ratings_per_user=2.5", ["filter.min_ratings_per_user = 2.5", "valid integer"]),
         ("filter.iterate=1", ["filter.iterate = 1", "valid boolean"]),
-        ("filter.min_rating=3", ["filter.min_rating (--set): unknown key; known here:", "min_ratings_per_user"]),
-        ("filters.iterate=true", ["filters (--set): unknown key; known here:", "filter"]),
+        (
+            "filter.min_rating=3",
+            [
+                "filter.min_rating (--set): unknown key; did you mean min_ratings_per_",
+                "? known here:",
+                "min_ratings_per_user",
+            ],
+        ),
+        ("filters.iterate=true", ["filters (--set): unknown key; did you mean filter? known here:", "filter"]),
         ("data.source=netflux", ["data.source = 'netflux'", "'netflix'"]),
         ("data.path=[]", ["data.path", "at least 1 item"]),
         ("data.ids=words", ["data.ids = 'words' (--set)", "'number' or 'text'"]),
@@ -162,7 +169,10 @@ def test_settings_cannot_be_changed_once_loaded(conf: Path) -> None:
         ("models.als=4", ["models.als = 4 (--set)", "must be a table of keys"]),
         ("models.als.baseline=4", ["models.als.baseline = 4 (--set)", "must be a table of keys"]),
         ("training.epochs=0", ["training.epochs = 0 (--set)", "greater than or equal to 1"]),
-        ("training.epoch=3", ["training.epoch (--set): unknown key; known here: batch_size", "epochs"]),
+        (
+            "training.epoch=3",
+            ["training.epoch (--set): unknown key; did you mean epochs? known here: batch_size", "epochs"],
+        ),
         ("models.ncf.training.epochs=0", ["models.ncf.training.epochs = 0 (--set)", "greater than or equal to 1"]),
         ("models.ncf.training.epoch=3", ["models.ncf.training.epoch (--set): unknown key", "epochs"]),
     ],
@@ -194,7 +204,7 @@ def test_a_key_that_no_layer_sets(conf: Path) -> None:
 
 
 def test_an_unknown_environment_lists_the_known(conf: Path) -> None:
-    assert complaint(env="lokal", conf=conf) == "--env lokal: unknown environment; known: local"
+    assert complaint(env="lokal", conf=conf) == "--env lokal: unknown environment; did you mean local? known: local"
 
 
 @pytest.mark.parametrize("env", ["base", "models", "", "../local"])

@@ -19,6 +19,7 @@ from nightreel.errors import ConfigurationError
 from nightreel.models import create, members
 from nightreel.models.contract import Algorithm
 from nightreel.settings import Settings
+from nightreel.settings.layers import known
 from nightreel.settings.sections import CompareSettings, Section
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def with_params(algorithm: Algorithm[Any], values: Mapping[str, Any]) -> Algorit
             table = table.get(part, {}) if isinstance(table.get(part, {}), dict) else {}
         if key not in table:
             raise ConfigurationError(
-                f"--grid {algorithm.name}.{dotted}: unknown key; known here: {', '.join(sorted(table))}"
+                f"--grid {algorithm.name}.{dotted}: unknown key; {known(key, sorted(table), 'known here')}"
             )
         table[key] = value
     try:

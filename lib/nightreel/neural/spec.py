@@ -15,6 +15,7 @@ from pydantic import Field, Strict, ValidationError, model_validator
 
 from nightreel.errors import ConfigurationError
 from nightreel.settings import read_layers
+from nightreel.settings.layers import known
 from nightreel.settings.sections import DefaultsFrom, PositiveInt, Section, Seed, Share
 from nightreel.settings.sections import Recipe as Recipe
 
@@ -95,7 +96,7 @@ PARAMS: Mapping[str, type[NetworkParams]] = {
 def params_type(name: str) -> type[NetworkParams]:
     """Raises ConfigurationError for a name that no network has."""
     if name not in PARAMS:
-        raise ConfigurationError(f"network {name}: unknown; known: {', '.join(PARAMS)}")
+        raise ConfigurationError(f"network {name}: unknown; {known(name, PARAMS)}")
     return PARAMS[name]
 
 
