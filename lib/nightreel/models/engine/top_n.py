@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -100,12 +101,26 @@ def check_places(n: int) -> None:
 
 
 def _directions(items: DataFrame) -> DataFrame:
-    squares = F.aggregate("factors", F.lit(0.0), lambda total, factor: total + factor.cast("double") * factor)
-    lengths = items.select("item_idx", "factors", F.sqrt(squares).alias("length"))
-    # NaN is above every number in Spark's order, so this leaves it out too.
-    finite = lengths.where((F.col("length") > 0) & (F.col("length") < float("inf")))
-    unit = F.transform("factors", lambda factor: (factor / F.col("length")).cast("float"))
-    return finite.select("item_idx", F.lit(0.0).cast("float").alias("bias"), unit.alias("factors"))
+    """Vectors of length 1; items whose factors are null, empty, zero or not finite are left out."""
+
+    def unit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            lists = pc.fill_null(batch.column("factors"), [])
+            values = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
+            sizes = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+            row = np.repeat(np.arange(len(lists)), sizes)
+            lengths = np.sqrt(np.bincount(row, values**2, minlength=len(lists)))
+            kept = np.isfinite(lengths) & (lengths > 0)
+            directions = (values[kept[row]] / lengths[row][kept[row]]).astype(np.float32)
+            ends = np.concatenate([[0], np.cumsum(sizes[kept])]).astype(np.int32)
+            columns = [
+                batch.column("item_idx").filter(pa.array(kept)),
+                pa.array(np.zeros(int(kept.sum()), np.float32)),
+                pa.ListArray.from_arrays(ends, pa.array(directions)),
+            ]
+            yield pa.RecordBatch.from_arrays(columns, ["item_idx", "bias", "factors"])
+
+    return items.select("item_idx", "factors").mapInArrow(unit, "item_idx int, bias float, factors array<float>")
 
 
 def _blocks(items: DataFrame, block_bytes: int) -> tuple[int, int, int]:
