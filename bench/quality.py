@@ -16,6 +16,7 @@ import argparse
 import importlib
 import importlib.util
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -178,6 +179,7 @@ def main() -> None:
                     measured += peers[peer](tables, scale, seed=seed)
             for model, rmse, mae, seconds in measured:
                 results[model].append((rmse, mae, seconds))
+                print(f"split {seed}: {model} {rmse:.4f}, {seconds:.1f} s", file=sys.stderr, flush=True)
             if "bayes_mf" in arguments.models:
                 print(f"split {seed}, within one and two deviations: {calibration(tables)}", flush=True)
         spark.stop()

@@ -31,17 +31,27 @@ def step(name: str, *, tasks: CountTasks | None = None) -> Iterator[None]:
 
 
 class _TasksColumn(ProgressColumn):
-    """`12/28 tasks`; the total changes from one part of a step to the next."""
+    """`12/28 tasks, 0:08 left`; the total changes from one part of a step to the next, and the time is the part's."""
 
     max_refresh = 0.5
 
     def __init__(self, count: CountTasks | None) -> None:
         super().__init__()
         self._count = count
+        self._total, self._first, self._since = 0, 0, 0.0
 
     def render(self, task: Task) -> Text:  # noqa: ARG002
         counted = self._count() if self._count else None
-        return Text(f"{counted[0]}/{counted[1]} tasks" if counted and counted[1] else "", style="dim")
+        if not counted or not counted[1]:
+            return Text("")
+        (done, total), now = counted, time.monotonic()
+        if total != self._total or done < self._first:
+            self._total, self._first, self._since = total, done, now
+        left = ""
+        if done > self._first:
+            seconds = round((now - self._since) / (done - self._first) * (total - done))
+            left = f", {seconds // 60}:{seconds % 60:02} left"
+        return Text(f"{done}/{total} tasks{left}", style="dim")
 
 
 def _spinner(name: str, tasks: CountTasks | None) -> AbstractContextManager[object]:

@@ -234,15 +234,16 @@ class TestFactors:
         trained = fit("nmf", low_rank(noise=0.3))
         assert trained.users.factors.min() >= 0 and trained.items.factors.min() >= 0
 
-    @pytest.mark.parametrize("implicit", [False, True])
-    def test_least_squares_end_where_no_user_can_be_better(self, implicit: bool) -> None:
+    @pytest.mark.parametrize(("implicit", "power"), [(False, 1.0), (True, 1.0), (True, 0.5), (True, 0.0)])
+    def test_least_squares_end_where_no_user_can_be_better(self, implicit: bool, power: float) -> None:
         """The gradient of the objective by a user's vector is 0 after the users' turn."""
         rows, reg = ratings(ROWS), 0.1
-        users, items = alternate(rows.by_user, rows.by_item, rank=2, reg=reg, iterations=5, seed=1, implicit=implicit)
+        how: Any = {"rank": 2, "reg": reg, "iterations": 5, "seed": 1, "implicit": implicit, "power": power}
+        users, items = alternate(rows.by_user, rows.by_item, **how)
         for user, vector in enumerate(users):
             mine = [(i, r) for u, i, r in ROWS if u == user]
             known = dict(mine)
-            gradient = reg * len(mine) * vector
+            gradient = reg * len(mine) ** power * vector
             for item, other in enumerate(items):
                 if implicit:
                     weight, target = 1 + known.get(item, 0.0), float(item in known)

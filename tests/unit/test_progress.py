@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from unittest.mock import Mock
 
 import pytest
 
-from nightreel.progress import step
+from nightreel.progress import _TasksColumn, step
 
 
 def test_leaves_one_plain_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,3 +48,13 @@ def test_shows_the_tasks_that_are_done_on_a_terminal(
     said = capsys.readouterr().err
     assert said.count("3/28 tasks") >= 1
     assert "None" not in said
+
+
+def test_says_how_long_the_rest_of_a_part_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: 4 of 10 tasks took 8 s, so 6 take 12; then another part begins."""
+    at = iter([0.0, 8.0, 9.0])
+    monkeypatch.setattr("nightreel.progress.time.monotonic", lambda: next(at))
+    counts = iter([(0, 10), (4, 10), (1, 3)])
+    column = _TasksColumn(lambda: next(counts))
+    shown = [str(column.render(Mock())) for _ in range(3)]
+    assert shown == ["0/10 tasks", "4/10 tasks, 0:12 left", "1/3 tasks"]

@@ -62,6 +62,9 @@ class AlsImplicitParams(BlockParams):
     """What a positive counts: its rating, or 1."""
     min_rating: float
     """What counts as a positive."""
+    reg_power: Annotated[float, Field(ge=0.0, le=1.0)]
+    """Of the number of positives that reg is multiplied by: 1 as ALS-WR, 0 for the same penalty on all (Rendle et al.,
+    "Revisiting the Performance of iALS on Item Recommendation Benchmarks", RecSys 2022)."""
 
     @model_validator(mode="after")
     def confidence_is_positive(self) -> Self:
@@ -226,7 +229,9 @@ class AlsImplicit(FitsArrays, Algorithm[AlsImplicitParams]):
         confidence = F.col("rating") if self.params.confidence == "rating" else F.lit(1.0)
         weight = (confidence * F.lit(self.params.alpha)).cast("float").alias("rating")
         positives = liked.select("user_idx", "item_idx", weight)
-        vectors = factorise_in_blocks(positives, self.params, seed=seed, context=context, implicit=True)
+        vectors = factorise_in_blocks(
+            positives, self.params, seed=seed, context=context, implicit=True, power=self.params.reg_power
+        )
         can = frozenset({Capability.RECOMMEND, Capability.SIMILAR})
         means = zero_model(interactions)
         return means.with_vectors(
@@ -245,7 +250,7 @@ class AlsImplicit(FitsArrays, Algorithm[AlsImplicitParams]):
         positives = replace(positives, rating=confidence * np.float32(params.alpha))
         users, items = alternate(
             positives.by_user, positives.by_item, rank=params.rank, reg=params.reg, iterations=params.iterations,
-            seed=seed, implicit=True,
+            seed=seed, implicit=True, power=params.reg_power,
         )  # fmt: skip
         return FactorArrays(  # who and what has no positive is unknown
             users=Side.of(np.where(positives.by_user.counts > 0, ratings.user_means, np.nan), factors=users),
@@ -259,4 +264,7 @@ class AlsImplicit(FitsArrays, Algorithm[AlsImplicitParams]):
     def _fold_in(self) -> FoldIn:
         params = self.params
         by_rating = params.confidence == "rating"
-        return FoldIn("implicit", reg=params.reg, alpha=params.alpha, by_rating=by_rating, min_rating=params.min_rating)
+        return FoldIn(
+            "implicit", reg=params.reg, reg_power=params.reg_power, alpha=params.alpha, by_rating=by_rating,
+            min_rating=params.min_rating,
+        )  # fmt: skip

@@ -34,6 +34,8 @@ class FoldIn:
 
     kind: Literal["bias", "explicit", "joint", "prior", "implicit"] = "bias"
     reg: float = 0.0
+    reg_power: float = 1.0
+    """Of n, where reg is multiplied by it."""
     weight: float = 0.0
     """0: users have no bias."""
     bias_reg: float = 0.0
@@ -109,7 +111,7 @@ class FixedItems:
             weights = rule.alpha * (ratings if rule.by_rating else weights)
             left += self._gramian
         left += (rows * weights[:, None]).T @ rows
-        left[np.diag_indices(len(left))] += rule.reg * (1 if rule.kind == "prior" else count)
+        left[np.diag_indices(len(left))] += rule.reg * (1 if rule.kind == "prior" else count**rule.reg_power)
         if rule.kind == "prior":
             left[-1, -1] += rule.bias_reg - rule.reg
         of_unit = np.linalg.solve(left, rows.T)  # the solution where one target is 1 and all others are 0

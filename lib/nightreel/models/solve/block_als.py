@@ -50,6 +50,7 @@ def factorise_in_blocks(
     seed: int,
     context: TrainingContext | None,
     implicit: bool = False,
+    power: float = 1.0,
     held_out: HeldOut | None = None,
     patience: int = 0,
 ) -> tuple[DataFrame, DataFrame]:
@@ -60,6 +61,7 @@ def factorise_in_blocks(
     Parameters
     ----------
     rows : grain user x item; columns user_idx int, item_idx int, rating float: of `implicit`, alpha times confidence
+    power : of the ratings of a user or item, whose number multiplies the penalty
     held_out, patience : iterations without a lower RMSE of these rows after which it stops, with the best; 0: never
 
     Returns
@@ -78,7 +80,7 @@ def factorise_in_blocks(
         plan = plan._replace(iterations=params.warm_iterations, goes_on=True)
 
     def solve(lists: Lists, other: Floats, own: Floats, exact: bool) -> tuple[Floats, Loss]:
-        return solved(lists, other, own, reg=reg, implicit=implicit, exact=exact)
+        return solved(lists, other, own, reg=reg, implicit=implicit, exact=exact, power=power)
 
     def of_block(lists: Lists, other: Floats, own: Floats, _: Ints, exact: bool) -> tuple[Floats, Loss]:
         return solve(lists, other, own, exact)

@@ -21,7 +21,7 @@ _GATHERED = 8192
 
 def alternate(
     by_user: Lists, by_item: Lists, *, rank: int, reg: float, iterations: int, seed: int, implicit: bool = False,
-    nonnegative: bool = False,
+    nonnegative: bool = False, power: float = 1.0,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """The vectors of users and items, (rows, rank) float32; zeros where there is nothing to learn from.
 
@@ -31,12 +31,13 @@ def alternate(
     Parameters
     ----------
     by_user, by_item : the same entries; of `implicit`, values are alpha times the confidence
+    power : of n_u and n_i in the penalty
     """
     users, items = start(len(by_user.starts) - 1, len(by_item.starts) - 1, rank=rank, seed=seed)
     if nonnegative:
         users, items = np.abs(users), np.abs(items)
     for number in range(1, iterations + 1):
-        how: Any = {"reg": reg, "implicit": implicit, "nonnegative": nonnegative}
+        how: Any = {"reg": reg, "implicit": implicit, "nonnegative": nonnegative, "power": power}
         items, _ = solved(by_item, users, items, **how)
         users, _ = solved(by_user, items, users, **how, exact=number == iterations)
     return users, items
@@ -52,7 +53,7 @@ def start(n_users: int, n_items: int, *, rank: int, seed: int) -> tuple[Floats, 
 
 def solved(
     lists: Lists, other: Floats, own: Floats, *, reg: float, implicit: bool, nonnegative: bool = False,
-    exact: bool = False,
+    exact: bool = False, power: float = 1.0,
 ) -> tuple[Floats, Loss]:  # fmt: skip
     """The vectors of the lists' rows that minimise the objective with the other side's fixed.
 
@@ -65,23 +66,26 @@ def solved(
     other : (other rows, rank)
     own : (at least as many as rows, rank), where they stand
     exact : the exact solution at any rank
+    power : of a row's entries, whose count multiplies reg
     """
     rank = other.shape[1]
     gramian = other.T @ other if implicit else np.zeros((0, rank), np.float32)
     found, squares = own[: len(lists.counts)].copy(), np.zeros(1)
     starts, gramian = np.ascontiguousarray(lists.starts, np.int64), np.ascontiguousarray(gramian)
+    penalties = (reg * lists.counts.astype(np.float64) ** power).astype(np.float32)
     if implicit and rank > _EXACT_UP_TO and not exact:
-        _approach(starts, lists.ids, lists.values, other, found, reg, gramian, squares)
+        _approach(starts, lists.ids, lists.values, other, found, penalties, gramian, squares)
     else:
-        _solve(starts, lists.ids, lists.values, other, found, reg, gramian, nonnegative, squares)
+        _solve(starts, lists.ids, lists.values, other, found, penalties, gramian, nonnegative, squares)
     lengths = np.einsum("ij,ij->i", found, found, dtype=np.float64)
-    return found, Loss(float(squares[0]), float(reg * (lists.counts * lengths).sum()))
+    return found, Loss(float(squares[0]), float((penalties * lengths)[lists.counts > 0].sum()))
 
 
 @compiled
 def _solve(
-    starts: Any, ids: Any, values: Any, other: Any, own: Any, reg: float, gramian: Any, nonnegative: bool, squares: Any
-) -> None:
+    starts: Any, ids: Any, values: Any, other: Any, own: Any, penalties: Any, gramian: Any, nonnegative: bool,
+    squares: Any,
+) -> None:  # fmt: skip
     rank, implicit = other.shape[1], gramian.shape[0] > 0
     for row in range(len(starts) - 1):
         first, last = starts[row], starts[row + 1]
@@ -89,7 +93,7 @@ def _solve(
         if count == 0:
             own[row] = 0.0
             continue
-        added = np.float32(reg * count)
+        added = penalties[row]
         if count < rank and not implicit and not nonnegative:
             # With fewer entries than dimensions the entries' own system is smaller: x = V' (V V' + reg n I)^-1 r.
             vectors = other[ids[first:last]]
@@ -136,13 +140,15 @@ def _solve(
 
 
 @compiled
-def _approach(starts: Any, ids: Any, values: Any, other: Any, own: Any, reg: float, gramian: Any, squares: Any) -> None:
+def _approach(
+    starts: Any, ids: Any, values: Any, other: Any, own: Any, penalties: Any, gramian: Any, squares: Any
+) -> None:
     for row in range(len(starts) - 1):
         first, last = starts[row], starts[row + 1]
         if first == last:
             own[row] = 0.0
             continue
-        vectors, weights, added = other[ids[first:last]], values[first:last], np.float32(reg * (last - first))
+        vectors, weights, added = other[ids[first:last]], values[first:last], penalties[row]
         solution = own[row].copy()
         told = np.dot(vectors, solution)
         rest = np.dot(weights * (np.float32(1.0) - told) + np.float32(1.0), vectors)
