@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nightreel.errors import ConfigurationError, DataError, NightreelError
 from nightreel.models import Capability, FactorModel
+from nightreel.models.forms.samples import Samples, Unknown
 from nightreel.recommend import read_pairs, score_pairs, write_csv, write_prize_format
 from nightreel.settings.sections import ScaleSettings
 
@@ -34,8 +37,9 @@ def test_every_pair_is_answered_on_the_scale(spark, known):
     model, users, items = known
     asked = [(5, 70, 8), (9, 70, 9), (11, 71, 8), (12, 99, 8), (20, 70, 1), (21, 72, 1), (30, 70, 8), (31, None, None)]
     rows = score_pairs(model, spark.createDataFrame(asked, PAIRS), users, items, SCALE)
-    assert rows.columns == ["position", "user_id", "item_id", "prediction", "cold"]
-    assert [tuple(row) for row in rows.orderBy("position").collect()] == [
+    assert rows.columns == ["position", "user_id", "item_id", "prediction", "cold", "uncertainty"]
+    assert rows.where("uncertainty IS NOT NULL").isEmpty()  # a baseline does not know
+    assert [tuple(row) for row in rows.drop("uncertainty").orderBy("position").collect()] == [
         (5, 70, 8, 3.75, False),
         (9, 70, 9, 5.0, False),
         (11, 71, 8, 1.0, False),
@@ -45,6 +49,33 @@ def test_every_pair_is_answered_on_the_scale(spark, known):
         (30, 70, 8, 3.75, False),
         (31, None, None, 3.25, True),
     ]
+
+
+def test_a_model_of_samples_says_how_far_off_it_may_be(spark, known, tmp_path):
+    """By hand: two samples of one number, 1 and 3 for user 70 and 1 for item 8 by sqrt(2), so scores of 1 and 3."""
+    model, users, items = known
+    root, thousandth = 2**0.5, 1e-3
+    user = [1 / root, 3 / root, 0.3 * thousandth, 0.0, 2.0 * thousandth, 0.0]
+    item = [1 / root, 1 / root, 0.0, 0.4 * thousandth, 0.0, 0.5 * thousandth]
+    columns = "bias float, factors array<float>, mean_rating float"
+    nobody = Unknown(0.0, (0.0,) * 6)
+    of_samples = replace(
+        model,
+        users=spark.createDataFrame([(0, 0.5, user, 4.0)], f"user_idx int, {columns}"),
+        items=spark.createDataFrame([(0, -0.5, item, 3.0)], f"item_idx int, {columns}"),
+        mean=1.0,
+        rank=6,
+        samples=Samples(2, nobody, Unknown(0.25, (0.0,) * 6)),
+    )
+    pairs = spark.createDataFrame([(1, 70, 8), (2, 70, 1)], PAIRS)
+    scored = score_pairs(of_samples, pairs, users, items, SCALE).localCheckpoint()
+    known_pair, new_item = scored.orderBy("position").collect()
+    assert (known_pair.prediction, known_pair.cold) == (pytest.approx(1.0 + 0.5 - 0.5 + 2.0), False)
+    assert known_pair.uncertainty == pytest.approx((1.0 + 0.3**2 + 0.4**2 + 1.0) ** 0.5, abs=1e-5)
+    assert (new_item.prediction, new_item.cold) == (pytest.approx(1.0 + 0.5 + 0.25), True)
+    write_csv(scored, str(tmp_path / "out.csv"), uncertainty=True, decimals=2)
+    first = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()[:2]
+    assert first == ["user_id,item_id,prediction,uncertainty", "70,8,3.00,1.50"]
 
 
 def asked(rows):
