@@ -39,6 +39,11 @@ BEFORE = {
     "publish": "similar items",
 }
 """By step, how the line begins that standard error has just before it."""
+QUICK = (
+    "--driver-memory 2g --driver-java-options '-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m' "
+    "--conf spark.sql.shuffle.partitions=2"
+)
+"""As `make demo`: a small night is all start-up."""
 FIRST, SECOND, THIRD = "2026-01-01", "2026-01-02", "2026-01-03"
 DISK_BYTES = 64 << 20
 
@@ -54,9 +59,7 @@ class Strike(Protocol):
     def __call__(self, folder: Path) -> Struck: ...
 
 
-def start(
-    folder: Path, date: str, *, spark: str = "--driver-memory 2g", more: tuple[str, ...] = ()
-) -> subprocess.Popen[str]:
+def start(folder: Path, date: str, *, spark: str = QUICK, more: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     words = ["./spark-submit.sh", "nightly", "--env", "local", "--run-date", date]
     for text in (
         f"data.path={folder / 'raw'}",
@@ -141,9 +144,7 @@ def out_of_order(folder: Path) -> Struck:
 
 def executor_killed(folder: Path, *, more: tuple[str, ...]) -> Struck:
     """SIGKILL for one of two executors two seconds into the training; Spark starts another."""
-    night = start(
-        folder, SECOND, spark="--master local-cluster[2,1,1024] --executor-memory 1g --driver-memory 2g", more=more
-    )
+    night = start(folder, SECOND, spark=f"--master local-cluster[2,1,1024] --executor-memory 1g {QUICK}", more=more)
     wait_for(night, "train", after=2.0)
     found = subprocess.run(["pgrep", "-f", "CoarseGrainedExecutorBackend"], capture_output=True, text=True, check=False)
     os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
@@ -186,7 +187,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--steps", nargs="+", choices=BEFORE, default=list(BEFORE))
     parser.add_argument("--after", type=float, default=0.5, help="seconds into the step")
-    parser.add_argument("--ratings", type=int, default=20_000)
+    parser.add_argument("--ratings", type=int, default=10_000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary) / "base"
