@@ -15,9 +15,11 @@ from pyspark.sql import functions as F
 from tests.spark.test_ingest import CLEAN, TRAPS, Place
 
 from nightreel.errors import TableError
+from nightreel.job.faults import explain
 from nightreel.settings import TablesSettings
 from nightreel.tables import EPOCH_METRICS, TableFile, Tables
 from nightreel.tables import tables as tables_module
+from nightreel.tables.snapshot import Snapshot
 
 
 @pytest.fixture
@@ -55,6 +57,24 @@ def test_both_ways_of_writing_give_the_same_table(
     assert by_python.rows("bronze_ratings", *columns) == by_spark.rows("bronze_ratings", *columns)
     assert by_python.tables().read("bronze_ratings").schema == by_spark.tables().read("bronze_ratings").schema
     assert detail(by_python, "bronze_ratings")["properties"] == detail(by_spark, "bronze_ratings")["properties"]
+
+
+def test_garbage_in_a_file_or_a_log_is_one_line_that_names_it(place: Place) -> None:
+    place.write("combined_data_1.txt", CLEAN)
+    place.ingest()
+    file = Path("/" + place.tables().read("bronze_ratings").inputFiles()[0].removeprefix("file:").lstrip("/"))
+    whole = file.read_bytes()
+    file.write_bytes(b"garbage" * 100)
+    with pytest.raises(Exception, match="FAILED_READ_FILE") as raised:
+        place.tables().read("bronze_ratings").collect()
+    said = str(explain(raised.value, root=str(place.root)))
+    assert said.startswith(f"{file}: cannot be read, a file of bronze_ratings; put back a copy, or remove the table's")
+    file.write_bytes(whole)
+    assert place.tables().read("bronze_ratings").count() == CLEAN.count(b"\n") - CLEAN.count(b":")
+    log = max((file.parents[1] / "bronze_files" / "_delta_log").glob("*.json"))
+    log.write_bytes(b"garbage" * 100)
+    with pytest.raises(TableError, match=f"^{log.parent}: cannot be read: .*; put a copy of the log back$"):
+        Snapshot(str(file.parents[2])).dicts("bronze_files")
 
 
 def test_new_files_are_added_and_spark_still_replaces_rows_beside_them(place: Place) -> None:

@@ -33,3 +33,36 @@ def test_a_full_disk_names_the_root() -> None:
 
 def test_what_nobody_foresaw_keeps_its_type_and_first_line() -> None:
     assert str(explain(ValueError("first\nsecond"), root="tables")) == "ValueError: first"
+
+
+OF_SPARK = """An error occurred while calling o146.isEmpty.
+: org.apache.spark.SparkException: [FAILED_READ_FILE.NO_HINT] Encountered error while reading file {path}.  SQLSTATE
+\tat org.apache.spark.sql.Dataset
+Caused by: java.lang.RuntimeException: {path} is not a Parquet file. Expected magic number at tail, but found [1, 2]
+\tat org.apache.parquet
+"""
+
+
+def test_a_broken_file_is_named_with_its_table_and_what_to_do() -> None:
+    path = "file:/my/tables/netflix/bronze_ratings/rows-1.parquet"
+    explained = explain(RuntimeError(OF_SPARK.format(path=path)), root="/my/tables")
+    assert isinstance(explained, TableError)
+    assert str(explained) == (
+        "/my/tables/netflix/bronze_ratings/rows-1.parquet: cannot be read, a file of bronze_ratings; put back a copy, "
+        "or remove the table's folder: ingest writes it anew (it is not a Parquet file. Expected magic number at tail, "
+        "but found [1, 2])"
+    )
+    log = explain(RuntimeError(OF_SPARK.format(path="file:///t/n/gold_runs/_delta_log/01.json")), root="/t")
+    assert str(log).startswith(
+        "/t/n/gold_runs/_delta_log/01.json: cannot be read, its log of gold_runs; put back a copy"
+    )
+
+
+def test_what_java_says_comes_without_what_was_called() -> None:
+    said = "An error occurred while calling o3855.save.\n: java.lang.IllegalStateException: no more\n\tat x"
+    assert str(explain(ValueError(said), root="t")) == "ValueError: java.lang.IllegalStateException: no more"
+
+
+def test_a_jvm_that_ended_says_what_was_likely() -> None:
+    explained = explain(RuntimeError("py4j.protocol.Py4JNetworkError: Answer from Java side is empty"), root="t")
+    assert str(explained).startswith("Spark's JVM ended: it was killed, or the machine has too little memory")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from nightreel.errors import NightreelError, TableError
+from nightreel.tables.schemas import SCHEMAS
 
 _WRITE_FAULTS = {
     r"No space left on device|Disk quota exceeded|File too large": "no space left",
@@ -15,8 +17,12 @@ _WRITE_FAULTS = {
 _CONCURRENT = re.compile(
     r"DELTA_CONCURRENT|CommitFailedError|Concurrent\w+Exception|DELTA_\w*PROTOCOL_CHANGED|MetadataChanged"
 )
+_CAUSES = re.compile(r"^Caused by: [\w.$]+: (.+)$", re.MULTILINE)
 _OURS = re.compile(r"^\s*nightreel\.errors\.\w+: (.+)$", re.MULTILINE)
 """The end of a Python worker's traceback after one of our own errors."""
+_UNREADABLE = re.compile(r"(?:while reading file|Could not read footer for file:?|File) (?:file:/*)?(/?\S+?)\.?\s")
+"""In what Spark says of a file that is broken or gone."""
+_JVM_ENDED = re.compile(r"Answer from Java side is empty|Py4JNetworkError|ConnectionRefusedError|Connection refused")
 _SCHEMA = re.compile(r"DELTA_FAILED_TO_MERGE_FIELDS|DELTA_METADATA_MISMATCH|schema mismatch", re.IGNORECASE)
 
 
@@ -46,13 +52,35 @@ def explain(error: BaseException, *, root: str) -> NightreelError:
         return TableError(
             f"{root}: a table there has another schema than this version of nightreel writes: {_line(error)}"
         )
+    if broken := _UNREADABLE.search(text):
+        return _of_broken_file(f"/{broken[1].lstrip('/')}", text)
+    if _JVM_ENDED.search(text):
+        return NightreelError(
+            "Spark's JVM ended: it was killed, or the machine has too little memory for its heap "
+            "(spark.driver.memory); what was committed stays, and the next run resumes from it"
+        )
     if "OutOfMemoryError" in text:
         return NightreelError("Spark ran out of memory: raise spark.driver.memory or spark.executor.memory")
     return NightreelError(f"{type(error).__name__}: {_line(error)}")
 
 
+def _of_broken_file(path: str, text: str) -> TableError:
+    """The file, the table it belongs to, and what to do."""
+    table = next((part for part in reversed(Path(path).parts) if part in SCHEMAS), None)
+    what = "its log" if "/_delta_log/" in path else "a file"
+    whose = "put back a copy"
+    if table is not None:
+        whose = f"{what} of {table}; {whose}, or remove the table's folder: {SCHEMAS[table].owner} writes it anew"
+    causes = _CAUSES.findall(text)
+    why = causes[-1].replace(f"file:{path}", "it").strip()[:120] if causes else "it is broken or gone"
+    return TableError(f"{path}: cannot be read, {whose} ({why})")
+
+
 def _line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The first line; of a Java exception its own, without what was called."""
+    lines = [line.strip(" :") for line in str(error).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("An error occurred while calling"):
+        lines = lines[1:]
     return lines[0][:300] if lines else "no further word"
 
 

@@ -127,7 +127,9 @@ def _execute(name: str, main: Main, parser: Parser, check: Check | None, *, alon
     except KeyboardInterrupt:
         _complain(name, "interrupted; what was committed stays, and the next run resumes from it")
         return INTERRUPTED
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # as delta-rs's Rust panics
+            raise
         explained = explain(error, root=root)
         log = None if isinstance(error, NightreelError) else log_line(traceback.format_exc())
         if settings is not None:

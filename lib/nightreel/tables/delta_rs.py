@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 from deltalake import DeltaTable, Schema, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import (
     AddAction,
     CommitProperties,
@@ -24,6 +24,8 @@ from deltalake.transaction import (
     Transaction,
     create_table_with_add_actions,
 )
+
+from nightreel.errors import TableError
 
 _WRITER_VERSION = 2
 """The writer version of plain Delta tables; a higher one means features that only Spark supports."""
@@ -53,12 +55,20 @@ class TableFile(NamedTuple):
         return TableFile(**json.loads(text))
 
 
-def open_table(folder: str) -> DeltaTable | None:
-    """The newest version of the table in a local folder, None where there is none: no query, no Spark."""
+def open_table(folder: str, *, version: int | None = None) -> DeltaTable | None:
+    """A version of the table in a local folder, the newest by default; None where there is none: no query, no Spark.
+
+    Raises
+    ------
+    TableError : its log cannot be read
+    """
     try:
-        return DeltaTable(folder)
+        return DeltaTable(folder, version=version)
     except TableNotFoundError:
         return None
+    except DeltaError as error:
+        first = str(error).partition("\n")[0]
+        raise TableError(f"{folder}/_delta_log: cannot be read: {first}; put a copy of the log back") from error
 
 
 def newest_stamp(table: DeltaTable) -> str | None:

@@ -9,10 +9,9 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
-from deltalake.exceptions import TableNotFoundError
 
 from nightreel.errors import ConfigurationError, TableError
-from nightreel.tables.delta_rs import newest_stamp
+from nightreel.tables.delta_rs import newest_stamp, open_table
 from nightreel.tables.schemas import SCHEMAS
 from nightreel.tables.sql import sql_text
 
@@ -121,11 +120,10 @@ class Snapshot:
     def _open(self, table: str, version: int | None) -> DeltaTable:
         key = (table, version)
         if key not in self._opened:
-            try:
-                self._opened[key] = DeltaTable(self.path(table), version=version)
-            except TableNotFoundError:
-                owner = SCHEMAS[table].owner
-                raise TableError(f"{self.path(table)}: no such table; {owner} writes it") from None
+            opened = open_table(self.path(table), version=version)
+            if opened is None:
+                raise TableError(f"{self.path(table)}: no such table; {SCHEMAS[table].owner} writes it")
+            self._opened[key] = opened
         return self._opened[key]
 
     def path(self, table: str) -> str:
