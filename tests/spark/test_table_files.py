@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -71,6 +72,12 @@ def test_garbage_in_a_file_or_a_log_is_one_line_that_names_it(place: Place) -> N
     assert said.startswith(f"{file}: cannot be read, a file of bronze_ratings; put back a copy, or remove the table's")
     file.write_bytes(whole)
     assert place.tables().read("bronze_ratings").count() == CLEAN.count(b"\n") - CLEAN.count(b":")
+    small = Path(DeltaTable(str(file.parents[1] / "bronze_files")).file_uris()[0])
+    whole = small.read_bytes()
+    small.write_bytes(b"garbage" * 100)
+    with pytest.raises(TableError, match=f"^{small.parent}: a file cannot be read: .*{small.name}.*; put back a copy$"):
+        place.tables().few("bronze_files")
+    small.write_bytes(whole)
     log = max((file.parents[1] / "bronze_files" / "_delta_log").glob("*.json"))
     log.write_bytes(b"garbage" * 100)
     with pytest.raises(TableError, match=f"^{log.parent}: cannot be read: .*; put a copy of the log back$"):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+import pyarrow as pa
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
@@ -131,7 +132,7 @@ class Tables:
 
         Raises
         ------
-        TableError : there is no such table, or it has an older schema
+        TableError : there is no such table, it has an older schema, or a file of it cannot be read
         """
         folder = self._local_folder(table)
         opened = None if folder is None else open_table(folder)
@@ -141,7 +142,11 @@ class Tables:
                 found = found.where(F.col(name) == F.lit(value))
             rows: list[dict[str, Any]] = found.toArrow().to_pylist()  # times of collected rows would lose their zone
             return rows
-        rows = opened.to_pyarrow_table().to_pylist()
+        try:
+            rows = opened.to_pyarrow_table().to_pylist()
+        except (pa.ArrowInvalid, OSError) as error:
+            first = str(error).partition(". ")[0]
+            raise TableError(f"{folder}: a file cannot be read: {first}; put back a copy") from error
         return [row for row in rows if all(row[name] == value for name, value in equal.items())]
 
     def pin(self, *tables: str) -> None:
