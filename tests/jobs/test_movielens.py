@@ -37,7 +37,6 @@ def root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, real_dat
         filter__min_ratings_per_item="0",
         split__validation_share="0.0",
         models__als__blocks="2",
-        models__als_implicit__blocks="2",
     )
     raters, all_models = (
         [word for name in names for word in ("--model", name)] for names in (RATERS, (*RATERS, *RANKERS))
